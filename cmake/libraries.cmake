@@ -1,0 +1,42 @@
+# The product's dependencies, all from Debian 12. Rooms name them as tailwater::lib::<name>.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+function(tailwater_library name)
+  add_library(tailwater_lib_${name} INTERFACE)
+  target_link_libraries(tailwater_lib_${name} INTERFACE ${ARGN})
+  add_library(tailwater::lib::${name} ALIAS tailwater_lib_${name})
+endfunction()
+
+function(tailwater_pkg_library name package)
+  pkg_check_modules(${name}_pc REQUIRED IMPORTED_TARGET ${package})
+  tailwater_library(${name} PkgConfig::${name}_pc)
+endfunction()
+
+tailwater_pkg_library(lz4 liblz4)
+tailwater_pkg_library(zstd libzstd)
+tailwater_pkg_library(zlib zlib)
+tailwater_library(snappy snappy)
+tailwater_library(isal isal)
+
+if(NOT TAILWATER_PURE_ONLY)
+  tailwater_pkg_library(uring liburing)
+  tailwater_pkg_library(sqlite sqlite3)
+  tailwater_pkg_library(openssl openssl)
+  tailwater_pkg_library(rdkafka rdkafka)
+  tailwater_library(threads Threads::Threads)
+
+  find_package(fmt REQUIRED)
+  tailwater_library(fmt fmt::fmt)
+  find_package(spdlog REQUIRED)
+  tailwater_library(spdlog spdlog::spdlog)
+  find_package(CLI11 REQUIRED)
+  tailwater_library(cli11 CLI11::CLI11)
+  find_package(Boost 1.81 REQUIRED COMPONENTS json)
+  tailwater_library(boost Boost::headers)
+  tailwater_library(json Boost::json)
+endif()
+
+if(TAILWATER_TESTS)
+  find_package(GTest REQUIRED)
+endif()
