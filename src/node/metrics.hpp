@@ -1,0 +1,79 @@
+// Counters of one shard, as plain numbers; the shell adds the shards up and writes Prometheus text.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tailwater::node {
+
+// A histogram of durations with power-of-two buckets: bucket i counts values in [2^i, 2^(i+1)) microseconds.
+struct DurationHistogram {
+  std::array<std::uint64_t, 32> buckets{};
+  std::uint64_t count = 0;
+  std::uint64_t sum_us = 0;
+
+  void add_us(std::uint64_t us) {
+    std::size_t bucket = 0;
+    while (bucket + 1 < buckets.size() && (us >> (bucket + 1)) != 0) ++bucket;
+    ++buckets[bucket];
+    ++count;
+    sum_us += us;
+  }
+};
+
+struct ApiMetrics {
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;  // answers with an error code at top level or in any part
+  std::uint64_t request_bytes = 0;
+  std::uint64_t response_bytes = 0;
+  DurationHistogram latency;
+};
+
+struct PartitionMetrics {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::int64_t log_start = 0;
+  std::int64_t log_end = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct GroupMetrics {
+  std::string group;
+  std::string state;
+  std::uint32_t members = 0;
+  struct Commit {
+    std::string topic;
+    std::int32_t partition = 0;
+    std::int64_t offset = 0;
+  };
+  std::vector<Commit> commits;
+};
+
+struct MetricsSnapshot {
+  std::uint32_t shard = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t connections_created = 0;
+  std::uint64_t connections_closed_by_broker = 0;
+  std::uint64_t messages_in = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t produce_requests = 0;
+  std::uint64_t fetch_requests = 0;
+  std::uint64_t failed_produce_requests = 0;
+  std::uint64_t failed_fetch_requests = 0;
+  std::uint64_t memory_budget = 0;
+  std::uint64_t memory_used = 0;
+  std::uint64_t journal_frames = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t journal_padding_bytes = 0;
+  std::uint64_t offline_directories = 0;
+  DurationHistogram journal_write;
+  std::map<std::string, ApiMetrics> apis;  // by Kafka's API name
+  std::vector<PartitionMetrics> partitions;
+  std::vector<GroupMetrics> groups;
+};
+
+}  // namespace tailwater::node
