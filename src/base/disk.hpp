@@ -2,8 +2,11 @@
 // in any order. Every shell (io_uring, thread pool, simulator) gives the same guarantees:
 //   write    all bytes are in the file; with `durable` they are on stable storage (O_DSYNC or fdatasync before done)
 //   sync     everything written to the file before this op was *submitted* is on stable storage, its size included
+//   sync_all the same for everything done in the directory `dir` before: bytes, sizes and names of all its files (syncfs)
 //   replace  the file's new content and name are durable, all or nothing (temporary file, fsync, rename, folder sync)
-//   rename, create, remove   durable when done (the parent folder is synced)
+//   names and sizes (open with `create`, create_folder, rename, remove, truncate): with `durable` on stable storage when
+//            done (file and parent folders are synced); without, after the next sync_all
+// Ops may be carried out in any order; a machine that needs one before the other waits for the completion.
 // Memory named by an op stays valid and unchanged (write) or untouched (read) until its completion.
 #pragma once
 
@@ -32,10 +35,11 @@ enum class DiskOpKind : std::uint8_t {
   read,         // file, at, memory: fills as much of memory as the file has. Done: bytes read
   write,        // file, at, pieces
   sync,         // file
+  sync_all,     // dir
   preallocate,  // file: blocks for [at, at+size); the visible size grows only if `extend` is set. out_of_space is possible here
-  truncate,     // file to exactly `size`, then made durable
-  create_folder,
-  rename,       // path to path2, both parents synced; a folder too
+  truncate,     // file to exactly `size`
+  create_folder,  // path, with the folders above it; no error if it exists
+  rename,       // path to path2; a folder too; not_found if absent
   remove,       // path; a file or a whole folder; no error if absent
   replace,      // path := content, atomically and durably
   load,         // path: the whole small file comes back in Done::content; not_found if absent
@@ -57,7 +61,7 @@ struct DiskOp {
   bool create = false;
   bool exclusive = false;
   bool direct = false;     // open: bypass the page cache where the file system can (the shell falls back by itself)
-  bool durable = false;    // write
+  bool durable = false;    // write, truncate, open with create, create_folder, rename, remove
   bool extend = false;     // preallocate
   bool urgent = false;     // on the acknowledged path: goes before everything else
 };

@@ -1,0 +1,77 @@
+// What a log is called, how it is kept, and the numbers of one shard's storage. Plain values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "base/uuid.hpp"
+
+namespace tailwater::log {
+
+struct LogIdentity {
+  LogId id;  // 0: Storage::create() chooses one that was never used in this directory
+  Uuid topic_id;
+  std::string topic;
+  PartitionId partition;
+  DirId dir;
+  friend bool operator==(const LogIdentity&, const LogIdentity&) = default;
+};
+
+inline constexpr std::int64_t kForever = -1;  // "no limit" of retention.ms and retention.bytes
+
+// A topic's settings as far as its logs care. Kafka's names and defaults.
+struct LogConfig {
+  std::uint32_t segment_bytes = std::uint32_t{1} << 30;  // segment.bytes
+  std::int64_t segment_ms = 604'800'000;                 // segment.ms
+  std::int64_t segment_jitter_ms = 0;                    // segment.jitter.ms
+  std::uint32_t segment_index_bytes = 10'485'760;        // segment.index.bytes
+  std::uint32_t index_interval_bytes = 4'096;            // index.interval.bytes
+  std::int64_t retention_ms = 604'800'000;               // retention.ms; kForever
+  std::int64_t retention_bytes = kForever;               // retention.bytes
+  std::int64_t file_delete_delay_ms = 60'000;            // file.delete.delay.ms
+  bool compact = false;                                  // cleanup.policy contains compact
+  bool remove = true;                                    // cleanup.policy contains delete
+  bool log_append_time = false;                          // message.timestamp.type=LogAppendTime
+  friend bool operator==(const LogConfig&, const LogConfig&) = default;
+};
+
+struct StorageOptions {
+  ShardId shard;
+  std::vector<DirId> dirs;
+  std::uint64_t seed = 0;  // of journal ids; any value that differs from start to start
+  Uuid boot_id;            // of the running kernel; recorded, decides nothing
+
+  // The journal's ring of each directory. It starts small, so that the first start is quick, and doubles in
+  // the background while it is the bottleneck. Equal values fix the size.
+  std::uint64_t ring_bytes_start = std::uint64_t{16} << 20;
+  std::uint64_t ring_bytes_max = std::uint64_t{64} << 20;
+  std::uint32_t frame_bytes_max = std::uint32_t{1} << 20;
+  std::uint32_t second_frame_bytes = 16'384;  // a second frame starts beside one in flight when so much waits
+
+  // Memory of all logs together: recent bytes (dirty and clean) and cold blocks. Requests and responses are
+  // not in it.
+  std::uint64_t memory_bytes = std::uint64_t{1} << 30;
+  std::uint32_t dirty_percent_max = 50;
+  std::uint32_t cold_percent_max = 25;
+  std::uint32_t cold_block_bytes = std::uint32_t{256} << 10;
+  std::uint32_t read_ahead_blocks = 2;
+
+  std::uint32_t flush_run_bytes = std::uint32_t{256}
+                                  << 10;  // a log with so much unflushed is flushed without need
+  std::uint32_t flush_round_bytes = std::uint32_t{32} << 20;
+  std::uint32_t flush_round_logs = 2'048;
+  std::uint32_t sync_each_max = 16;  // a round over more files ends with one sync_all
+  std::uint32_t open_files_max = 4'096;
+
+  Duration retention_interval = Duration::from_ms(300'000);  // log.retention.check.interval.ms
+  Duration full_retry_interval = Duration::from_ms(1'000);   // a full disk is asked again
+  Duration lock_retry_interval = Duration::from_ms(50);  // a predecessor's last writes may still be in flight
+  Duration lock_wait_max = Duration::from_ms(30'000);
+  std::int64_t producer_expiration_ms = 86'400'000;  // producer.id.expiration.ms
+};
+
+}  // namespace tailwater::log

@@ -1,0 +1,57 @@
+// One partition's log on this broker, as its users see it: where it begins and ends, what is durable, its
+// epochs. Reads only; every change goes through Storage (storage.hpp), which owns all logs of the shard. A
+// Log* stays valid until Storage::remove() of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "core/log/config.hpp"
+
+namespace tailwater::log {
+
+struct EpochEnd {
+  LeaderEpoch epoch{-1};
+  Offset end{-1};
+  friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
+};
+
+struct LogState;
+
+class Log {
+ public:
+  const LogIdentity& identity() const;
+  LogId id() const;
+  const LogConfig& config() const;
+
+  // The first offset that may be read, the offset that the next record gets, and the end of what is on stable
+  // storage.
+  Offset start_offset() const;
+  Offset end_offset() const;
+  Offset durable_end() const;
+  std::uint64_t size_bytes() const;
+
+  // The latest epoch that this log has an entry for; -1 if none.
+  LeaderEpoch epoch() const;
+  // KIP-101/279: the largest epoch <= `epoch` that this log knows, and where that one ended. {-1, -1}: not
+  // known.
+  EpochEnd end_offset_for(LeaderEpoch epoch) const;
+
+  // The first offset of an open transaction; end_offset() if none is open.
+  Offset first_unstable_offset() const;
+
+  // For the log's user: found again from any Log* without a look-up. Storage never touches it.
+  void* attachment = nullptr;
+
+  explicit Log(std::unique_ptr<LogState> state);
+  ~Log();
+
+ private:
+  friend LogState& state_of(Log& log);
+  std::unique_ptr<LogState> state_;
+};
+
+}  // namespace tailwater::log
