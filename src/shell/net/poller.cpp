@@ -1,0 +1,57 @@
+#include "shell/net/poller.hpp"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <system_error>
+
+namespace tailwater::shell {
+
+namespace {
+constexpr std::size_t kEventsMax = 256;
+
+bool control(int epoll, int operation, int descriptor, std::uint32_t events, std::uint64_t key) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = key;
+  return ::epoll_ctl(epoll, operation, descriptor, &event) == 0;
+}
+}  // namespace
+
+Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), events_(kEventsMax) {
+  if (!epoll_) throw std::system_error(errno, std::system_category(), "cannot create an epoll descriptor");
+}
+
+bool Poller::add(int descriptor, std::uint32_t events, std::uint64_t key) {
+  return control(epoll_.get(), EPOLL_CTL_ADD, descriptor, events, key);
+}
+
+bool Poller::change(int descriptor, std::uint32_t events, std::uint64_t key) {
+  return control(epoll_.get(), EPOLL_CTL_MOD, descriptor, events, key);
+}
+
+void Poller::remove(int descriptor) {
+  control(epoll_.get(), EPOLL_CTL_DEL, descriptor, 0, 0);
+}
+
+std::span<const epoll_event> Poller::wait(int timeout_ms) {
+  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
+  return std::span(events_).first(count > 0 ? static_cast<std::size_t>(count) : 0);
+}
+
+WakeUp::WakeUp() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (!event_) throw std::system_error(errno, std::system_category(), "cannot create an event descriptor");
+}
+
+void WakeUp::ring() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
+}
+
+void WakeUp::clear() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof count);
+}
+
+}  // namespace tailwater::shell

@@ -1,0 +1,49 @@
+// The readiness of many descriptors (epoll), and a wake-up that other threads may ring. A poller is used by
+// one thread; its own descriptor is readable whenever something in it is ready, so it can stand in another
+// loop.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "shell/disk/descriptor.hpp"
+
+namespace tailwater::shell {
+
+class Poller {
+ public:
+  // Throws std::system_error: without it nothing can be served.
+  Poller();
+
+  int descriptor() const { return epoll_.get(); }
+  // `events` as epoll(7) has them. False: the kernel refused (errno says why).
+  bool add(int descriptor, std::uint32_t events, std::uint64_t key);
+  bool change(int descriptor, std::uint32_t events, std::uint64_t key);
+  void remove(int descriptor);
+
+  // What is ready, at most 256 at a time; the span lives until the next call. -1 waits without limit.
+  std::span<const epoll_event> wait(int timeout_ms);
+
+ private:
+  Descriptor epoll_;
+  std::vector<epoll_event> events_;
+};
+
+class WakeUp {
+ public:
+  // Throws std::system_error.
+  WakeUp();
+  int descriptor() const { return event_.get(); }
+  // From any thread.
+  void ring();
+  // On the waiting thread, before looking at what it was rung for.
+  void clear();
+
+ private:
+  Descriptor event_;
+};
+
+}  // namespace tailwater::shell
