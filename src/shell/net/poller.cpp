@@ -1,8 +1,6 @@
 #include "shell/net/poller.hpp"
 
 #include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <system_error>
 
@@ -38,20 +36,6 @@ void Poller::remove(int descriptor) {
 std::span<const epoll_event> Poller::wait(int timeout_ms) {
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
   return std::span(events_).first(count > 0 ? static_cast<std::size_t>(count) : 0);
-}
-
-WakeUp::WakeUp() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (!event_) throw std::system_error(errno, std::system_category(), "cannot create an event descriptor");
-}
-
-void WakeUp::ring() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
-}
-
-void WakeUp::clear() {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof count);
 }
 
 }  // namespace tailwater::shell

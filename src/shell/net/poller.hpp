@@ -32,18 +32,4 @@ class Poller {
   std::vector<epoll_event> events_;
 };
 
-class WakeUp {
- public:
-  // Throws std::system_error.
-  WakeUp();
-  int descriptor() const { return event_.get(); }
-  // From any thread.
-  void ring();
-  // On the waiting thread, before looking at what it was rung for.
-  void clear();
-
- private:
-  Descriptor event_;
-};
-
 }  // namespace tailwater::shell
