@@ -1,0 +1,120 @@
+#include "core/journal/ring_scan.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/crc32c.hpp"
+
+namespace tailwater::journal {
+
+namespace {
+
+constexpr std::uint64_t kReadBytes = std::uint64_t{4} << 20;
+
+}  // namespace
+
+RingScan::RingScan(const Superblock& superblock)
+    : journal_id_(superblock.journal_id),
+      capacity_(superblock.capacity),
+      frame_bytes_max_(superblock.frame_bytes_max),
+      limit_(superblock.trim + superblock.capacity),
+      jumps_(superblock.jumps),
+      expected_(superblock.trim),
+      prev_crc_(superblock.trim_prev_crc) {
+  follow_jumps();
+}
+
+void RingScan::follow_jumps() {
+  // Jumps are in ascending order; one may begin where another ended if no frame was written between two
+  // crashes.
+  for (const Jump& jump : jumps_) {
+    if (jump.from == expected_ && jump.to > jump.from && jump.to <= limit_) expected_ = jump.to;
+  }
+}
+
+std::optional<RingScan::Range> RingScan::wanted() const {
+  if (phase_ == Phase::over) return std::nullopt;
+  const Lsn at = phase_ == Phase::frames ? expected_ : looking_at_;
+  const Lsn end = phase_ == Phase::frames ? limit_ : window_end_;
+  const std::uint64_t size = std::min({std::max(kReadBytes, 2 * frame_bytes_max_), lap_rest(at), end - at});
+  // At the limit there is nothing to read; a range of no bytes lets feed() come to that conclusion.
+  return Range{ring_position(at, capacity_), size};
+}
+
+bool RingScan::chained(const FrameHeader& header) const {
+  return header.journal_id == journal_id_ && header.lsn == expected_ && header.prev_header_crc == prev_crc_ &&
+         header.frame_bytes() <= frame_bytes_max_ && header.frame_bytes() <= lap_rest(expected_) &&
+         header.lsn + header.frame_bytes() <= limit_;
+}
+
+void RingScan::feed(Bytes bytes, const Receiver& receiver) {
+  CHECK(phase_ != Phase::over);
+  if (phase_ == Phase::frames) {
+    feed_frames(bytes, receiver);
+  } else {
+    feed_window(bytes);
+  }
+}
+
+void RingScan::feed_frames(Bytes bytes, const Receiver& receiver) {
+  const std::size_t asked = wanted()->size;
+  bytes = bytes.first(std::min(bytes.size(), asked));
+  bool took_one = false;
+  while (true) {
+    const std::optional<FrameHeader> header = decode_frame(bytes);
+    if (!header || !chained(*header)) break;
+    const std::uint64_t size = header->frame_bytes();
+    if (size > bytes.size()) {
+      // The rest of this frame comes with the next range, which begins with it.
+      if (took_one) return;
+      break;
+    }
+    const Bytes payload = bytes.subspan(kFrameHeaderSize, header->payload_bytes);
+    if (crc32c(payload) != header->payload_crc) break;
+    if (!receiver(*header, EntryCursor(payload, header->entry_count))) {
+      phase_ = Phase::over;
+      return;
+    }
+    marks_.push_back({header->lsn, prev_crc_});
+    took_one = true;
+    prev_crc_ = header->header_crc;
+    const Lsn behind = expected_ + size;
+    expected_ = behind;
+    follow_jumps();
+    if (expected_ != behind) return;
+    bytes = bytes.subspan(size);
+    if (bytes.empty()) return;
+  }
+  begin_window();
+}
+
+void RingScan::begin_window() {
+  // An earlier start has come as far as each jump: a bad place before one is no torn end.
+  damaged_ =
+      std::any_of(jumps_.begin(), jumps_.end(), [&](const Jump& jump) { return jump.from > expected_; });
+  if (damaged_) {
+    phase_ = Phase::over;
+    return;
+  }
+  phase_ = Phase::window;
+  looking_at_ = expected_;
+  window_end_ = std::min(limit_, expected_ + window_bytes(static_cast<std::uint32_t>(frame_bytes_max_)));
+  if (looking_at_ == window_end_) phase_ = Phase::over;
+}
+
+void RingScan::feed_window(Bytes bytes) {
+  const std::uint64_t asked = wanted()->size;
+  for (std::uint64_t at = 0; at + kBlock <= bytes.size() && at < asked; at += kBlock) {
+    const std::optional<FrameHeader> header = decode_frame(bytes.subspan(at));
+    if (!header || header->journal_id != journal_id_ || header->lsn != looking_at_ + at) continue;
+    if (header->settled > expected_) {
+      damaged_ = true;
+      phase_ = Phase::over;
+      return;
+    }
+  }
+  looking_at_ = looking_at_ + asked;
+  if (looking_at_ >= window_end_) phase_ = Phase::over;
+}
+
+}  // namespace tailwater::journal

@@ -1,0 +1,78 @@
+// The reading end of the ring, at start: from the trim position frame by frame to the end, which is either
+// the place where the last write tore (cut there) or damage of what had been acknowledged (never cut).
+//   1 frames are taken as long as they are valid (format.hpp); jumps of the superblock are followed
+//   2 at the first bad place x, the blocks of one window behind it are searched for a frame header that says
+//   that
+//     more than x was settled: then x was acknowledged and is damaged now; else x is the torn end
+// What cannot be told from tearing on one machine: rot in the very last settled frame, behind which nothing
+// was written. Fed with blocks by whoever reads them; total on any bytes.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "core/journal/format.hpp"
+#include "core/journal/ring_writer.hpp"
+#include "core/journal/superblock.hpp"
+
+namespace tailwater::journal {
+
+// More than all frames that can be in flight at once.
+constexpr std::uint64_t window_bytes(std::uint32_t frame_bytes_max) {
+  return 4 * std::uint64_t{frame_bytes_max};
+}
+
+class RingScan {
+ public:
+  explicit RingScan(const Superblock& superblock);
+
+  struct Range {
+    std::uint64_t position = 0;  // in the ring's file
+    std::uint64_t size = 0;
+  };
+  // What to read next; nothing when the scan is over. At most 4 MiB or two frames.
+  std::optional<Range> wanted() const;
+
+  // The bytes of the range wanted last, and a receiver of each valid frame in order, which may stop the scan.
+  // A short read (bytes.size() < size) counts as bad bytes.
+  using Receiver = std::function<bool(const FrameHeader& frame, EntryCursor entries)>;
+  void feed(Bytes bytes, const Receiver& receiver);
+
+  bool over() const { return phase_ == Phase::over; }
+  // When over:
+  bool damaged() const { return damaged_; }
+  Lsn end() const { return expected_; }  // the place to cut at, or that of the damage
+  std::uint32_t prev_header_crc() const { return prev_crc_; }
+  std::uint64_t frames() const { return marks_.size(); }
+  std::deque<RingWriter::Mark> take_marks() { return std::move(marks_); }
+
+ private:
+  enum class Phase : std::uint8_t { frames, window, over };
+
+  std::uint64_t lap_rest(Lsn lsn) const { return capacity_ - lsn.value % capacity_; }
+  void follow_jumps();
+  void feed_frames(Bytes bytes, const Receiver& receiver);
+  void feed_window(Bytes bytes);
+  void begin_window();
+  bool chained(const FrameHeader& header) const;
+
+  std::uint64_t journal_id_;
+  std::uint64_t capacity_;
+  std::uint64_t frame_bytes_max_;
+  Lsn limit_;  // nothing live lies at or beyond
+  std::vector<Jump> jumps_;
+
+  Phase phase_ = Phase::frames;
+  bool damaged_ = false;
+  Lsn expected_;
+  std::uint32_t prev_crc_;
+  Lsn looking_at_;
+  Lsn window_end_;
+  std::deque<RingWriter::Mark> marks_;
+};
+
+}  // namespace tailwater::journal

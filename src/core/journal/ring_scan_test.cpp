@@ -1,0 +1,163 @@
+// Goal: a scan gives exactly the frames that were written whole, tells a torn end from damage, and never
+// takes a frame of an earlier lap, incarnation or place. Method: small rings in memory; every tear, every
+// damaged block, many laps.
+#include "core/journal/ring_scan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/journal/ring_test.hpp"
+
+namespace tailwater::journal {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+TEST(RingScanTest, AnEmptyRing) {
+  TestRing ring(16, 4);
+  const auto found = ring.scan();
+  EXPECT_TRUE(found.texts.empty());
+  EXPECT_FALSE(found.damaged);
+  EXPECT_EQ(found.end, Lsn{0});
+}
+
+TEST(RingScanTest, EveryTearOfTheLastFrameIsATornEnd) {
+  const std::string text(2 * kBlock, 'z');
+  for (std::size_t landed = 0; landed < 3 * kBlock; landed += 64) {
+    TestRing ring(16, 4);
+    ring.append("one");
+    ring.append("two");
+    const auto torn = ring.form(text);
+    ASSERT_EQ(torn.bytes.size(), 3 * kBlock);
+    ring.write(torn, landed);
+    const auto found = ring.scan();
+    EXPECT_EQ(found.damaged, false);
+    // Only the padding behind the payload may be missing.
+    const bool whole = landed >= kFrameHeaderSize + torn.payload;
+    EXPECT_EQ(found.texts.size(), whole ? 3u : 2u) << landed;
+    EXPECT_EQ(found.end, whole ? ring.writer_.next() : torn.lsn);
+  }
+}
+
+TEST(RingScanTest, EveryByteOfATornFrameCounts) {
+  TestRing ring(16, 4);
+  ring.append("one");
+  const auto last = ring.append("two");
+  for (std::size_t at = 0; at < kFrameHeaderSize + last.payload; ++at) {
+    auto& byte = ring.image_[last.position + at];
+    byte ^= std::byte{0x40};
+    EXPECT_EQ(ring.scan().texts, Texts{"one"}) << at;
+    byte ^= std::byte{0x40};
+  }
+  EXPECT_EQ(ring.scan().texts, (Texts{"one", "two"}));
+}
+
+TEST(RingScanTest, ASettledFrameThatIsBadIsDamage) {
+  TestRing ring(32, 4);
+  std::vector<RingWriter::Frame> frames;
+  for (int frame = 0; frame < 6; ++frame) frames.push_back(ring.append(std::to_string(frame)));
+  for (std::size_t bad = 0; bad < frames.size(); ++bad) {
+    auto& byte = ring.image_[frames[bad].position + kFrameHeaderSize];
+    byte ^= std::byte{1};
+    const auto found = ring.scan();
+    EXPECT_EQ(found.damaged, bad + 1 < frames.size())
+        << "rot in the last settled frame cannot be told from a tear";
+    EXPECT_EQ(found.end, frames[bad].lsn);
+    byte ^= std::byte{1};
+  }
+}
+
+TEST(RingScanTest, AnUnsettledGapBeforeAWholeFrameIsATornEnd) {
+  TestRing ring(32, 4);
+  ring.append("one");
+  ring.form("never landed");
+  const auto second = ring.form("landed, but its predecessor did not");
+  ring.write(second);
+  const auto found = ring.scan();
+  EXPECT_FALSE(found.damaged);
+  EXPECT_EQ(found.texts, Texts{"one"});
+}
+
+TEST(RingScanTest, ManyLapsWithTrimAtEveryDistance) {
+  for (std::uint64_t live = 1; live <= 7; ++live) {
+    TestRing ring(8, 3);
+    std::deque<std::pair<Lsn, std::string>> model;
+    for (int step = 0; step < 60; ++step) {
+      const std::string text(step % 3 == 0 ? kBlock + 10 : 10, static_cast<char>('a' + step % 26));
+      const std::uint64_t needed = text.size() > kBlock ? 2 * kBlock : kBlock;
+      while (!model.empty() && (ring.writer_.room() < needed || model.size() >= live)) {
+        const Lsn to = model.size() > 1 ? model[1].first : ring.writer_.next();
+        ring.trim(to);
+        model.pop_front();
+        if (ring.writer_.room() < needed && model.empty()) break;
+      }
+      // At the end of a lap only a shorter frame fits.
+      const std::string fitting = ring.writer_.room() < needed ? "short" : text;
+      const auto frame = ring.append(fitting);
+      model.emplace_back(frame.lsn, fitting);
+      const auto found = ring.scan();
+      ASSERT_FALSE(found.damaged);
+      Texts expected;
+      for (const auto& entry : model) expected.push_back(entry.second);
+      ASSERT_EQ(found.texts, expected);
+      ASSERT_EQ(found.end, ring.writer_.next());
+    }
+  }
+}
+
+TEST(RingScanTest, AFullRingIsReadOnceRound) {
+  TestRing ring(4, 1);
+  for (int frame = 0; frame < 4; ++frame) ring.append(std::to_string(frame));
+  EXPECT_EQ(ring.scan().texts, (Texts{"0", "1", "2", "3"}));
+  ring.trim(Lsn{2 * kBlock});
+  ring.append("4");
+  ring.append("5");
+  EXPECT_EQ(ring.scan().texts, (Texts{"2", "3", "4", "5"}));
+}
+
+TEST(RingScanTest, AfterAJumpALateWriteOfTheDeadProcessIsNotRead) {
+  TestRing ring(64, 2);
+  ring.append("one");
+  const auto late = ring.form("in flight when the process died");
+  // Recovery cuts at `late`, and goes on one window behind.
+  auto found = ring.scan();
+  ASSERT_EQ(found.end, late.lsn);
+  const Lsn to = found.end + window_bytes(ring.superblock_.frame_bytes_max);
+  ring.superblock_.jumps.push_back({found.end, to});
+  ++ring.superblock_.incarnation;
+  ring.reopen(to, found.prev_crc, found.marks);
+  ring.append("two");
+  ring.write(late);
+  found = ring.scan();
+  EXPECT_FALSE(found.damaged);
+  EXPECT_EQ(found.texts, (Texts{"one", "two"}));
+  EXPECT_EQ(found.end, ring.writer_.next());
+}
+
+TEST(RingScanTest, ABadPlaceBeforeAJumpIsDamage) {
+  TestRing ring(64, 2);
+  const auto one = ring.append("one");
+  ring.append("two");
+  auto found = ring.scan();
+  ring.superblock_.jumps.push_back({found.end, found.end + window_bytes(ring.superblock_.frame_bytes_max)});
+  ring.reopen(ring.superblock_.jumps[0].to, found.prev_crc, found.marks);
+  ring.image_[one.position] ^= std::byte{1};
+  EXPECT_TRUE(ring.scan().damaged);
+}
+
+TEST(RingScanTest, TheReceiverMayStop) {
+  TestRing ring(16, 2);
+  ring.append("one");
+  ring.append("two");
+  RingScan scan(ring.superblock_);
+  const auto range = scan.wanted();
+  int frames = 0;
+  scan.feed(Bytes(ring.image_).subspan(range->position, range->size), [&](const FrameHeader&, EntryCursor) {
+    ++frames;
+    return false;
+  });
+  EXPECT_TRUE(scan.over());
+  EXPECT_EQ(frames, 1);
+}
+
+}  // namespace
+}  // namespace tailwater::journal
