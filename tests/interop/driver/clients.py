@@ -1,0 +1,77 @@
+"""The table of clients: what each is, how it is installed and started, and what the judge expects."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+
+import install
+import wire
+
+ALL = tuple(wire.CODECS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    name: str
+    title: str
+    command: Callable[[], list]      # installs what is needed, then says what to run
+    partitioner: str = ""            # how murmur2 comes about; "" for applications without the common scenario
+    codecs: tuple = ALL
+    kip848: bool = False
+    limit: int = 180                 # seconds
+
+    @property
+    def judged(self):
+        return bool(self.partitioner)
+
+
+def _kcat():
+    install.tool("kcat")
+    return [sys.executable, install.CLIENTS / "kcat" / "client.py"]
+
+
+def _python(name):
+    return lambda: [install.python(), install.CLIENTS / "python" / f"{name}.py"]
+
+
+def _node(name):
+    def command():
+        node, folder = install.node()
+        return [node, folder / f"{name}.mjs"]
+    return command
+
+
+def _go(name):
+    return lambda: [install.go(name)]
+
+
+def _java(module, main):
+    return lambda: [*install.java(module), main]
+
+
+def _console():
+    return [sys.executable, install.CLIENTS / "console" / "client.py", *install.java("console")]
+
+
+def _connect():
+    return [sys.executable, install.CLIENTS / "connect" / "client.py", *install.java("connect")]
+
+
+CLIENTS = [
+    Client("kcat", "kcat 1.7, librdkafka 2.0.2", _kcat, "configured: topic.partitioner=murmur2"),
+    Client("librdkafka", "librdkafka 2.0.2, C", lambda: [install.librdkafka()], "configured: partitioner=murmur2"),
+    Client("confluent", "confluent-kafka 2.16.1, Python", _python("confluent"), "configured: partitioner=murmur2", kip848=True),
+    Client("aiokafka", "aiokafka 0.14.0, Python", _python("aio"), "default"),
+    Client("kafka-python", "kafka-python 3.0.12", _python("kafkapython"), "default"),
+    Client("kafkajs", "kafkajs 2.2.4, Node 24", _node("kafkajs"), "configured: Partitioners.DefaultPartitioner"),
+    Client("platformatic", "@platformatic/kafka 2.12.1, Node 24", _node("platformatic"), "default", kip848=True),
+    Client("java", "kafka-clients 4.4.0", _java("java", "Client"), "default", kip848=True),
+    Client("franz-go", "franz-go 1.22.2", _go("franz"), "default", kip848=True),
+    Client("sarama", "sarama 1.61.1", _go("sarama"), "configured: NewMurmur2Partitioner"),
+    Client("kafka-go", "kafka-go 0.4.51", _go("segment"), "configured: Murmur2Balancer"),
+    Client("console", "kafka-tools 4.3.1, console tools", _console, limit=300),
+    Client("streams", "kafka-streams 4.3.1", _java("streams", "WordCount"), limit=150),
+    Client("connect", "connect-runtime 4.3.1, distributed", _connect, limit=180),
+]
+
+

@@ -1,0 +1,82 @@
+"""Turns results into a table, report.json and report.md. It adds nothing that a step or a check did not say."""
+
+import json
+
+import wire
+
+MARK = {True: "yes", False: "FAIL", None: "-"}
+COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "KIP-848"]
+
+
+def _all(steps, names):
+    """True, False, or None when none of the steps was tried."""
+    tried = [steps[name] for name in names if name in steps]
+    return all(step["ok"] for step in tried) if tried else None
+
+
+def _produce(client, steps):
+    cells = []
+    for codec in wire.CODECS:
+        if codec not in client.codecs:
+            continue
+        good = _all(steps, [f"produce.{codec}", f"stored.{codec}"])
+        cells.append(codec if good else f"{codec}:{'FAIL' if good is False else '-'}")
+    return " ".join(cells)
+
+
+def row(result):
+    client, steps = result["client"], {step["step"]: step for step in result["steps"]}
+    cells = {"create": MARK[_all(steps, ["create"])], "produce": _produce(client, steps)}
+    for name in ("group", "join", "leave", "resume"):
+        cells[name] = MARK[_all(steps, [name])]
+    cells["exact"] = MARK[_all(steps, ["exact", "committed"])]
+    cells["admin"] = MARK[_all(steps, [name for name in steps if name.startswith("admin.")])]
+    cells["partitioner"] = MARK[_all(steps, ["partitioner"])]
+    cells["KIP-848"] = MARK[_all(steps, [name for name in steps if name.endswith("@consumer")])]
+    return cells
+
+
+def tables(results):
+    """Lines of Markdown: the common scenario, the applications, what failed, what was not run."""
+    lines = ["| client | " + " | ".join(COLUMNS) + " | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for result in (r for r in results if r["client"].judged and r["state"] != "not run"):
+        cells = row(result)
+        lines.append("| " + " | ".join([result["client"].title, *(cells[c] for c in COLUMNS), f"{result['seconds']:.0f}"]) + " |")
+    applications = [r for r in results if not r["client"].judged and r["state"] != "not run"]
+    if applications:
+        lines += ["", "| application | steps | seconds |", "|---|---|---|"]
+        for result in applications:
+            steps = " ".join(s["step"] if s["ok"] else s["step"] + ":FAIL" for s in result["steps"])
+            lines.append(f"| {result['client'].title} | {steps} | {result['seconds']:.0f} |")
+    absent = [r for r in results if r["state"] == "not run"]
+    lines += [""] * bool(absent) + [f"- not run: {r['client'].title}: {r['reason']}" for r in absent]
+    failed = [r for r in results if r["state"] == "failed"]
+    lines += [""] * bool(failed)
+    for result in failed:
+        lines += [f"- FAIL {result['client'].name} {s['step']}: {s['note']}" for s in result["steps"] if not s["ok"]]
+    return lines
+
+
+def notes(results):
+    """What was checked and seen, step by step."""
+    lines = []
+    for result in (r for r in results if r["steps"]):
+        lines += ["", f"## {result['client'].title}", ""]
+        if result["client"].partitioner:
+            lines += [f"Partitioner: {result['client'].partitioner}.", ""]
+        lines += [f"- {'ok' if s['ok'] else 'FAIL'} {s['step']} ({s.get('ms', 0)} ms): {s['note']}" for s in result["steps"]]
+    return lines
+
+
+def closing(results):
+    count = [sum(r["state"] == state for r in results) for state in ("passed", "failed", "not run")]
+    return "{} passed, {} failed, {} skipped".format(*count)
+
+
+def write(folder, broker, results):
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = [{"client": r["client"].name, "title": r["client"].title, "state": r["state"], "reason": r["reason"],
+              "seconds": round(r["seconds"], 1), "partitioner": r["client"].partitioner, "steps": r["steps"]} for r in results]
+    (folder / "report.json").write_text(json.dumps({"broker": broker, "result": closing(results), "clients": plain}, indent=1) + "\n")
+    text = ["# Interoperability", "", f"Broker: {broker}. {closing(results)}.", "", *tables(results), *notes(results)]
+    (folder / "report.md").write_text("\n".join(text) + "\n")
