@@ -56,7 +56,7 @@ void set_option(int socket, int level, int name, int value) {
 }
 
 // Errno of the first step that failed, or 0.
-int open_listener(SocketAddress& address, const ListenOptions& options, Descriptor& out) {
+int bind_one(SocketAddress& address, const ListenOptions& options, Descriptor& out) {
   Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return errno;
   set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
@@ -68,7 +68,6 @@ int open_listener(SocketAddress& address, const ListenOptions& options, Descript
   if (options.send_buffer > 0) set_option(socket.get(), SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0)
     return errno;
-  if (::listen(socket.get(), options.backlog) != 0) return errno;
   address.size = sizeof address.storage;
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0)
     return errno;
@@ -183,15 +182,16 @@ Result<std::vector<SocketAddress>> resolve_for_listening(std::string_view host, 
   return addresses;
 }
 
-Result<ListeningSockets> listen_on(std::string_view host, std::uint16_t port, const ListenOptions& options) {
+Result<ListeningSockets> bind_to(std::string_view host, std::uint16_t port, const ListenOptions& options) {
   auto addresses = resolve_for_listening(host, port);
   if (!addresses) return std::unexpected(addresses.error());
   ListeningSockets result;
+  result.host = host;
   int first_error = 0;
   for (SocketAddress& address : *addresses) {
     if (result.port != 0) address.set_port(result.port);
     Descriptor socket;
-    const int error = open_listener(address, options, socket);
+    const int error = bind_one(address, options, socket);
     if (error == 0) {
       result.port = address.port();
       result.sockets.push_back(std::move(socket));
@@ -208,6 +208,14 @@ Result<ListeningSockets> listen_on(std::string_view host, std::uint16_t port, co
   }
   if (result.sockets.empty()) return std::unexpected(listen_error(host, port, first_error));
   return result;
+}
+
+Result<void> start_listening(const ListeningSockets& sockets, int backlog) {
+  for (const Descriptor& socket : sockets.sockets) {
+    if (::listen(socket.get(), backlog) != 0)
+      return std::unexpected(listen_error(sockets.host, sockets.port, errno));
+  }
+  return {};
 }
 
 void prepare_accepted(int socket) {

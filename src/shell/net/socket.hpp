@@ -40,20 +40,22 @@ Result<std::vector<SocketAddress>> resolve_for_listening(std::string_view host, 
 
 struct ListenOptions {
   bool reuse_port = false;  // share the port between several sockets of this process
-  int backlog = 1024;
   int receive_buffer = -1;  // SO_RCVBUF; -1: the system's choice
   int send_buffer = -1;
 };
 
 // All sockets that one configured "host:port" needs: one for each address that the host has. Port 0 takes a
-// free one, the same for all addresses.
+// free one, the same for all addresses. They are bound, and refuse connections until start_listening().
 struct ListeningSockets {
+  std::string host;  // as configured
   std::vector<Descriptor> sockets;
   std::vector<SocketAddress> addresses;
   std::uint16_t port = 0;
 };
-Result<ListeningSockets> listen_on(std::string_view host, std::uint16_t port,
-                                   const ListenOptions& options = {});
+Result<ListeningSockets> bind_to(std::string_view host, std::uint16_t port,
+                                 const ListenOptions& options = {});
+// Connections are accepted by the system from here on.
+Result<void> start_listening(const ListeningSockets& sockets, int backlog);
 
 // TCP_NODELAY and keepalive. An error is no reason not to serve: it is ignored.
 void prepare_accepted(int socket);

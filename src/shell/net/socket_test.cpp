@@ -10,6 +10,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+Result<ListeningSockets> listen_on(std::string_view host, std::uint16_t port) {
+  auto sockets = bind_to(host, port);
+  if (!sockets) return sockets;
+  if (auto started = start_listening(*sockets, 16); !started) return std::unexpected(started.error());
+  return sockets;
+}
+
 TEST(Socket, PortZeroIsTheSystemsChoice) {
   const auto sockets = listen_on("127.0.0.1", 0);
   ASSERT_TRUE(sockets.has_value()) << sockets.error().message;
