@@ -1,0 +1,104 @@
+#include "core/cache/block_pool.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.hpp"
+
+namespace tailwater::cache {
+
+namespace {
+
+constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
+static_assert(kSlabBytes == kBlockSizes.back());
+
+std::byte* allocate(std::size_t size, std::size_t alignment) {
+  return static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}));
+}
+void release(std::byte* memory, std::size_t alignment) {
+  ::operator delete(memory, std::align_val_t{alignment});
+}
+
+std::uint32_t blocks_in_slab(std::size_t size_class) {
+  return static_cast<std::uint32_t>(kSlabBytes / kBlockSizes[size_class]);
+}
+
+}  // namespace
+
+std::size_t block_size_for(std::size_t size) {
+  for (const std::size_t each : kBlockSizes) {
+    if (size <= each) return each;
+  }
+  return (size + kDiskBlock - 1) / kDiskBlock * kDiskBlock;
+}
+
+BlockPool::~BlockPool() {
+  for (auto& entry : slabs_) release(entry.second->memory, kSlabBytes);
+}
+
+BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
+  auto& candidates = with_room_[size_class];
+  if (!candidates.empty()) return *candidates.back();
+  auto slab = std::make_unique<Slab>();
+  slab->memory = allocate(kSlabBytes, kSlabBytes);
+  slab->size_class = size_class;
+  slab->free_count = blocks_in_slab(size_class);
+  held_bytes_ += kSlabBytes;
+  candidates.push_back(slab.get());
+  auto& owned = slabs_[reinterpret_cast<std::uintptr_t>(slab->memory)];
+  owned = std::move(slab);
+  return *owned;
+}
+
+MutableBytes BlockPool::take(std::size_t size) {
+  const std::size_t rounded = block_size_for(size);
+  taken_bytes_ += rounded;
+  if (rounded >= kSlabBytes) {
+    held_bytes_ += rounded;
+    return {allocate(rounded, kDiskBlock), rounded};
+  }
+  const auto size_class = static_cast<std::size_t>(
+      std::find(kBlockSizes.begin(), kBlockSizes.end(), rounded) - kBlockSizes.begin());
+  Slab& slab = slab_with_room(size_class);
+  std::uint32_t block = 0;
+  if (slab.returned.empty()) {
+    block = slab.next_fresh++;
+  } else {
+    block = slab.returned.back();
+    slab.returned.pop_back();
+  }
+  if (--slab.free_count == 0) with_room_[size_class].pop_back();
+  return {slab.memory + block * rounded, rounded};
+}
+
+void BlockPool::give(MutableBytes block) {
+  taken_bytes_ -= block.size();
+  if (block.size() >= kSlabBytes) {
+    held_bytes_ -= block.size();
+    release(block.data(), kDiskBlock);
+    return;
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(block.data());
+  const auto found = slabs_.find(address / kSlabBytes * kSlabBytes);
+  CHECK(found != slabs_.end());
+  Slab& slab = *found->second;
+  CHECK(kBlockSizes[slab.size_class] == block.size());
+  slab.returned.push_back(static_cast<std::uint16_t>((address % kSlabBytes) / block.size()));
+  auto& candidates = with_room_[slab.size_class];
+  if (slab.free_count++ == 0) candidates.push_back(&slab);
+  if (slab.free_count == blocks_in_slab(slab.size_class)) retire(slab);
+}
+
+void BlockPool::retire(Slab& slab) {
+  // One empty slab stays, so that a block taken and given in turns does not cost a slab each time.
+  auto& candidates = with_room_[slab.size_class];
+  if (candidates.size() == 1) return;
+  const auto place = std::find(candidates.begin(), candidates.end(), &slab);
+  CHECK(place != candidates.end());
+  candidates.erase(place);
+  held_bytes_ -= kSlabBytes;
+  release(slab.memory, kSlabBytes);
+  slabs_.erase(reinterpret_cast<std::uintptr_t>(slab.memory));
+}
+
+}  // namespace tailwater::cache

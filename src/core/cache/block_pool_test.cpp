@@ -1,0 +1,65 @@
+// Goal: blocks are aligned, never overlap, and memory goes back. Method: random takes and gives against a
+// model.
+#include "core/cache/block_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/prng.hpp"
+
+namespace tailwater::cache {
+namespace {
+
+TEST(BlockPoolTest, SizesAreRoundedUpToAClassOrWholeBlocks) {
+  EXPECT_EQ(block_size_for(1), 4'096u);
+  EXPECT_EQ(block_size_for(4'096), 4'096u);
+  EXPECT_EQ(block_size_for(4'097), 16'384u);
+  EXPECT_EQ(block_size_for(1'048'576), 1'048'576u);
+  EXPECT_EQ(block_size_for(1'048'577), 1'052'672u);
+}
+
+TEST(BlockPoolTest, RandomUseKeepsBlocksApartAndGivesEverythingBack) {
+  Prng random(3);
+  BlockPool pool;
+  std::vector<std::pair<MutableBytes, std::byte>> taken;
+  std::uint64_t bytes = 0;
+  const auto give_one = [&] {
+    std::swap(taken[random.below(taken.size())], taken.back());
+    const auto [block, mark] = taken.back();
+    ASSERT_TRUE(std::all_of(block.begin(), block.end(), [&](std::byte byte) { return byte == mark; }));
+    bytes -= block.size();
+    pool.give(block);
+    taken.pop_back();
+  };
+  for (int step = 0; step < 3'000; ++step) {
+    if (!taken.empty() && (taken.size() > 200 || random.one_in(3))) {
+      give_one();
+      continue;
+    }
+    const std::size_t size = random.one_in(50) ? random.below(3'000'000) + 1 : random.below(40'000) + 1;
+    const MutableBytes block = pool.take(size);
+    ASSERT_GE(block.size(), size);
+    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block.data()) % kDiskBlock, 0u);
+    const auto mark = static_cast<std::byte>(step);
+    std::fill(block.begin(), block.end(), mark);
+    bytes += block.size();
+    taken.emplace_back(block, mark);
+    ASSERT_EQ(pool.taken_bytes(), bytes);
+    ASSERT_GE(pool.held_bytes(), bytes);
+  }
+  while (!taken.empty()) give_one();
+  EXPECT_EQ(pool.taken_bytes(), 0u);
+  EXPECT_LE(pool.held_bytes(), 4u << 20) << "at most one empty slab of each size stays";
+}
+
+TEST(BlockPoolTest, TenThousandSmallBlocksCostWhatTheyHold) {
+  BlockPool pool;
+  std::vector<MutableBytes> taken;
+  for (int each = 0; each < 10'000; ++each) taken.push_back(pool.take(100));
+  EXPECT_LE(pool.held_bytes(), 10'000u * 4'096 + (1u << 20));
+  for (const MutableBytes block : taken) pool.give(block);
+}
+
+}  // namespace
+}  // namespace tailwater::cache
