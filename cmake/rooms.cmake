@@ -8,8 +8,9 @@
 #
 # tailwater_room(core/log PURE USES core/journal records LIBRARIES lz4)
 #   sources: every *.cpp of the folder that is no test; tests: every *_test.cpp, one program per room.
+#   A room with generated files names them as SOURCES, and the folder of its generated headers as INCLUDES.
 function(tailwater_room room)
-  cmake_parse_arguments(ROOM "PURE" "" "USES;LIBRARIES;PRIVATE_LIBRARIES;SOURCES" ${ARGN})
+  cmake_parse_arguments(ROOM "PURE" "" "USES;LIBRARIES;PRIVATE_LIBRARIES;SOURCES;INCLUDES" ${ARGN})
   string(REPLACE "/" "_" name ${room})
   set(folder ${CMAKE_SOURCE_DIR}/src/${room})
   set(target tailwater_${name})
@@ -33,7 +34,7 @@ function(tailwater_room room)
   file(CREATE_LINK ${folder} ${doorway}/${room} SYMBOLIC)
 
   add_library(${target} STATIC ${sources})
-  target_include_directories(${target} PUBLIC ${doorway})
+  target_include_directories(${target} PUBLIC ${doorway} ${ROOM_INCLUDES})
   foreach(use IN LISTS ROOM_USES)
     string(REPLACE "/" "_" use_name ${use})
     target_link_libraries(${target} PUBLIC tailwater_${use_name})
