@@ -1,0 +1,276 @@
+#include "shell/net/shard_loop.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "node/mail.hpp"
+#include "shell/disk/threads.hpp"
+#include "shell/net/clock.hpp"
+
+namespace tailwater::shell {
+
+namespace {
+
+// Keys of the poller that no connection has.
+constexpr std::uint64_t kInboxKey = UINT64_MAX;
+constexpr std::uint64_t kDiskKey = UINT64_MAX - 1;
+// The loop turns at least this often, so that a watcher can tell a quiet shard from a stuck one.
+constexpr Duration kQuietTurn = Duration::from_ms(500);
+// Under load the poller is asked directly; the io_context gets its time once in so many turns.
+constexpr std::uint32_t kTurnsWithoutContext = 32;
+// Turns in a row that answer each other (a send frees memory, that lets a connection be read) before sockets
+// are looked at again.
+constexpr int kTurnsInARow = 4;
+
+LogSeverity severity_of(node::LogLevel level) {
+  switch (level) {
+    case node::LogLevel::debug:
+      return LogSeverity::debug;
+    case node::LogLevel::info:
+      return LogSeverity::info;
+    case node::LogLevel::warning:
+      return LogSeverity::warning;
+    case node::LogLevel::error:
+      return LogSeverity::error;
+  }
+  return LogSeverity::error;
+}
+
+}  // namespace
+
+// The shard as Connections sees it.
+class ShardLoop::Machine final : public ConnectionMachine {
+ public:
+  explicit Machine(node::Shard& shard) : shard_(shard) {}
+  void connected(ConnectionId connection, ListenerId listener, node::Peer peer, Now now) override {
+    shard_.connected(connection, listener, std::move(peer), now);
+  }
+  MutableBytes receive_space(ConnectionId connection) override { return shard_.receive_space(connection); }
+  void received(ConnectionId connection, std::size_t bytes, Now now) override {
+    shard_.received(connection, bytes, now);
+  }
+  std::size_t gather(ConnectionId connection, std::span<Bytes> pieces) override {
+    return shard_.gather(connection, pieces);
+  }
+  void sent(ConnectionId connection, std::size_t bytes, Now now) override {
+    shard_.sent(connection, bytes, now);
+  }
+  void disconnected(ConnectionId connection) override { shard_.disconnected(connection); }
+
+ private:
+  node::Shard& shard_;
+};
+
+ShardLoop::ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, ShardLoopPorts ports, Log& log)
+    : id_(options.shard.shard),
+      ports_(std::move(ports)),
+      log_(log),
+      shard_(std::move(options.shard), std::move(image)),
+      disk_(std::move(options.disk)),
+      machine_(std::make_unique<Machine>(shard_)),
+      connections_(
+          id_, poller_, *machine_, options.connections,
+          [this](const IpKey& ip) { ports_.limits->release(ip); },
+          [](ListenerId, Descriptor socket) { return make_plain_stream(std::move(socket)); }),
+      loop_wait_(poller_.descriptor()) {
+  poller_.add(inbox_.descriptor(), EPOLLIN | EPOLLET, kInboxKey);
+  poller_.add(disk_.wake_fd(), EPOLLIN | EPOLLET, kDiskKey);
+}
+
+ShardLoop::~ShardLoop() {
+  if (!thread_.joinable()) return;
+  request_stop();
+  thread_.join();
+}
+
+void ShardLoop::start() {
+  CHECK(peers_.size() > id_.value);
+  outgoing_.resize(peers_.size());
+  thread_ = start_thread(fmt::format("shard-{}", id_.value), [this] { run(); });
+}
+
+void ShardLoop::adopt(AcceptedSocket socket) {
+  inbox_.put([&](Inbox::Contents& contents) { contents.sockets.push_back(std::move(socket)); });
+}
+
+void ShardLoop::post(ShardTask task) {
+  inbox_.put([&](Inbox::Contents& contents) { contents.tasks.push_back(std::move(task)); });
+}
+
+void ShardLoop::request_stop() {
+  stop_requested_.store(true);
+  post([](node::Shard&, Now) {});
+}
+
+void ShardLoop::abandon() {
+  abandoned_.store(true);
+  post([](node::Shard&, Now) {});
+}
+
+void ShardLoop::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+std::string ShardLoop::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+ShardLoopStats ShardLoop::stats() const {
+  return {last_turn_ns_.load(), turns_.load(), busy_ns_.load()};
+}
+
+void ShardLoop::run() {
+  Now now = read_clocks();
+  awake_since_ns_ = now.monotonic.nanoseconds;
+  shard_.start(now);
+  set_phase(ShardPhase::recovering);
+  for (;;) {
+    turn(now);
+    observe(now);
+    if (phase_.load() == ShardPhase::stopped || abandoned_.load()) break;
+    wait();
+    now = read_clocks();
+    gather(now);
+  }
+  std::vector<DiskDone> rest;
+  disk_.drain(rest);
+}
+
+void ShardLoop::wait() {
+  if (busy_ || connections_.has_work()) {
+    if (++turns_without_wait_ < kTurnsWithoutContext) return;
+    turns_without_wait_ = 0;
+    loop_wait_.poll();
+    return;
+  }
+  const std::int64_t now_ns = read_clocks().monotonic.nanoseconds;
+  const Instant wake_at = std::min(wake_at_, connections_.idle_deadline());
+  const std::int64_t limit_ns = std::min(wake_at.nanoseconds - now_ns, kQuietTurn.nanoseconds);
+  busy_ns_.fetch_add(static_cast<std::uint64_t>(now_ns - awake_since_ns_), std::memory_order_relaxed);
+  awake_since_ns_ = now_ns;
+  turns_without_wait_ = 0;
+  if (limit_ns <= 0) return;
+  loop_wait_.wait(Duration::from_ns(limit_ns));
+  awake_since_ns_ = read_clocks().monotonic.nanoseconds;
+}
+
+void ShardLoop::gather(Now now) {
+  const auto events = poller_.wait(0);
+  busy_ = !events.empty();
+  for (const epoll_event& event : events) {
+    if (event.data.u64 == kDiskKey) {
+      disk_pending_ = true;
+    } else if (event.data.u64 != kInboxKey) {
+      connections_.on_event(event.data.u64, event.events);
+    }
+  }
+  take_inbox(now);
+  if (disk_pending_) {
+    disk_pending_ = false;
+    disk_.poll(disk_done_);
+    for (DiskDone& done : disk_done_) shard_.disk_done(std::move(done), now);
+    disk_done_.clear();
+  }
+  connections_.gather(now);
+  connections_.close_idle(now);
+}
+
+void ShardLoop::take_inbox(Now now) {
+  if (!inbox_.take(taken_)) return;
+  busy_ = true;
+  for (node::Envelope& envelope : taken_.mail) shard_.deliver(std::move(envelope.mail), now);
+  for (AcceptedSocket& socket : taken_.sockets) connections_.adopt(std::move(socket), now);
+  for (ShardTask& task : taken_.tasks) task(shard_, now);
+  taken_.mail.clear();
+  taken_.sockets.clear();
+  taken_.tasks.clear();
+  if (stop_requested_.load() && !stopping_) {
+    stopping_ = true;
+    shard_.stop(now);
+  }
+}
+
+void ShardLoop::turn(Now now) {
+  for (int count = 0; count < kTurnsInARow; ++count) {
+    shard_.turn(now, effects_);
+    wake_at_ = effects_.wake_at;
+    const bool again = carry_out(now);
+    effects_.clear();
+    if (!again) return;
+  }
+  busy_ = true;
+}
+
+// True: the shard was told something that may need a turn.
+bool ShardLoop::carry_out(Now now) {
+  bool told = false;
+  if (!effects_.disk.empty()) {
+    disk_.submit(std::move(effects_.disk));
+    effects_.disk.clear();
+  }
+  for (const ConnectionId connection : effects_.send) told |= connections_.flush(connection, now);
+  if (!effects_.mail.empty()) send_mail();
+  if (!effects_.store.empty() || !effects_.snapshots.empty()) {
+    ports_.store(std::move(effects_.store), std::move(effects_.snapshots));
+    effects_.store.clear();
+    effects_.snapshots.clear();
+  }
+  for (const ConnectionId connection : effects_.resume) connections_.resume(connection);
+  for (const ConnectionId connection : effects_.close) connections_.close(connection);
+  if (!effects_.log.empty()) write_log();
+  told |= connections_.settle();
+  return told;
+}
+
+void ShardLoop::send_mail() {
+  for (node::Envelope& envelope : effects_.mail) {
+    CHECK(envelope.to.value < outgoing_.size());
+    outgoing_[envelope.to.value].push_back(std::move(envelope));
+  }
+  effects_.mail.clear();
+  for (std::size_t peer = 0; peer < outgoing_.size(); ++peer) {
+    std::vector<node::Envelope>& mail = outgoing_[peer];
+    if (mail.empty()) continue;
+    peers_[peer]->inbox_.put([&](Inbox::Contents& contents) {
+      std::move(mail.begin(), mail.end(), std::back_inserter(contents.mail));
+    });
+    mail.clear();
+  }
+}
+
+void ShardLoop::write_log() {
+  const std::string component = peers_.size() == 1 ? "broker" : fmt::format("shard-{}", id_.value);
+  for (const node::LogLine& line : effects_.log) log_.write(severity_of(line.level), component, line.text);
+}
+
+// Publishes what other threads want to know of this shard.
+void ShardLoop::observe(Now now) {
+  last_turn_ns_.store(now.monotonic.nanoseconds, std::memory_order_relaxed);
+  turns_.fetch_add(1, std::memory_order_relaxed);
+  const ShardPhase phase = phase_.load(std::memory_order_relaxed);
+  if (stopping_ && shard_.stopped()) {
+    set_phase(ShardPhase::stopped);
+  } else if (phase == ShardPhase::recovering) {
+    if (!shard_.failure().empty()) {
+      const std::lock_guard lock(failure_mutex_);
+      failure_ = shard_.failure();
+    }
+    if (!shard_.failure().empty()) {
+      set_phase(ShardPhase::failed);
+    } else if (shard_.ready()) {
+      set_phase(ShardPhase::ready);
+    }
+  }
+}
+
+void ShardLoop::set_phase(ShardPhase phase) {
+  phase_.store(phase);
+  if (ports_.phase_changed) ports_.phase_changed();
+}
+
+}  // namespace tailwater::shell

@@ -1,0 +1,128 @@
+// The thread of one shard: gathers what is ready (sockets, mail, disk), lets the shard take a turn, carries
+// out what it wishes. It decides nothing; every order that matters is the shard's.
+//
+//   gather     readable sockets, at most a share each; mail of other shards; disk completions; time
+//   turn       node::Shard::turn
+//   carry out  disk first (so that writes start early), then one gathered send per connection, mail with one
+//   wake-up per
+//              shard, the metadata store, connections to read again or to close
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/cluster/image.hpp"
+#include "core/cluster/metadata_store.hpp"
+#include "node/options.hpp"
+#include "node/ports.hpp"
+#include "node/shard.hpp"
+#include "shell/disk/disk.hpp"
+#include "shell/log/log.hpp"
+#include "shell/net/connection_limits.hpp"
+#include "shell/net/connections.hpp"
+#include "shell/net/inbox.hpp"
+#include "shell/net/loop_wait.hpp"
+
+namespace tailwater::shell {
+
+enum class ShardPhase : std::uint8_t { made, recovering, ready, failed, stopped };
+
+struct ShardLoopOptions {
+  node::ShardOptions shard;
+  ConnectionOptions connections;
+  DiskOptions disk;
+};
+
+struct ShardLoopPorts {
+  // Takes the appends and snapshots of a turn, in order; the outcomes come back by post(). Called on the
+  // loop's thread.
+  std::function<void(std::vector<cluster::StoreAppend>&&, std::vector<cluster::StoreSnapshot>&&)> store;
+  std::function<void()> phase_changed;  // called on the loop's thread
+  ConnectionLimits* limits = nullptr;
+};
+
+struct ShardLoopStats {
+  std::int64_t last_turn_ns = 0;  // monotonic; 0: none yet
+  std::uint64_t turns = 0;
+  std::uint64_t busy_ns = 0;  // not waiting
+};
+
+class ShardLoop {
+ public:
+  // Throws std::system_error if the system gives no descriptors or threads for it.
+  ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, ShardLoopPorts ports, Log& log);
+  // Stops and waits, without a limit.
+  ~ShardLoop();
+  ShardLoop(const ShardLoop&) = delete;
+
+  // All loops of the broker by the number of their shard, this one among them. Before start().
+  void set_peers(std::vector<ShardLoop*> peers) { peers_ = std::move(peers); }
+  void start();
+
+  // From any thread.
+  void adopt(AcceptedSocket socket);
+  void post(ShardTask task);
+  void request_stop();
+  // Ends the thread after its turn, whatever the shard has left to do: as safe as a crash, and as untidy.
+  void abandon();
+  ShardPhase phase() const { return phase_.load(); }
+  std::string failure() const;
+  ShardLoopStats stats() const;
+  // Waits for the thread to end. After request_stop() or abandon().
+  void join();
+
+ private:
+  class Machine;
+
+  void run();
+  void wait();
+  void gather(Now now);
+  void take_inbox(Now now);
+  void turn(Now now);
+  bool carry_out(Now now);
+  void send_mail();
+  void write_log();
+  void set_phase(ShardPhase phase);
+  void observe(Now now);
+
+  const ShardId id_;
+  const ShardLoopPorts ports_;
+  Log& log_;
+  node::Shard shard_;
+  Disk disk_;
+  std::unique_ptr<Machine> machine_;
+  Poller poller_;
+  Inbox inbox_;
+  Connections connections_;
+  LoopWait loop_wait_;
+  std::vector<ShardLoop*> peers_;
+
+  Inbox::Contents taken_;
+  std::vector<std::vector<node::Envelope>> outgoing_;
+  std::vector<DiskDone> disk_done_;
+  node::TurnEffects effects_;
+  Instant wake_at_ = Instant::max();
+  bool busy_ = false;  // the last gather found something: look again before sleeping
+  bool disk_pending_ = false;
+  std::uint32_t turns_without_wait_ = 0;
+  std::int64_t awake_since_ns_ = 0;
+
+  std::atomic<bool> stop_requested_{false};
+  std::atomic<bool> abandoned_{false};
+  bool stopping_ = false;
+  std::atomic<ShardPhase> phase_{ShardPhase::made};
+  mutable std::mutex failure_mutex_;
+  std::string failure_;
+  std::atomic<std::int64_t> last_turn_ns_{0};
+  std::atomic<std::uint64_t> turns_{0};
+  std::atomic<std::uint64_t> busy_ns_{0};
+  std::thread thread_;
+};
+
+}  // namespace tailwater::shell
