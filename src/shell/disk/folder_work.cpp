@@ -1,0 +1,494 @@
+#include "shell/disk/folder_work.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "shell/disk/disk_error.hpp"
+
+namespace tailwater::shell {
+namespace {
+
+// Above so many files and folders one sync of the file system is cheaper than each by itself.
+constexpr std::size_t kSyncsMax = 16;
+// Unlinking a large file at once stalls the file system; it is cut down in steps before.
+constexpr std::int64_t kCutBytes = 64 << 20;
+constexpr std::uint64_t kLoadBytesMax = 1ULL << 30;
+constexpr std::size_t kZeroBytes = 1 << 20;
+
+// What must be synced for a result to be durable.
+struct SyncWish {
+  std::size_t result = 0;
+  std::string folder;   // relative to the root; empty is the root itself
+  int descriptor = -1;  // instead of a folder: a new file, owned by the result
+};
+
+struct Outcome {
+  FolderJob& job;
+  FolderResult& result;
+  std::vector<SyncWish>& wishes;
+  std::size_t index;
+
+  // The folders that lead to `path`, from the root on: a name lasts only if all above it do.
+  void want_names(const std::string& path) {
+    if (!job.durable) return;
+    wishes.push_back({index, {}, -1});
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      wishes.push_back({index, path.substr(0, slash), -1});
+    }
+  }
+  void want_file(int descriptor) {
+    if (job.durable) wishes.push_back({index, {}, descriptor});
+  }
+  void fail_with(int error) { result.outcome = std::unexpected(disk_error(job.kind, full_path(), error)); }
+  std::string full_path() const { return job.path.empty() ? job.root.path : job.root.path + "/" + job.path; }
+};
+
+template <class Call>
+auto again_if_interrupted(Call call) {
+  auto answer = call();
+  while (answer < 0 && errno == EINTR) answer = call();
+  return answer;
+}
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+const char* at_root(const std::string& path) {
+  return path.empty() ? "." : path.c_str();
+}
+
+int sync_folder(const DiskRoot& root, const std::string& folder) {
+  const Descriptor descriptor(::openat(root.folder, at_root(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor) return errno;
+  return again_if_interrupted([&] { return ::fsync(descriptor.get()); }) == 0 ? 0 : errno;
+}
+
+bool write_all(int descriptor, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written =
+        again_if_interrupted([&] { return ::write(descriptor, bytes.data(), bytes.size()); });
+    if (written < 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+// --- open
+
+struct Opened {
+  Descriptor descriptor;
+  bool direct = false;
+  int error = 0;
+};
+
+Opened open_file(const FolderJob& job) {
+  const int flags = O_RDWR | O_CLOEXEC | (job.create ? O_CREAT : 0);
+  Opened opened;
+  opened.descriptor = Descriptor(
+      again_if_interrupted([&] { return ::openat(job.root.folder, job.path.c_str(), flags, 0644); }));
+  if (!opened.descriptor) {
+    opened.error = errno;
+    return opened;
+  }
+  // Asked for afterwards: a file system that refuses O_DIRECT does so only after it has made the file.
+  opened.direct = job.direct && job.root.mode != DiskMode::buffered_fdatasync &&
+                  ::fcntl(opened.descriptor.get(), F_SETFL, O_DIRECT) == 0;
+  return opened;
+}
+
+// The lock is on the very descriptor that writes, so that it is free only when a dead process's writes have
+// landed. True if it was taken and the path still names this file.
+bool lock_file(const FolderJob& job, int descriptor, int& error) {
+  error = 0;
+  if (again_if_interrupted([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) != 0) {
+    error = errno;
+    return false;
+  }
+  struct stat mine{};
+  struct stat named{};
+  if (::fstat(descriptor, &mine) != 0 || ::fstatat(job.root.folder, job.path.c_str(), &named, 0) != 0) {
+    error = errno == ENOENT ? EWOULDBLOCK : errno;
+    return false;
+  }
+  if (mine.st_ino == named.st_ino && mine.st_dev == named.st_dev) return true;
+  error = EWOULDBLOCK;
+  return false;
+}
+
+void run_open(Outcome out) {
+  FolderJob& job = out.job;
+  Opened opened = open_file(job);
+  if (opened.error != 0) {
+    out.result.again = opened.error == EMFILE || opened.error == ENFILE;
+    return out.fail_with(opened.error);
+  }
+  if (job.create) {
+    // Also for a file that was there: it may have been created without being made durable.
+    out.want_names(job.path);
+    out.want_file(opened.descriptor.get());
+  }
+  struct stat status{};
+  int error = 0;
+  if (::fstat(opened.descriptor.get(), &status) != 0) error = errno;
+  if (error == 0 && !S_ISREG(status.st_mode)) error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  if (error == 0 && job.exclusive && !lock_file(job, opened.descriptor.get(), error)) {
+    out.result.again = error == EWOULDBLOCK;
+  }
+  out.result.opened = std::move(opened.descriptor);  // it is synced through it, also if this fails
+  if (error == EWOULDBLOCK) {
+    out.result.outcome =
+        fail(Errc::busy, out.full_path() + " is in use by another process: stop the other broker that uses " +
+                             job.root.path + ", or give this one a folder of its own (log.dirs)");
+  } else if (error != 0) {
+    out.fail_with(error);
+  } else {
+    out.result.outcome = static_cast<std::uint64_t>(status.st_size);
+    out.result.direct = opened.direct;
+  }
+}
+
+// --- files
+
+// File systems without fallocate: what the file grows by is written, so that later writes find their blocks.
+// Space that is only reserved behind the end cannot be had there; that there is enough of it now is all that
+// can be said.
+int allocate_by_writing(int descriptor, std::uint64_t end, bool extend) {
+  struct stat status{};
+  struct statvfs space{};
+  if (::fstat(descriptor, &status) != 0 || ::fstatvfs(descriptor, &space) != 0) return errno;
+  auto at = static_cast<std::uint64_t>(status.st_size);
+  if (at >= end) return 0;
+  if (static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize < end - at) return ENOSPC;
+  if (!extend) return 0;
+  // Aligned, because the descriptor may be a direct one.
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  const std::unique_ptr<void, Free> zeros(std::aligned_alloc(kDiskBlock, kZeroBytes));
+  if (!zeros) return ENOMEM;
+  std::memset(zeros.get(), 0, kZeroBytes);
+  while (at < end) {
+    const std::size_t size = std::min<std::uint64_t>(kZeroBytes, end - at);
+    const ssize_t written =
+        again_if_interrupted([&] { return ::pwrite(descriptor, zeros.get(), size, static_cast<off_t>(at)); });
+    if (written < 0) return errno;
+    at += static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
+
+void run_preallocate(Outcome out) {
+  FolderJob& job = out.job;
+  if (job.size == 0) return;
+  const int mode = job.extend ? 0 : FALLOC_FL_KEEP_SIZE;
+  int error = 0;
+  if (again_if_interrupted([&] {
+        return ::fallocate(job.descriptor, mode, static_cast<off_t>(job.at), static_cast<off_t>(job.size));
+      }) != 0) {
+    error = errno;
+  }
+  if (error == EOPNOTSUPP || error == ENOSYS) {
+    error = allocate_by_writing(job.descriptor, job.at + job.size, job.extend);
+  }
+  if (error != 0) return out.fail_with(error);
+  out.result.outcome = job.size;
+}
+
+void run_truncate(Outcome out) {
+  FolderJob& job = out.job;
+  // The cut first, the sync after it: a file that was synced first may come back longer.
+  if (again_if_interrupted([&] { return ::ftruncate(job.descriptor, static_cast<off_t>(job.size)); }) != 0 ||
+      (job.durable && again_if_interrupted([&] { return ::fsync(job.descriptor); }) != 0)) {
+    return out.fail_with(errno);
+  }
+  out.result.outcome = job.size;
+}
+
+void run_sync_all(Outcome out) {
+  if (again_if_interrupted([&] { return ::syncfs(out.job.root.folder); }) != 0) out.fail_with(errno);
+}
+
+void run_close(Outcome out) {
+  // Linux has released the descriptor whatever close() says, so it must not be closed again.
+  if (::close(out.job.descriptor) != 0 && errno != EINTR) out.fail_with(errno);
+}
+
+// --- folders
+
+void run_create_folder(Outcome out) {
+  FolderJob& job = out.job;
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = job.path.find('/', end == 0 ? 0 : end + 1);
+    const std::string folder = job.path.substr(0, end);
+    if (::mkdirat(job.root.folder, folder.c_str(), 0755) == 0) continue;
+    struct stat status{};
+    const int error = errno;
+    const bool there = error == EEXIST && ::fstatat(job.root.folder, folder.c_str(), &status, 0) == 0;
+    if (!there || !S_ISDIR(status.st_mode)) return out.fail_with(there ? ENOTDIR : error);
+  }
+  out.want_names(job.path + "/");
+}
+
+void run_rename(Outcome out) {
+  FolderJob& job = out.job;
+  if (::renameat(job.root.folder, job.path.c_str(), job.root.folder, job.path2.c_str()) != 0) {
+    return out.fail_with(errno);
+  }
+  out.want_names(job.path2);
+  out.want_names(job.path);
+}
+
+int cut_down(const DiskRoot& root, const std::string& path, std::int64_t size) {
+  const Descriptor file(::openat(root.folder, path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return errno;
+  while (size > kCutBytes) {
+    size -= kCutBytes;
+    if (again_if_interrupted([&] { return ::ftruncate(file.get(), size); }) != 0) return errno;
+  }
+  return 0;
+}
+
+using OpenFolder = std::unique_ptr<DIR, decltype([](DIR* folder) { ::closedir(folder); })>;
+
+// Names in a folder without "." and ".."; errno in `error`.
+std::vector<std::string> names_in(const DiskRoot& root, const std::string& path, int& error) {
+  std::vector<std::string> names;
+  error = 0;
+  Descriptor descriptor(
+      ::openat(root.folder, at_root(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!descriptor) {
+    error = errno;
+    return names;
+  }
+  const OpenFolder folder(::fdopendir(descriptor.get()));
+  if (!folder) {
+    error = errno;
+    return names;
+  }
+  descriptor.release();
+  errno = 0;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+    errno = 0;
+  }
+  error = errno;
+  return names;
+}
+
+enum class Cut : std::uint8_t { at_once, in_steps };
+
+// Depth is bounded by the broker's own layout: a partition's folder, and files.
+int remove_tree(const DiskRoot& root, const std::string& path, Cut cut) {
+  struct stat status{};
+  if (::fstatat(root.folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  if (!S_ISDIR(status.st_mode)) {
+    if (cut == Cut::in_steps && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
+        status.st_size > kCutBytes) {
+      if (const int error = cut_down(root, path, status.st_size); error != 0) return error;
+    }
+    return ::unlinkat(root.folder, path.c_str(), 0) == 0 ? 0 : errno;
+  }
+  int error = 0;
+  for (const std::string& name : names_in(root, path, error)) {
+    if (error != 0) return error;
+    const int failed = remove_tree(root, path + "/" + name, cut);
+    if (failed != 0 && failed != ENOENT) return failed;
+  }
+  if (error != 0) return error;
+  return ::unlinkat(root.folder, path.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
+}
+
+void run_remove(Outcome out) {
+  FolderJob& job = out.job;
+  const int error = remove_tree(job.root, job.path, job.still_open ? Cut::at_once : Cut::in_steps);
+  if (error != 0 && error != ENOENT) return out.fail_with(error);
+  out.want_names(job.path);
+}
+
+// A temporary file's name is the same for all files of a folder below the root, so that a crash leaves one at
+// most; lists do not show it. Files of the root itself, which may be replaced at the same time, have one
+// each.
+std::string temporary_of(const FolderJob& job) {
+  const std::string folder = parent_of(job.path);
+  if (folder.empty()) return "." + job.path + "." + job.temporary + ".tmp";
+  return folder + "/." + job.temporary + ".tmp";
+}
+
+bool is_temporary(const std::string& name) {
+  return name.starts_with('.') && name.ends_with(".tmp");
+}
+
+void run_replace(Outcome out) {
+  FolderJob& job = out.job;
+  const std::string temporary = temporary_of(job);
+  const Descriptor file(
+      ::openat(job.root.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return out.fail_with(errno);
+  const bool done = write_all(file.get(), job.content) &&
+                    again_if_interrupted([&] { return ::fsync(file.get()); }) == 0 &&
+                    ::renameat(job.root.folder, temporary.c_str(), job.root.folder, job.path.c_str()) == 0;
+  if (!done) {
+    const int error = errno;
+    ::unlinkat(job.root.folder, temporary.c_str(), 0);
+    return out.fail_with(error);
+  }
+  job.durable = true;  // always: that is what it is for
+  out.want_names(job.path);
+  out.result.outcome = job.content.size();
+}
+
+void run_load(Outcome out) {
+  FolderJob& job = out.job;
+  const Descriptor file(::openat(job.root.folder, job.path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0) return out.fail_with(errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > kLoadBytesMax) return out.fail_with(EFBIG);
+  Buffer content(size);
+  std::size_t got = 0;
+  while (got < content.size()) {
+    const ssize_t count =
+        again_if_interrupted([&] { return ::read(file.get(), content.data() + got, content.size() - got); });
+    if (count < 0) return out.fail_with(errno);
+    if (count == 0) break;
+    got += static_cast<std::size_t>(count);
+  }
+  content.resize(got);
+  out.result.outcome = got;
+  out.result.content = std::move(content);
+}
+
+void run_list(Outcome out) {
+  int error = 0;
+  std::vector<std::string> names = names_in(out.job.root, out.job.path, error);
+  if (error != 0) return out.fail_with(error);
+  std::erase_if(names, is_temporary);
+  std::ranges::sort(names);
+  out.result.outcome = names.size();
+  out.result.names = std::move(names);
+}
+
+void run(Outcome out) {
+  switch (out.job.kind) {
+    case DiskOpKind::open:
+      return run_open(out);
+    case DiskOpKind::close:
+      return run_close(out);
+    case DiskOpKind::preallocate:
+      return run_preallocate(out);
+    case DiskOpKind::truncate:
+      return run_truncate(out);
+    case DiskOpKind::sync_all:
+      return run_sync_all(out);
+    case DiskOpKind::create_folder:
+      return run_create_folder(out);
+    case DiskOpKind::rename:
+      return run_rename(out);
+    case DiskOpKind::remove:
+      return run_remove(out);
+    case DiskOpKind::replace:
+      return run_replace(out);
+    case DiskOpKind::load:
+      return run_load(out);
+    case DiskOpKind::list:
+      return run_list(out);
+    case DiskOpKind::read:
+    case DiskOpKind::write:
+    case DiskOpKind::sync:
+      break;
+  }
+  out.fail_with(EINVAL);
+}
+
+// --- syncs of a batch
+
+int sync_each(const DiskRoot& root, const std::set<std::string>& folders, const std::vector<int>& files) {
+  for (const int file : files) {
+    if (again_if_interrupted([&] { return ::fsync(file); }) != 0) return errno;
+  }
+  for (const std::string& folder : folders) {
+    // A folder that is gone by now needs no sync: its absence is in the folder above.
+    if (const int error = sync_folder(root, folder); error != 0 && error != ENOENT) return error;
+  }
+  return 0;
+}
+
+void sync_batch(std::vector<FolderJob>& jobs, const std::vector<SyncWish>& wishes,
+                std::vector<FolderResult>& results, std::size_t first) {
+  std::map<int, std::vector<const SyncWish*>> by_root;
+  for (const SyncWish& wish : wishes) by_root[jobs[wish.result].root.folder].push_back(&wish);
+  for (const auto& [folder, wanted] : by_root) {
+    std::set<std::string> folders;
+    std::vector<int> files;
+    for (const SyncWish* wish : wanted) {
+      if (wish->descriptor >= 0) {
+        files.push_back(wish->descriptor);
+      } else {
+        folders.insert(wish->folder);
+      }
+    }
+    const DiskRoot& root = jobs[wanted.front()->result].root;
+    int error = 0;
+    if (folders.size() + files.size() > kSyncsMax) {
+      if (again_if_interrupted([&] { return ::syncfs(root.folder); }) != 0) error = errno;
+    } else {
+      error = sync_each(root, folders, files);
+    }
+    if (error == 0) continue;
+    for (const SyncWish* wish : wanted) {
+      FolderResult& result = results[first + wish->result];
+      result.again = false;
+      result.outcome = fail(Errc::storage, "cannot sync " + root.path + ": " + errno_text(error));
+    }
+  }
+}
+
+}  // namespace
+
+void run_folder_jobs(std::vector<FolderJob>& jobs, std::vector<FolderResult>& results) {
+  const std::size_t first = results.size();
+  std::vector<SyncWish> wishes;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    FolderResult& result = results.emplace_back();
+    result.number = jobs[i].number;
+    run({jobs[i], result, wishes, i});
+  }
+  sync_batch(jobs, wishes, results, first);
+  for (std::size_t i = first; i < results.size(); ++i) {
+    if (!results[i].outcome) results[i].opened.reset();
+  }
+}
+
+bool joins_batch(const FolderJob& job) {
+  return job.kind == DiskOpKind::create_folder || job.kind == DiskOpKind::rename ||
+         job.kind == DiskOpKind::open;
+}
+
+bool is_inside(const std::string& path) {
+  if (path.empty() || path.front() == '/' || path.back() == '/') return false;
+  std::size_t start = 0;
+  while (start <= path.size()) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    const std::string_view name = std::string_view(path).substr(start, end - start);
+    if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string_view::npos)
+      return false;
+    start = end + 1;
+  }
+  return true;
+}
+
+}  // namespace tailwater::shell
