@@ -82,6 +82,7 @@ struct BrokerConfig {
   std::vector<std::string> log_dirs;
   std::string zookeeper_connect;  // empty: one broker, its metadata in a file
   std::int64_t zookeeper_session_timeout_ms = 18'000;
+  std::int64_t zookeeper_connection_timeout_ms = 18'000;
   std::int64_t socket_send_buffer_bytes = 102'400;
   std::int64_t socket_receive_buffer_bytes = 102'400;
   std::int64_t socket_request_max_bytes = 104'857'600;
@@ -204,6 +205,13 @@ ParsedBrokerConfig parse_broker_config(const ConfigValues& properties);
 // server.properties with the image's dynamic configuration for this broker on top.
 BrokerConfig effective_broker_config(const BrokerConfig& from_file, const MetadataImage& image,
                                      BrokerId broker);
+
+// Sets every field that comes from one key, each from `values` or its default. Listeners, ids and log
+// directories are parse_broker_config's.
+void apply_values(BrokerConfig& config, const ConfigValues& values);
+
+// A number in another unit: saturates, and negative numbers stay as they are since they are no amounts.
+std::int64_t scaled(std::int64_t value, std::int64_t factor);
 
 // `broker` is an effective one.
 TopicConfig effective_topic_config(const ConfigValues& overrides, const BrokerConfig& broker);

@@ -33,7 +33,7 @@ std::string_view to_string(ConfigType type);
 
 enum class Importance : std::uint8_t { high, medium, low };
 
-// What a value must satisfy beyond its type.
+// What a value must satisfy beyond its type. Members of every list are distinct.
 struct ValueCheck {
   enum class Kind : std::uint8_t {
     any,
@@ -41,7 +41,8 @@ struct ValueCheck {
     range_or_minus_one,  // likewise, or -1
     one_of,              // one of the comma-separated `allowed`
     one_of_any_case,
-    list_of,  // a list of distinct members of `allowed`, not empty
+    list_of,  // a list of members of `allowed`
+    not_empty_list_of,
     not_empty,
     partition_broker_pairs,  // "*", or partition:broker pairs
   };
