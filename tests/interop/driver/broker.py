@@ -61,7 +61,7 @@ class Started:
 
     def __init__(self, path, shards, overrides):
         self.kafka = path == "kafka"
-        self.settle = 1.0 if self.kafka else 0  # Kafka answers a create before all partitions have their leader
+        self.settle = 1.0 if self.kafka else 0  # Kafka answers before all is in effect
         self.path, self.shards, self.overrides = path, shards, overrides
         self.title = "Apache Kafka 4.4.0" if self.kafka else str(path) + (f", {shards} shards" if shards else "")
         self.address = self.folder = self.process = None

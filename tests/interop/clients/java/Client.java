@@ -165,6 +165,7 @@ public final class Client {
         Scenario.expect(before.get("cleanup.policy").value().equals("delete"), "cleanup.policy is not delete");
         admin.incrementalAlterConfigs(Map.of(topic, Set.of(
             new AlterConfigOp(new ConfigEntry("retention.ms", "86400001"), AlterConfigOp.OpType.SET)))).all().get();
+        Scenario.settle();
         ConfigEntry after = admin.describeConfigs(List.of(topic)).all().get().get(topic).get("retention.ms");
         Scenario.expect(after.value().equals("86400001") && after.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG,
             "retention.ms is " + after.value() + " from " + after.source());

@@ -44,7 +44,7 @@ final class Scenario {
         return ok;
     }
 
-    /** Real Kafka answers a create before all partitions have their leader; the driver says how long to wait for that. */
+    /** Real Kafka answers a create before all partitions have their leader, and a change before every broker has it; the driver says how long to wait for that. */
     static void settle() throws InterruptedException {
         Thread.sleep((long) (1000 * Double.parseDouble(System.getenv().getOrDefault("INTEROP_SETTLE", "0"))));
     }

@@ -138,6 +138,7 @@ async def offsets(admin):
 async def configs(admin):
     answers = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TOPICS[0], {"retention.ms": "86400001"})])
     raise_codes((r[3], r[0]) for answer in answers for r in answer.resources)
+    interop.settle()
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, TOPICS[0])])
     found = {entry[0]: entry[1] for entry in answers[0].resources[0][4]}
     expect(found["retention.ms"] == "86400001", f"retention.ms is {found['retention.ms']}")

@@ -112,6 +112,7 @@ def configs():
     name = TOPICS[0]
     change = ConfigEntry("retention.ms", "86400001", incremental_operation=AlterConfigOpType.SET)
     results(admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, name, incremental_configs=[change])]))
+    interop.settle()
     found = list(results(admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)])).values())[0]
     expect(found["retention.ms"].value == "86400001" and not found["retention.ms"].is_default, "retention.ms was not set")
     return f"{len(found)} topic keys, IncrementalAlterConfigs"

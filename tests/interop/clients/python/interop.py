@@ -39,7 +39,8 @@ def expect(truth, what):
 
 
 def settle():
-    """Real Kafka answers a create before all partitions have their leader; the driver says how long to wait for that."""
+    """Real Kafka answers a create before all partitions have their leader, and a change before every broker
+    has it; the driver says how long to wait for that."""
     time.sleep(float(os.environ.get("INTEROP_SETTLE", "0")))
 
 

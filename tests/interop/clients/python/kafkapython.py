@@ -117,6 +117,7 @@ def offsets():
 def configs():
     name = TOPICS[0]
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "86400001"})])
+    interop.settle()
     found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)], config_filter="all")["topic"][name]
     expect(found["retention.ms"]["value"] == "86400001", f"retention.ms is {found['retention.ms']}")
     return f"{len(found)} topic keys, retention.ms from {found['retention.ms']['config_source']}"
