@@ -190,9 +190,20 @@ int allocate_by_writing(int descriptor, std::uint64_t end, bool extend) {
   return 0;
 }
 
+// A reservation that fails half way keeps what it got, and so would fill the disk for everyone: one that
+// cannot succeed is not begun.
+bool has_room(const FolderJob& job) {
+  struct stat status{};
+  struct statvfs space{};
+  if (::fstat(job.descriptor, &status) != 0 || ::fstatvfs(job.descriptor, &space) != 0) return true;
+  const bool is_there = static_cast<std::uint64_t>(status.st_blocks) * 512 >= job.at + job.size;
+  return is_there || static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize >= job.size;
+}
+
 void run_preallocate(Outcome out) {
   FolderJob& job = out.job;
   if (job.size == 0) return;
+  if (!has_room(job)) return out.fail_with(ENOSPC);
   const int mode = job.extend ? 0 : FALLOC_FL_KEEP_SIZE;
   int error = 0;
   if (again_if_interrupted([&] {
