@@ -29,7 +29,7 @@ TEST(BatchBuilder, EveryCodecReadsBackTheSame) {
     Buffer records;
     ASSERT_TRUE(decompress(codec, batch->records(), 1 << 20, records)) << to_string(codec);
     EXPECT_TRUE(std::ranges::equal(records, Bytes(plain).subspan(kBatchHeaderSize)));
-    if (codec != Codec::none) EXPECT_LT(bytes.size(), plain.size());
+    EXPECT_TRUE(codec == Codec::none || bytes.size() < plain.size());
   }
 }
 
@@ -130,7 +130,8 @@ TEST(BatchBuilder, CompactionKeepsOffsetsAndTimes) {
                         .delete_horizon = 987'654});
   RecordCursor cursor = records_of(*from);
   while (const auto record = cursor.next()) {
-    if (record->offset_delta % 2 == 1) ASSERT_TRUE(builder.copy(*record, timestamp_of(*from, *record)));
+    if (record->offset_delta % 2 == 0) continue;
+    ASSERT_TRUE(builder.copy(*record, timestamp_of(*from, *record)));
   }
   Buffer bytes;
   ASSERT_TRUE(builder.finish(bytes));

@@ -165,6 +165,7 @@ struct Codecs::Contexts {
 
   Result<void> gzip_decompress(Bytes in, Sink& sink);
   Result<void> lz4_decompress(Bytes in, Sink& sink);
+  Result<void> lz4_decompress_frames(Bytes in, Sink& sink);
   Result<Bytes> lz4_begin_frame(Bytes in, const Sink& sink);
   Result<void> zstd_decompress(Bytes in, Sink& sink);
   Result<void> decompress(Codec codec, Bytes in, Sink& sink);
@@ -227,6 +228,17 @@ Result<Bytes> Codecs::Contexts::lz4_begin_frame(Bytes in, const Sink& sink) {
 }
 
 Result<void> Codecs::Contexts::lz4_decompress(Bytes in, Sink& sink) {
+  auto done = lz4_decompress_frames(in, sink);
+  if (!done) {
+    // The library's reset (1.9.4) forgets the size that an unfinished frame announced, and would refuse the
+    // next, sound frame for it. One bad batch must not spoil the others: start afresh.
+    LZ4F_freeDecompressionContext(lz4_reader);
+    lz4_reader = nullptr;
+  }
+  return done;
+}
+
+Result<void> Codecs::Contexts::lz4_decompress_frames(Bytes in, Sink& sink) {
   if (lz4_reader == nullptr) CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&lz4_reader, LZ4F_VERSION)));
   LZ4F_resetDecompressionContext(lz4_reader);
   const std::size_t guess = 4 * in.size();

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "records/compression.hpp"
 #include "records/control.hpp"
@@ -137,26 +138,27 @@ TEST(Golden, JavaLargeBatchesOfAllCodecsHoldTheSame) {
   }
 }
 
+constexpr std::pair<Codec, const char*> kForeignBlocks[] = {
+    {Codec::gzip, "java-gzip"},
+    {Codec::snappy, "java-snappy"},
+    {Codec::lz4, "java-lz4"},
+    {Codec::zstd, "java-zstd"},
+    {Codec::gzip, "python-gzip-named"},
+    {Codec::gzip, "python-gzip-two-members"},
+    {Codec::snappy, "python-snappy-raw"},
+    {Codec::snappy, "python-snappy-two-streams"},
+    {Codec::lz4, "python-lz4-4mb"},
+    {Codec::lz4, "python-lz4-linked-checked"},
+    {Codec::lz4, "python-lz4-two-frames"},
+    {Codec::zstd, "python-zstd-checked"},
+    {Codec::zstd, "python-zstd-two-frames"},
+    {Codec::zstd, "python-zstd-unknown-size"},
+};
+
 TEST(Golden, ForeignBlocks) {
   const Buffer text = text_of(150'000);
-  const std::pair<Codec, const char*> blocks[] = {
-      {Codec::gzip, "java-gzip"},
-      {Codec::snappy, "java-snappy"},
-      {Codec::lz4, "java-lz4"},
-      {Codec::zstd, "java-zstd"},
-      {Codec::gzip, "python-gzip-named"},
-      {Codec::gzip, "python-gzip-two-members"},
-      {Codec::snappy, "python-snappy-raw"},
-      {Codec::snappy, "python-snappy-two-streams"},
-      {Codec::lz4, "python-lz4-4mb"},
-      {Codec::lz4, "python-lz4-linked-checked"},
-      {Codec::lz4, "python-lz4-two-frames"},
-      {Codec::zstd, "python-zstd-checked"},
-      {Codec::zstd, "python-zstd-two-frames"},
-      {Codec::zstd, "python-zstd-unknown-size"},
-  };
   Codecs codecs;
-  for (const auto& [codec, name] : blocks) {
+  for (const auto& [codec, name] : kForeignBlocks) {
     const Buffer block = golden(std::string("block-") + name);
     Buffer out;
     ASSERT_TRUE(codecs.decompress(codec, block, text.size(), out)) << name;
@@ -167,6 +169,29 @@ TEST(Golden, ForeignBlocks) {
     for (std::size_t cut = 1; cut < block.size(); cut = cut * 2 + 1) {
       const auto done = codecs.decompress(codec, Bytes(block).first(block.size() - cut), text.size(), out);
       EXPECT_TRUE(!done || out.size() < text.size()) << name << ' ' << cut;
+    }
+  }
+}
+
+TEST(Golden, NoRefusedBlockSpoilsTheNextOne) {
+  const Buffer text = text_of(150'000);
+  Codecs codecs;
+  Buffer out;
+  for (const auto& [codec, name] : kForeignBlocks) {
+    const Buffer block = golden(std::string("block-") + name);
+    const Buffer sound = golden("block-java-" + std::string(to_string(codec)));
+    Buffer damaged = block;
+    damaged[damaged.size() / 2] ^= std::byte{0x55};
+    (void)codecs.decompress(codec, damaged, text.size(), out);
+    ASSERT_TRUE(codecs.decompress(codec, sound, text.size(), out)) << name << " damaged";
+    for (const std::size_t cap : {std::size_t{0}, std::size_t{100}, text.size() - 1}) {
+      EXPECT_FALSE(codecs.decompress(codec, block, cap, out));
+      ASSERT_TRUE(codecs.decompress(codec, sound, text.size(), out)) << name << ' ' << cap;
+    }
+    for (std::size_t cut = 1; cut < block.size(); cut = cut * 2 + 1) {
+      (void)codecs.decompress(codec, Bytes(block).first(block.size() - cut), text.size(), out);
+      ASSERT_TRUE(codecs.decompress(codec, sound, text.size(), out)) << name << ' ' << cut;
+      EXPECT_TRUE(out == text);
     }
   }
 }
