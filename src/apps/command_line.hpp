@@ -1,0 +1,83 @@
+// The command line of `tailwater`: commands with options, arguments and help. A thin face over CLI11, which
+// is slow to compile and stays in one file. A command is a function that describes itself on a Command and
+// names its action:
+//
+//   void add_topic_command(Command& tailwater) {
+//     Command topic = tailwater.command("topic", "Create, list and change topics.");
+//     Command create = topic.command("create", "Create topics.");
+//     auto options = std::make_shared<CreateOptions>();
+//     create.arguments("TOPIC", options->names, "Names of the topics.").required();
+//     create.option("-p,--partitions", options->partitions, "N", "Partitions of each; -1: the broker's
+//     default."); create.action([options] { return create_topics(*options); });
+//   }
+//
+// and stands in commands.cpp. Exit codes: 0 done, 1 failed (also in part), 2 wrong usage.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tailwater::apps {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+class CommandState;
+
+// An option or argument that was just added.
+class CommandOption {
+ public:
+  explicit CommandOption(void* option) : option_(option) {}
+  CommandOption& required();
+  // The value must be one of these.
+  CommandOption& one_of(std::vector<std::string> allowed);
+  // Taken from this environment variable when it is not given.
+  CommandOption& environment(const std::string& variable);
+  CommandOption& hidden();
+
+ private:
+  void* option_;  // CLI::Option
+};
+
+// Targets live at least as long as the action: keep them in a shared object that the action captures. They
+// hold the default before parsing; help shows it.
+class Command {
+ public:
+  explicit Command(CommandState* state) : state_(state) {}
+
+  Command command(const std::string& name, const std::string& summary, const std::string& group = {});
+  CommandOption flag(const std::string& names, bool& target, const std::string& help);
+  CommandOption option(const std::string& names, std::string& target, const std::string& kind,
+                       const std::string& help);
+  CommandOption option(const std::string& names, std::int64_t& target, const std::string& kind,
+                       const std::string& help);
+  CommandOption option(const std::string& names, double& target, const std::string& kind,
+                       const std::string& help);
+  // May be given several times.
+  CommandOption repeated(const std::string& names, std::vector<std::string>& target, const std::string& kind,
+                         const std::string& help);
+  CommandOption argument(const std::string& name, std::string& target, const std::string& help);
+  CommandOption arguments(const std::string& name, std::vector<std::string>& target, const std::string& help);
+  // Lines below the options in --help.
+  void examples(const std::string& text);
+  void action(std::function<int()> action);
+
+ private:
+  CommandState* state_;
+};
+
+// Parses and runs; returns the exit code. Help and results go to standard output, complaints to standard
+// error.
+int run_command_line(int argc, const char* const* argv, const std::string& description,
+                     const std::function<void(Command&)>& add_commands);
+
+// The known name that a wrong one was probably meant to be; empty: none is near.
+std::string nearest_name(std::string_view wrong, std::span<const std::string> known);
+
+}  // namespace tailwater::apps

@@ -1,0 +1,93 @@
+// Goal: words find their commands, wrong ones get the nearest name and exit code 2, help is a success.
+// Method: a small command tree; complaints and help are captured.
+#include "apps/command_line.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tailwater::apps {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string error;
+  std::string ran;
+  std::string name;
+  std::int64_t count = 3;
+  std::vector<std::string> pairs;
+  bool force = false;
+};
+
+Outcome run(std::vector<const char*> words) {
+  words.insert(words.begin(), "tailwater");
+  Outcome outcome;
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  outcome.code =
+      run_command_line(static_cast<int>(words.size()), words.data(), "Test.", [&](Command& tailwater) {
+        Command topic = tailwater.command("topic", "Topics.");
+        Command create = topic.command("create", "Create a topic.");
+        create.argument("NAME", outcome.name, "The name.").required();
+        create.option("-p,--partitions", outcome.count, "N", "Partitions.");
+        create.repeated("-c,--config", outcome.pairs, "KEY=VALUE", "Configuration.");
+        create.flag("--force", outcome.force, "Do it.");
+        create.examples("Example: tailwater topic create orders");
+        create.action([&] {
+          outcome.ran = "create";
+          return kExitDone;
+        });
+        topic.command("delete", "Delete a topic.").action([] { return kExitFailed; });
+        tailwater.command("serve", "Serve.").action([] { return kExitDone; });
+      });
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.error = ::testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+TEST(CommandLine, RunsTheChosenAction) {
+  const Outcome outcome = run({"topic", "create", "orders", "-p", "6", "-c", "a=1", "-c", "b=2", "--force"});
+  EXPECT_EQ(outcome.code, kExitDone) << outcome.error;
+  EXPECT_EQ(outcome.ran, "create");
+  EXPECT_EQ(outcome.name, "orders");
+  EXPECT_EQ(outcome.count, 6);
+  EXPECT_THAT(outcome.pairs, ::testing::ElementsAre("a=1", "b=2"));
+  EXPECT_TRUE(outcome.force);
+  EXPECT_EQ(run({"topic", "delete"}).code, kExitFailed);
+}
+
+TEST(CommandLine, UnknownCommandsGetTheNearestName) {
+  const Outcome outer = run({"sevre"});
+  EXPECT_EQ(outer.code, kExitUsage);
+  EXPECT_THAT(outer.error, HasSubstr("there is no command 'sevre'; did you mean 'serve'?"));
+  const Outcome inner = run({"topic", "creat", "x"});
+  EXPECT_EQ(inner.code, kExitUsage);
+  EXPECT_THAT(inner.error, HasSubstr("did you mean 'create'?"));
+  const Outcome far = run({"zzzzzzzz"});
+  EXPECT_EQ(far.code, kExitUsage);
+  EXPECT_THAT(far.error, HasSubstr("there is no command 'zzzzzzzz'\nCommands: topic, serve"));
+}
+
+TEST(CommandLine, WrongUsageIsTwoAndHelpIsNot) {
+  EXPECT_EQ(run({"topic", "create"}).code, kExitUsage);
+  EXPECT_EQ(run({"topic", "create", "x", "--partitions", "many"}).code, kExitUsage);
+  EXPECT_EQ(run({"topic", "create", "x", "--nonsense"}).code, kExitUsage);
+  EXPECT_EQ(run({}).code, kExitUsage);
+  EXPECT_EQ(run({"topic"}).code, kExitUsage);
+  const Outcome help = run({"topic", "create", "--help"});
+  EXPECT_EQ(help.code, kExitDone);
+  EXPECT_THAT(help.out, HasSubstr("Example: tailwater topic create orders"));
+  EXPECT_EQ(run({"--help"}).code, kExitDone);
+}
+
+TEST(CommandLine, NearestName) {
+  const std::vector<std::string> known = {"produce", "consume", "topic"};
+  EXPECT_EQ(nearest_name("prodcue", known), "produce");
+  EXPECT_EQ(nearest_name("topics", known), "topic");
+  EXPECT_EQ(nearest_name("x", known), "");
+}
+
+}  // namespace
+}  // namespace tailwater::apps

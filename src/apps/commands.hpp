@@ -1,0 +1,15 @@
+// The commands of `tailwater`, one function each; commands.cpp lists them in the order of --help.
+#pragma once
+
+#include "apps/command_line.hpp"
+
+namespace tailwater::apps {
+
+void add_serve_command(Command& tailwater);
+void add_dev_command(Command& tailwater);
+void add_version_command(Command& tailwater);
+
+// All of them.
+void add_commands(Command& tailwater);
+
+}  // namespace tailwater::apps
