@@ -54,6 +54,8 @@ struct TurnEffects {
   std::vector<Envelope> mail;
   // Only from shard 0: appends to the metadata changelog, in order. Outcomes come back through Shard::stored().
   std::vector<cluster::StoreAppend> store;
+  // Only from shard 0: snapshots of the metadata, to be put after the appends before them. No outcome is awaited.
+  std::vector<cluster::StoreSnapshot> snapshots;
   std::vector<LogLine> log;
   // The shard wants a turn at this time even if nothing else happens.
   Instant wake_at = Instant::max();

@@ -17,6 +17,7 @@
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "core/cluster/image.hpp"
+#include "core/cluster/metadata_store.hpp"
 #include "node/metrics.hpp"
 #include "node/options.hpp"
 #include "node/ports.hpp"
@@ -39,7 +40,7 @@ class Shard {
   // --- connections
   void connected(ConnectionId connection, ListenerId listener, Peer peer, Now now);
   // Where to read to next; empty: do not read this connection until TurnEffects::resume names it.
-  // Stays valid until received() or disconnected() of the same connection.
+  // Read at once and report with received() before asking for another connection: they share the memory.
   MutableBytes receive_space(ConnectionId connection);
   void received(ConnectionId connection, std::size_t bytes, Now now);
   // What to send next, in order: fills `pieces`, returns how many. 0: nothing (any more).
@@ -51,7 +52,7 @@ class Shard {
   // --- everything else
   void disk_done(DiskDone done, Now now);
   void deliver(std::unique_ptr<ShardMail> mail, Now now);
-  void stored(cluster::StoreToken token, Result<std::uint64_t> head, Now now);
+  void stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now now);
   // Replaces what can be changed while running (SIGHUP).
   void reload(const cluster::BrokerConfig& config, Now now);
 

@@ -1,0 +1,54 @@
+// What a connection has to send: responses in order, each made of encoded bytes with borrowed payload spliced in.
+// GUARANTEES: payload is borrowed until it is sent or dropped; its release tokens then appear in `released`, each once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace tailwater::session {
+
+// Payload that belongs to somebody else (pinned chunks of the log cache).
+struct Splice {
+  std::size_t position = 0;   // in `Response::bytes`, before which the payload goes; ascending
+  Bytes payload;              // owned by whoever `release` names
+  std::uint64_t release = 0;  // 0: nothing to release
+};
+
+// A whole response frame: size field, header, body.
+struct Response {
+  Buffer bytes;
+  std::vector<Splice> splices;
+
+  std::size_t size() const {
+    std::size_t total = bytes.size();
+    for (const Splice& splice : splices) total += splice.payload.size();
+    return total;
+  }
+};
+
+class OutputQueue {
+ public:
+  void push(Response&& response);
+  // Fills `pieces` with what comes next, in order; returns how many.
+  std::size_t gather(std::span<Bytes> pieces) const;
+  // `bytes` from the front of what gather() gave are sent. Tokens of finished payload go to `released`.
+  void sent(std::size_t bytes, std::vector<std::uint64_t>& released);
+  // Drops everything, releasing all payload.
+  void clear(std::vector<std::uint64_t>& released);
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  std::deque<Response> responses_;
+  // Of the front response: how many of its splices, and how many bytes of the whole, are sent.
+  std::size_t front_sent_ = 0;
+  std::size_t front_splices_released_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace tailwater::session

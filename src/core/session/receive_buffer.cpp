@@ -1,0 +1,129 @@
+#include "core/session/receive_buffer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.hpp"
+
+namespace tailwater::session {
+
+namespace {
+// Own blocks of small frames grow in these steps, so that half a small frame costs a connection little.
+constexpr std::size_t kSmallStep = 4096;
+}  // namespace
+
+BlockRef::~BlockRef() {
+  if (block_ != nullptr && --block_->holders == 0) block_->pool->give_back(block_);
+}
+
+ReceivePool::~ReceivePool() { scratch_ = BlockRef(); }
+
+BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
+  auto* block = new Block;
+  block->memory = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  block->capacity = bytes;
+  block->reserved = reserved;
+  block->pool = this;
+  return BlockRef(block);
+}
+
+BlockRef ReceivePool::scratch() {
+  // Only the pool's own reference: nobody uses it now.
+  if (!scratch_ || scratch_->holders > 1) {
+    budget_.force_reserve(kScratchBytes);
+    scratch_ = make(kScratchBytes, kScratchBytes);
+  }
+  return scratch_;
+}
+
+BlockRef ReceivePool::reserve(std::size_t bytes) {
+  if (!budget_.try_reserve(bytes)) return {};
+  return make(bytes, bytes);
+}
+
+BlockRef ReceivePool::reserve_by_force(std::size_t bytes) {
+  budget_.force_reserve(bytes);
+  return make(bytes, bytes);
+}
+
+void ReceivePool::give_back(Block* block) {
+  budget_.release(block->reserved);
+  delete block;
+}
+
+MutableBytes ReceiveBuffer::space() {
+  if (wanted_ > 0) {
+    BlockRef own = pool_.reserve(wanted_);
+    if (!own) return {};
+    move_to(std::move(own));
+    wanted_ = 0;
+  }
+  if (!block_) {
+    if (pool_.budget().exhausted()) {
+      // Ask formally, so that the budget remembers that somebody waits.
+      if (!pool_.budget().try_reserve(1)) return {};
+      pool_.budget().release(1);
+    }
+    // Borrowed without a reference: the memory is this connection's until received(), which follows at once.
+    const BlockRef scratch = pool_.scratch();
+    return {scratch->memory.get(), scratch->capacity};
+  }
+  return {block_->memory.get() + end_, block_->capacity - end_};
+}
+
+void ReceiveBuffer::received(std::size_t bytes) {
+  if (!block_) {
+    block_ = pool_.scratch();
+    begin_ = end_ = 0;
+  }
+  CHECK(bytes <= block_->capacity - end_);
+  end_ += bytes;
+}
+
+Bytes ReceiveBuffer::unread() const {
+  if (!block_) return {};
+  return {block_->memory.get() + begin_, end_ - begin_};
+}
+
+void ReceiveBuffer::consume(std::size_t bytes) {
+  CHECK(bytes <= end_ - begin_);
+  begin_ += bytes;
+}
+
+void ReceiveBuffer::move_to(BlockRef own) {
+  const Bytes rest = unread();
+  CHECK(rest.size() <= own->capacity);
+  if (!rest.empty()) std::memcpy(own->memory.get(), rest.data(), rest.size());
+  end_ = rest.size();
+  begin_ = 0;
+  block_ = std::move(own);
+}
+
+void ReceiveBuffer::settle(std::size_t frame_size) {
+  if (!block_) return;
+  const std::size_t left = end_ - begin_;
+  if (left == 0) {
+    block_ = BlockRef();
+    begin_ = end_ = 0;
+    return;
+  }
+  const bool own = block_.get() != pool_.scratch().get();
+  // Room for the frame's end, or for what is left of the size field.
+  const std::size_t needed = std::max<std::size_t>(frame_size, left < 4 ? 4 : left);
+  if (own && block_->capacity - begin_ >= needed) return;
+  if (needed <= kScratchBytes) {
+    const std::size_t rounded = (needed + kSmallStep - 1) / kSmallStep * kSmallStep;
+    move_to(pool_.reserve_by_force(rounded));
+    return;
+  }
+  BlockRef whole = pool_.reserve(needed);
+  if (whole) {
+    move_to(std::move(whole));
+    return;
+  }
+  // Keep what has arrived and wait for the budget before the rest is read.
+  wanted_ = needed;
+  move_to(pool_.reserve_by_force(left));
+}
+
+}  // namespace tailwater::session

@@ -1,0 +1,113 @@
+// Where bytes of connections are received.
+//
+// Sockets are read one at a time, so all connections of a shard share one scratch block of 64 KiB: a connection owns
+// memory only while a request of it is incomplete or still being served. A frame that does not fit the scratch block
+// gets a block of exactly its size, reserved from the budget before the rest of it is read.
+//
+//   scratch --received--> frames handed out --settle--> nothing left: the block goes back
+//                                                  --> a part of a frame, or frames that must wait: an own block
+//
+// Blocks are counted by hand (one thread): a request that is served later holds its block with a BlockRef.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/bytes.hpp"
+#include "core/session/memory_budget.hpp"
+
+namespace tailwater::session {
+
+inline constexpr std::size_t kScratchBytes = 64 * 1024;
+
+class ReceivePool;
+
+struct Block {
+  std::unique_ptr<std::byte[]> memory;
+  std::size_t capacity = 0;
+  std::size_t reserved = 0;  // of the budget, returned with the block
+  std::uint32_t holders = 0;
+  ReceivePool* pool = nullptr;
+};
+
+// Shares ownership of a block, on one thread.
+class BlockRef {
+ public:
+  BlockRef() = default;
+  explicit BlockRef(Block* block) : block_(block) {
+    if (block_ != nullptr) ++block_->holders;
+  }
+  BlockRef(const BlockRef& other) : BlockRef(other.block_) {}
+  BlockRef(BlockRef&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  BlockRef& operator=(BlockRef other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~BlockRef();
+
+  Block* get() const { return block_; }
+  Block* operator->() const { return block_; }
+  explicit operator bool() const { return block_ != nullptr; }
+
+ private:
+  Block* block_ = nullptr;
+};
+
+class ReceivePool {
+ public:
+  explicit ReceivePool(MemoryBudget& budget) : budget_(budget) {}
+  ~ReceivePool();
+  ReceivePool(const ReceivePool&) = delete;
+  ReceivePool& operator=(const ReceivePool&) = delete;
+
+  // The shared block; whoever takes a reference makes the pool use another one until it is given back.
+  BlockRef scratch();
+  // A block of at least `bytes`, or none if the budget refuses.
+  BlockRef reserve(std::size_t bytes);
+  // The same, even if the budget is overdrawn: for bytes that have already been received.
+  BlockRef reserve_by_force(std::size_t bytes);
+
+  MemoryBudget& budget() { return budget_; }
+
+ private:
+  friend class BlockRef;
+  void give_back(Block* block);
+  BlockRef make(std::size_t bytes, std::size_t reserved);
+
+  MemoryBudget& budget_;
+  BlockRef scratch_;
+};
+
+// One connection's receiving side.
+class ReceiveBuffer {
+ public:
+  explicit ReceiveBuffer(ReceivePool& pool) : pool_(pool) {}
+
+  // Where to read to; empty when the announced frame's memory is not granted yet.
+  MutableBytes space();
+  void received(std::size_t bytes);
+
+  // What has been received and not been consumed. Valid until settle() or space().
+  Bytes unread() const;
+  void consume(std::size_t bytes);
+  // The block that unread() lies in, for requests that outlive this turn.
+  BlockRef block() const { return block_; }
+
+  // Call when no more frames are taken for now: leaves the scratch block free for the next connection. `frame_size` is
+  // the whole size of the frame that unread() begins with, 0 if not known yet (then its size field is incomplete).
+  void settle(std::size_t frame_size);
+  // An own block was wanted and refused; space() asks again.
+  bool starved() const { return wanted_ > 0; }
+
+ private:
+  void move_to(BlockRef block);
+
+  ReceivePool& pool_;
+  BlockRef block_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t wanted_ = 0;  // size of the block to ask for before reading on
+};
+
+}  // namespace tailwater::session

@@ -1,0 +1,89 @@
+// Goal: idle connections own no memory, large frames wait for the budget, held blocks stay untouched.
+// Method: frames of chosen sizes are fed in chosen pieces; the budget's use is looked at after each step.
+#include "core/session/receive_buffer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+namespace tailwater::session {
+namespace {
+
+void feed(ReceiveBuffer& buffer, std::string_view text) {
+  const MutableBytes space = buffer.space();
+  ASSERT_GE(space.size(), text.size());
+  std::memcpy(space.data(), text.data(), text.size());
+  buffer.received(text.size());
+}
+
+TEST(ReceiveBuffer, AWholeFrameLeavesNoMemoryBehind) {
+  MemoryBudget budget(1 << 20);
+  ReceivePool pool(budget);
+  ReceiveBuffer first(pool);
+  ReceiveBuffer second(pool);
+  feed(first, "hello");
+  EXPECT_EQ(as_text(first.unread()), "hello");
+  first.consume(5);
+  first.settle(0);
+  feed(second, "world");
+  second.consume(5);
+  second.settle(0);
+  EXPECT_EQ(budget.used(), kScratchBytes) << "only the shared scratch block";
+}
+
+TEST(ReceiveBuffer, HalfAFrameMovesOutOfTheScratchBlock) {
+  MemoryBudget budget(1 << 20);
+  ReceivePool pool(budget);
+  ReceiveBuffer first(pool);
+  ReceiveBuffer second(pool);
+  feed(first, "half");
+  first.settle(10);
+  feed(second, "other");
+  EXPECT_EQ(as_text(first.unread()), "half");
+  feed(first, "frame!");
+  EXPECT_EQ(as_text(first.unread()), "halfframe!");
+  EXPECT_EQ(as_text(second.unread()), "other");
+}
+
+TEST(ReceiveBuffer, AHeldBlockIsNotReused) {
+  MemoryBudget budget(1 << 20);
+  ReceivePool pool(budget);
+  ReceiveBuffer buffer(pool);
+  feed(buffer, "kept");
+  const Bytes kept = buffer.unread();
+  {
+    const BlockRef hold = buffer.block();
+    buffer.consume(4);
+    buffer.settle(0);
+    feed(buffer, "next");
+    EXPECT_EQ(as_text(kept), "kept");
+    EXPECT_EQ(as_text(buffer.unread()), "next");
+    EXPECT_EQ(budget.used(), 2 * kScratchBytes);
+  }
+  EXPECT_EQ(budget.used(), kScratchBytes);
+}
+
+TEST(ReceiveBuffer, ALargeFrameWaitsForTheBudget) {
+  MemoryBudget budget(kScratchBytes + 100'000);
+  ReceivePool pool(budget);
+  ReceiveBuffer first(pool);
+  ReceiveBuffer second(pool);
+  feed(first, "12345678");
+  first.settle(90'000);
+  EXPECT_EQ(first.space().size(), 90'000u - 8);
+  feed(second, "abcd");
+  second.settle(80'000);
+  EXPECT_TRUE(second.starved());
+  EXPECT_TRUE(second.space().empty());
+  EXPECT_FALSE(budget.take_retry()) << "nothing was released yet";
+  first.received(90'000 - 8);
+  first.consume(90'000);
+  first.settle(0);
+  EXPECT_TRUE(budget.take_retry());
+  EXPECT_EQ(second.space().size(), 80'000u - 4);
+  EXPECT_EQ(as_text(second.unread()), "abcd");
+}
+
+}  // namespace
+}  // namespace tailwater::session

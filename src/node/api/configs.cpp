@@ -1,0 +1,100 @@
+// DescribeConfigs: every key of a topic, a broker or a group with its value, where that comes from, and its meaning.
+#include <algorithm>
+#include <charconv>
+
+#include "core/cluster/config.hpp"
+#include "node/api/handlers.hpp"
+#include "node/shard_state.hpp"
+
+namespace tailwater::node {
+
+namespace {
+
+using Result_ = wire::DescribeConfigsResponseDescribeConfigsResult;
+using Item = wire::DescribeConfigsResponseDescribeConfigsResourceResult;
+
+Item item_of(cluster::DescribedValue&& value, const wire::DescribeConfigsRequest& asked) {
+  Item item;
+  item.name = std::move(value.name);
+  item.value = std::move(value.value);
+  item.read_only = value.read_only;
+  item.is_sensitive = value.sensitive;
+  item.config_source = static_cast<std::int8_t>(value.source);
+  if (value.key != nullptr) item.config_type = static_cast<std::int8_t>(value.key->type);
+  if (asked.include_documentation && value.key != nullptr) {
+    item.documentation = std::string(value.key->documentation);
+  }
+  if (asked.include_synonyms) {
+    for (auto& synonym : value.synonyms) {
+      item.synonyms.push_back({.name = std::move(synonym.name),
+                               .value = std::move(synonym.value),
+                               .source = static_cast<std::int8_t>(synonym.source)});
+    }
+  }
+  return item;
+}
+
+void fail(Result_& result, wire::ErrorCode error, std::string message) {
+  result.error_code = error;
+  result.error_message = std::move(message);
+}
+
+std::vector<cluster::DescribedValue> broker_values(const Context& context, Result_& result) {
+  const std::string& name = result.resource_name;
+  if (name.empty()) return cluster::describe_default_broker_values(*context.image);
+  std::int32_t id = -1;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) {
+    fail(result, wire::ErrorCode::invalid_request, "Broker id must be an integer, but it is: " + name);
+    return {};
+  }
+  if (id != context.options.broker.value) {
+    fail(result, wire::ErrorCode::invalid_request,
+         "Unexpected broker id, expected " + std::to_string(context.options.broker.value) +
+             " or empty string, but received " + name);
+    return {};
+  }
+  return cluster::describe_broker_values(context.options.config, *context.image, context.options.broker);
+}
+
+std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& result) {
+  switch (static_cast<cluster::ResourceType>(result.resource_type)) {
+    case cluster::ResourceType::topic: {
+      const cluster::TopicHandle topic = context.image->topic(result.resource_name);
+      if (!topic) {
+        fail(result, wire::ErrorCode::unknown_topic_or_partition, "This server does not host this topic-partition.");
+        return {};
+      }
+      return cluster::describe_topic_values(topic->configs, context.options.config, *context.image,
+                                            context.options.broker);
+    }
+    case cluster::ResourceType::broker: return broker_values(context, result);
+    case cluster::ResourceType::group:
+      return cluster::describe_group_values(
+          context.image->configs(cluster::ResourceType::group, result.resource_name), context.options.config,
+          *context.image, context.options.broker);
+    default:
+      fail(result, wire::ErrorCode::invalid_request,
+           "Unsupported resource type: " + std::to_string(result.resource_type));
+      return {};
+  }
+}
+
+}  // namespace
+
+void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked) {
+  wire::DescribeConfigsResponse response;
+  for (const auto& resource : asked.resources) {
+    Result_& result = response.results.emplace_back();
+    result.resource_type = resource.resource_type;
+    result.resource_name = resource.resource_name;
+    const auto& wanted = resource.configuration_keys;
+    for (cluster::DescribedValue& value : values_of(shard.context, result)) {
+      if (wanted && !wanted->empty() && std::ranges::find(*wanted, value.name) == wanted->end()) continue;
+      result.configs.push_back(item_of(std::move(value), asked));
+    }
+  }
+  shard.connections.answer(request, response);
+}
+
+}  // namespace tailwater::node

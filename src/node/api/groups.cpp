@@ -1,0 +1,196 @@
+// The APIs of groups: each group's request goes to the shard of its coordinator, and the coordinator's answer back.
+#include <algorithm>
+
+#include "core/group/partition.hpp"
+#include "node/api/handlers.hpp"
+#include "node/shard_state.hpp"
+
+namespace tailwater::node {
+
+namespace {
+
+constexpr std::int16_t kFirstCommitWithIds = 10;
+constexpr std::int16_t kFirstFetchWithGroups = 8;
+constexpr std::int16_t kFirstFetchWithIds = 10;
+
+struct CoordinatorPlace {
+  ShardId shard;
+  std::int32_t partition = 0;
+};
+
+// Where a group's coordinator is. While there is no offsets topic, shard 0, which then refuses.
+CoordinatorPlace place_of(const Context& context, const std::string& group) {
+  const cluster::TopicHandle topic = context.image->topic(cluster::kOffsetsTopic);
+  if (!topic || topic->partitions.empty()) return {ShardId{0}, 0};
+  const std::int32_t partition =
+      group::coordinator_partition(group, static_cast<std::int32_t>(topic->partitions.size()));
+  return {context.home_of(topic->id, PartitionId{partition}), partition};
+}
+
+GroupCaller caller_of(const Request& request) {
+  // Kafka shows the host as Java prints an address.
+  return {.version = request.version, .client_id = request.client_id, .client_host = "/" + request.client_host};
+}
+
+template <class Asked>
+void ask_coordinator(ShardState& shard, const Request& request, Asked&& asked) {
+  using Response = typename wire::ApiOf<std::remove_cvref_t<Asked>>::Response;
+  const CoordinatorPlace place = place_of(shard.context, asked.group_id);
+  auto gather = shard.calls.begin(1, [&shard, request](std::vector<AnswerBody>& answers) {
+    shard.connections.answer(request, std::get<Response>(std::get<group::ReplyBody>(answers.front())));
+  });
+  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::forward<Asked>(asked)});
+}
+
+}  // namespace
+
+void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& asked) {
+  ask_coordinator(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& asked) {
+  ask_coordinator(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked) {
+  ask_coordinator(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked) {
+  ask_coordinator(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked) {
+  ask_coordinator(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked) {
+  // Offsets are committed for partitions that exist; all others are refused here, the rest goes on.
+  const cluster::MetadataImage& image = *shard.context.image;
+  wire::OffsetCommitResponse refused;
+  std::vector<wire::OffsetCommitRequestTopic> known;
+  for (auto& topic : asked.topics) {
+    const bool by_id = request.version >= kFirstCommitWithIds;
+    const cluster::TopicHandle found = by_id ? image.topic(topic.topic_id) : image.topic(topic.name);
+    wire::OffsetCommitResponseTopic rejected{.name = topic.name, .topic_id = topic.topic_id, .partitions = {}};
+    std::vector<wire::OffsetCommitRequestPartition> partitions;
+    for (auto& partition : topic.partitions) {
+      if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) {
+        partitions.push_back(std::move(partition));
+        continue;
+      }
+      rejected.partitions.push_back(
+          {.partition_index = partition.partition_index,
+           .error_code =
+               by_id && !found ? wire::ErrorCode::unknown_topic_id : wire::ErrorCode::unknown_topic_or_partition});
+    }
+    if (!rejected.partitions.empty()) refused.topics.push_back(std::move(rejected));
+    if (partitions.empty()) continue;
+    topic.partitions = std::move(partitions);
+    topic.name = found->name;
+    topic.topic_id = found->id;
+    known.push_back(std::move(topic));
+  }
+  asked.topics = std::move(known);
+  if (asked.topics.empty() && !refused.topics.empty()) return shard.connections.answer(request, refused);
+
+  const CoordinatorPlace place = place_of(shard.context, asked.group_id);
+  auto gather = shard.calls.begin(
+      1, [&shard, request, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
+        auto& response = std::get<wire::OffsetCommitResponse>(std::get<group::ReplyBody>(answers.front()));
+        for (auto& topic : refused.topics) {
+          const auto same = std::ranges::find_if(response.topics, [&](const auto& other) {
+            return request.version >= kFirstCommitWithIds ? other.topic_id == topic.topic_id
+                                                          : other.name == topic.name;
+          });
+          if (same == response.topics.end()) {
+            response.topics.push_back(std::move(topic));
+          } else {
+            std::ranges::move(topic.partitions, std::back_inserter(same->partitions));
+          }
+        }
+        shard.connections.answer(request, response);
+      });
+  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::move(asked)});
+}
+
+void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked) {
+  if (request.version < kFirstFetchWithGroups) asked.groups = {group::as_group_request(asked)};
+  const cluster::MetadataImage& image = *shard.context.image;
+  if (request.version >= kFirstFetchWithIds) {
+    for (auto& group : asked.groups) {
+      if (!group.topics) continue;
+      for (auto& topic : *group.topics) {
+        if (const cluster::TopicHandle found = image.topic(topic.topic_id)) topic.name = found->name;
+      }
+    }
+  }
+  const std::vector<wire::OffsetFetchRequestGroup> groups = asked.groups;
+  auto gather = shard.calls.begin(
+      groups.size(), [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
+        std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
+        for (AnswerBody& answer : answers) {
+          fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
+        }
+        shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
+      });
+  std::uint32_t part = 0;
+  for (const auto& group : groups) {
+    const CoordinatorPlace place = place_of(shard.context, group.group_id);
+    gather.ask(place.shard, part++, OffsetFetchCall{place.partition, group});
+  }
+}
+
+void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& asked) {
+  const std::uint32_t shards = shard.context.options.shards;
+  auto gather = shard.calls.begin(shards, [&shard, request](std::vector<AnswerBody>& answers) {
+    wire::ListGroupsResponse response;
+    for (AnswerBody& answer : answers) {
+      auto& listed = std::get<ListGroupsAnswer>(answer);
+      if (listed.error != wire::ErrorCode::none) response.error_code = listed.error;
+      std::ranges::move(listed.groups, std::back_inserter(response.groups));
+    }
+    if (response.error_code != wire::ErrorCode::none) response.groups.clear();
+    shard.connections.answer(request, response);
+  });
+  for (std::uint32_t at = 0; at < shards; ++at) gather.ask(ShardId{at}, at, ListGroupsCall{asked});
+}
+
+void serve(ShardState& shard, const Request& request, wire::DescribeGroupsRequest&& asked) {
+  const bool with_operations = asked.include_authorized_operations;
+  auto gather = shard.calls.begin(
+      asked.groups.size(), [&shard, request, with_operations](std::vector<AnswerBody>& answers) {
+        wire::DescribeGroupsResponse response;
+        for (AnswerBody& answer : answers) {
+          response.groups.push_back(std::get<wire::DescribeGroupsResponse::DescribedGroup>(std::move(answer)));
+          if (with_operations) {
+            response.groups.back().authorized_operations = authorized_operations(wire::Resource::group);
+          }
+        }
+        shard.connections.answer(request, response);
+      });
+  std::uint32_t part = 0;
+  for (const std::string& group : asked.groups) {
+    const CoordinatorPlace place = place_of(shard.context, group);
+    gather.ask(place.shard, part++, DescribeGroupCall{place.partition, group, request.version});
+  }
+}
+
+void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&& asked) {
+  auto gather =
+      shard.calls.begin(asked.groups_names.size(), [&shard, request](std::vector<AnswerBody>& answers) {
+        wire::DeleteGroupsResponse response;
+        for (AnswerBody& answer : answers) {
+          response.results.push_back(std::get<wire::DeleteGroupsResponse::DeletableGroupResult>(
+              std::get<group::ReplyBody>(std::move(answer))));
+        }
+        shard.connections.answer(request, response);
+      });
+  std::uint32_t part = 0;
+  for (const std::string& group : asked.groups_names) {
+    const CoordinatorPlace place = place_of(shard.context, group);
+    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, caller_of(request)});
+  }
+}
+
+}  // namespace tailwater::node

@@ -1,0 +1,89 @@
+// One handler per API that is served: from a decoded request to its answer, at once or when other shards have answered.
+// They translate between the protocol and the parts of the shard; they decide nothing about storage, groups or metadata.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "core/cluster/image.hpp"
+#include "node/request.hpp"
+#include "wire/api/alter_configs.hpp"
+#include "wire/api/api_versions.hpp"
+#include "wire/api/create_partitions.hpp"
+#include "wire/api/create_topics.hpp"
+#include "wire/api/delete_groups.hpp"
+#include "wire/api/delete_records.hpp"
+#include "wire/api/delete_topics.hpp"
+#include "wire/api/describe_acls.hpp"
+#include "wire/api/describe_cluster.hpp"
+#include "wire/api/describe_configs.hpp"
+#include "wire/api/describe_groups.hpp"
+#include "wire/api/describe_log_dirs.hpp"
+#include "wire/api/describe_topic_partitions.hpp"
+#include "wire/api/elect_leaders.hpp"
+#include "wire/api/find_coordinator.hpp"
+#include "wire/api/heartbeat.hpp"
+#include "wire/api/incremental_alter_configs.hpp"
+#include "wire/api/init_producer_id.hpp"
+#include "wire/api/join_group.hpp"
+#include "wire/api/leave_group.hpp"
+#include "wire/api/list_groups.hpp"
+#include "wire/api/list_offsets.hpp"
+#include "wire/api/metadata.hpp"
+#include "wire/api/offset_commit.hpp"
+#include "wire/api/offset_delete.hpp"
+#include "wire/api/offset_fetch.hpp"
+#include "wire/api/offset_for_leader_epoch.hpp"
+#include "wire/api/sync_group.hpp"
+
+namespace tailwater::node {
+
+class ShardState;
+
+// about.cpp: what the broker is
+void serve(ShardState& shard, const Request& request, wire::ApiVersionsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeClusterRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::FindCoordinatorRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::InitProducerIdRequest&& asked);
+// The answer to an ApiVersions request of a version that is not known here.
+void serve_unknown_api_versions(ShardState& shard, const Request& request);
+
+// metadata.cpp
+void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeTopicPartitionsRequest&& asked);
+
+// topics.cpp: changes of topics, decided by the controller
+void serve(ShardState& shard, const Request& request, wire::CreateTopicsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DeleteTopicsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::CreatePartitionsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::ElectLeadersRequest&& asked);
+
+// configs.cpp
+void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::AlterConfigsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::IncrementalAlterConfigsRequest&& asked);
+
+// offsets.cpp: questions to partitions
+void serve(ShardState& shard, const Request& request, wire::ListOffsetsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::OffsetForLeaderEpochRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeLogDirsRequest&& asked);
+
+// groups.cpp: questions to group coordinators
+void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeGroupsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&& asked);
+
+// What everybody may do to a resource while there is no authorizer, as the bit set that Kafka answers.
+std::int32_t authorized_operations(wire::Resource resource);
+
+}  // namespace tailwater::node

@@ -1,0 +1,164 @@
+// Calls: a question to the shard that owns the matter, and its answer. A request that touches several partitions or
+// groups asks several questions at once and is finished when the last answer is there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/uuid.hpp"
+#include "core/cluster/controller.hpp"
+#include "core/group/types.hpp"
+#include "node/metrics.hpp"
+#include "wire/api/describe_groups.hpp"
+#include "wire/api/list_groups.hpp"
+#include "wire/api/offset_fetch.hpp"
+#include "wire/error_code.hpp"
+
+namespace tailwater::node {
+
+// --- questions to the shard of a partition
+
+struct OffsetQuery {  // ListOffsets of one partition
+  Uuid topic_id;
+  PartitionId partition;
+  std::int64_t timestamp = -1;  // or Kafka's -1 latest, -2 earliest, -3 largest timestamp, -4 earliest local
+  std::int32_t current_leader_epoch = -1;
+  bool read_committed = false;
+};
+
+struct EpochQuery {  // OffsetForLeaderEpoch of one partition
+  Uuid topic_id;
+  PartitionId partition;
+  std::int32_t current_leader_epoch = -1;
+  std::int32_t leader_epoch = -1;
+};
+
+struct DeleteRecordsQuery {
+  Uuid topic_id;
+  PartitionId partition;
+  std::int64_t before = -1;  // -1: the high watermark
+};
+
+struct PartitionAnswer {
+  wire::ErrorCode error{};
+  std::int64_t offset = -1;
+  std::int64_t timestamp = -1;
+  std::int32_t leader_epoch = -1;
+};
+
+struct LogSizesQuery {};  // of all partitions of the asked shard
+
+struct LogSize {
+  Uuid topic_id;
+  PartitionId partition;
+  DirId dir;
+  std::uint64_t bytes = 0;
+};
+
+struct LogSizesAnswer {
+  std::vector<LogSize> logs;
+};
+
+// --- questions to the shard of a group's coordinator
+
+struct GroupCaller {
+  std::int16_t version = 0;
+  std::string client_id;
+  std::string client_host;
+};
+
+using GroupRequest = std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
+                                  wire::LeaveGroupRequest, wire::OffsetCommitRequest, wire::OffsetDeleteRequest>;
+
+struct GroupCall {
+  std::int32_t coordinator = 0;  // partition of __consumer_offsets
+  GroupCaller caller;
+  GroupRequest request;
+};
+
+struct OffsetFetchCall {
+  std::int32_t coordinator = 0;
+  wire::OffsetFetchRequest::OffsetFetchRequestGroup group;
+};
+
+struct DescribeGroupCall {
+  std::int32_t coordinator = 0;
+  std::string group;
+  std::int16_t version = 0;
+};
+
+struct DeleteGroupCall {
+  std::int32_t coordinator = 0;
+  std::string group;
+  GroupCaller caller;
+};
+
+struct ListGroupsCall {  // of all coordinators of the asked shard
+  wire::ListGroupsRequest request;
+};
+
+struct ListGroupsAnswer {
+  wire::ErrorCode error{};
+  std::vector<wire::ListGroupsResponse::ListedGroup> groups;
+};
+
+// --- questions to shard 0, which has the metadata controller
+
+struct EnsureTopicsCall {
+  std::vector<std::string> names;
+};
+struct ProducerIdsCall {};
+
+using CallBody =
+    std::variant<OffsetQuery, EpochQuery, DeleteRecordsQuery, LogSizesQuery, GroupCall, OffsetFetchCall,
+                 DescribeGroupCall, DeleteGroupCall, ListGroupsCall, EnsureTopicsCall, ProducerIdsCall,
+                 wire::CreateTopicsRequest, wire::DeleteTopicsRequest, wire::CreatePartitionsRequest,
+                 wire::AlterConfigsRequest, wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest>;
+
+using AnswerBody = std::variant<PartitionAnswer, LogSizesAnswer, group::ReplyBody,
+                                wire::OffsetFetchResponse::OffsetFetchResponseGroup,
+                                wire::DescribeGroupsResponse::DescribedGroup, ListGroupsAnswer,
+                                cluster::ControllerResponse>;
+
+struct Context;
+
+// The asking side of one shard.
+class Calls {
+ public:
+  using Finish = std::move_only_function<void(std::vector<AnswerBody>& answers)>;
+
+  explicit Calls(Context& context) : context_(context) {}
+
+  // A request that asks `parts` questions; `finish` gets the answers by part. With no parts it is called at once.
+  class Gather {
+   public:
+    void ask(ShardId shard, std::uint32_t part, CallBody body);
+
+   private:
+    friend class Calls;
+    Gather(Calls& calls, std::uint64_t id) : calls_(calls), id_(id) {}
+    Calls& calls_;
+    std::uint64_t id_;
+  };
+  Gather begin(std::size_t parts, Finish finish);
+
+  void answered(std::uint64_t gather, std::uint32_t part, AnswerBody body);
+
+ private:
+  struct Pending {
+    std::vector<AnswerBody> answers;
+    std::size_t outstanding = 0;
+    Finish finish;
+  };
+  Context& context_;
+  std::uint64_t next_ = 1;
+  std::map<std::uint64_t, Pending> pending_;
+};
+
+}  // namespace tailwater::node

@@ -1,0 +1,221 @@
+#include "node/connections.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "node/dispatch.hpp"
+#include "node/shard_state.hpp"
+
+namespace tailwater::node {
+
+namespace {
+constexpr std::size_t kRequestsPerTurn = 64;  // of one connection, then the next one's turn
+constexpr std::size_t kSizeField = 4;
+}  // namespace
+
+Connections::Connection* Connections::find(ConnectionId id) const {
+  const auto at = connections_.find(id);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+void Connections::connected(ConnectionId id, ListenerId listener, Peer peer) {
+  ++created;
+  const auto frame_max =
+      static_cast<std::size_t>(std::max<std::int64_t>(context_.options.config.socket_request_max_bytes, 0));
+  connections_[id] = std::make_unique<Connection>(id, listener, std::move(peer), pool_, frame_max);
+}
+
+MutableBytes Connections::receive_space(ConnectionId id) {
+  Connection* connection = find(id);
+  if (connection == nullptr || draining_) return {};
+  const MutableBytes space = connection->session.receive_space();
+  if (space.empty()) starved_.push_back(id);
+  return space;
+}
+
+void Connections::received(ConnectionId id, std::size_t bytes) {
+  Connection* connection = find(id);
+  if (connection == nullptr) return;
+  connection->session.received(bytes);
+  serve(*connection);
+}
+
+void Connections::serve(Connection& connection) {
+  const ConnectionId id = connection.id;
+  for (std::size_t count = 0; count < kRequestsPerTurn; ++count) {
+    auto frame = connection.session.next_frame(hold_produce_);
+    if (!frame) {
+      if (connection.session.held()) held_.push_back(id);
+      break;
+    }
+    serve_frame(connection, *frame);
+    if (find(id) == nullptr) return;  // closed by its own request
+    if (count + 1 == kRequestsPerTurn) pump_later(connection);
+  }
+  connection.session.settle();
+  if (connection.session.broken()) {
+    close(id, LogLevel::warning,
+          "announced a request of " + std::to_string(connection.session.announced()) +
+              " bytes; socket.request.max.bytes allows 0 to " +
+              std::to_string(context_.options.config.socket_request_max_bytes));
+  }
+}
+
+void Connections::serve_frame(Connection& connection, session::Frame& frame) {
+  wire::Reader reader(frame.bytes);
+  const auto header = wire::decode_request_header(reader);
+  if (!header) {
+    return close(connection.id, LogLevel::warning, "sent a request that is not spoken here: " + header.error().message);
+  }
+  const Request request{.connection = connection.id,
+                        .slot = frame.slot,
+                        .key = static_cast<wire::ApiKey>(header->api_key),
+                        .version = header->api_version,
+                        .correlation_id = header->correlation_id,
+                        .listener = connection.listener,
+                        .client_id = std::string(header->client_id),
+                        .client_host = connection.peer.address,
+                        .received = context_.now.monotonic,
+                        .bytes = frame.bytes.size()};
+  ApiMetrics& metrics = api_metrics_[request.key];
+  ++metrics.requests;
+  metrics.request_bytes += frame.bytes.size();
+  const Result<void> served = dispatch(shard_, request, reader, frame);
+  if (!served) close(connection.id, LogLevel::warning, served.error().message);
+}
+
+void Connections::pump_later(Connection& connection) {
+  if (connection.pumping) return;
+  connection.pumping = true;
+  pump_.push_back(connection.id);
+}
+
+void Connections::send_later(Connection& connection) {
+  if (connection.sending) return;
+  connection.sending = true;
+  send_.push_back(connection.id);
+}
+
+void Connections::hold_produce(bool hold) {
+  if (hold_produce_ && !hold) {
+    for (const ConnectionId id : held_) {
+      if (Connection* connection = find(id)) pump_later(*connection);
+    }
+    held_.clear();
+  }
+  hold_produce_ = hold;
+}
+
+bool Connections::pump() {
+  if (draining_ || pump_.empty()) return false;
+  std::vector<ConnectionId> turn;
+  turn.swap(pump_);
+  for (const ConnectionId id : turn) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    connection->pumping = false;
+    serve(*connection);
+  }
+  return true;
+}
+
+void Connections::begin_frame(const Request& request, Buffer& bytes) const {
+  bytes.resize(kSizeField);
+  wire::Writer writer(bytes);
+  wire::encode_response_header(writer, request.key, request.version, request.correlation_id);
+}
+
+void Connections::answer_frame(const Request& request, session::Response&& frame) {
+  Connection* connection = find(request.connection);
+  if (connection == nullptr) {
+    for (const session::Splice& splice : frame.splices) {
+      if (splice.release != 0) released.push_back(splice.release);
+    }
+    return;
+  }
+  const std::size_t size = frame.size();
+  store_big(frame.bytes.data(), static_cast<std::uint32_t>(size - kSizeField));
+  ApiMetrics& metrics = api_metrics_[request.key];
+  metrics.response_bytes += size;
+  metrics.latency.add_us(
+      static_cast<std::uint64_t>((context_.now.monotonic - request.received).nanoseconds / 1000));
+  if (context_.options.request_log) {
+    context_.note(LogLevel::info, "request " + std::string(wire::find_api(request.key)->name) + " v" +
+                                      std::to_string(request.version) + " from " + request.client_host + " client " +
+                                      request.client_id + ": " + std::to_string(request.bytes) + " bytes in, " +
+                                      std::to_string(size) + " bytes out");
+  }
+  connection->session.answer(request.slot, std::move(frame));
+  send_later(*connection);
+  pump_later(*connection);
+}
+
+void Connections::answer_nothing(const Request& request) {
+  Connection* connection = find(request.connection);
+  if (connection == nullptr) return;
+  connection->session.answer_nothing(request.slot);
+  send_later(*connection);
+  pump_later(*connection);
+}
+
+void Connections::close(ConnectionId id, LogLevel level, const std::string& reason) {
+  Connection* connection = find(id);
+  if (connection == nullptr) return;
+  context_.note(level, "closing the connection from " + connection->peer.address + ": " + reason);
+  ++closed_by_broker;
+  close_.push_back(id);
+  remove(id);
+}
+
+void Connections::remove(ConnectionId id) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end()) return;
+  at->second->session.close(released);
+  connections_.erase(at);
+  gone.push_back(id);
+}
+
+void Connections::disconnected(ConnectionId id) { remove(id); }
+
+std::size_t Connections::gather(ConnectionId id, std::span<Bytes> pieces) const {
+  const Connection* connection = find(id);
+  return connection == nullptr ? 0 : connection->session.gather(pieces);
+}
+
+void Connections::sent(ConnectionId id, std::size_t bytes) {
+  Connection* connection = find(id);
+  if (connection == nullptr) return;
+  bytes_out += bytes;
+  connection->session.sent(bytes, released);
+  pump_later(*connection);
+}
+
+bool Connections::drained() const {
+  return std::ranges::all_of(connections_, [](const auto& entry) { return entry.second->session.idle(); });
+}
+
+void Connections::list(TurnEffects& effects) {
+  for (const ConnectionId id : send_) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    connection->sending = false;
+    if (connection->session.has_output()) effects.send.push_back(id);
+  }
+  send_.clear();
+  // First come, first served: who was refused first asks the budget first.
+  std::vector<ConnectionId> starved;
+  starved.swap(starved_);
+  for (const ConnectionId id : starved) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    if (connection->session.wants_resume()) {
+      effects.resume.push_back(id);
+    } else {
+      starved_.push_back(id);
+    }
+  }
+  effects.close.insert(effects.close.end(), close_.begin(), close_.end());
+  close_.clear();
+}
+
+}  // namespace tailwater::node

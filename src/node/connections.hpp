@@ -1,0 +1,109 @@
+// The connections of a shard: bytes in, requests to their handlers, answers out, and the counters of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/session/session.hpp"
+#include "node/context.hpp"
+#include "node/metrics.hpp"
+#include "node/request.hpp"
+#include "wire/header.hpp"
+#include "wire/writer.hpp"
+
+namespace tailwater::node {
+
+class ShardState;
+
+class Connections {
+ public:
+  Connections(Context& context, ShardState& shard, session::ReceivePool& pool)
+      : context_(context), shard_(shard), pool_(pool) {}
+
+  void connected(ConnectionId id, ListenerId listener, Peer peer);
+  MutableBytes receive_space(ConnectionId id);
+  void received(ConnectionId id, std::size_t bytes);
+  std::size_t gather(ConnectionId id, std::span<Bytes> pieces) const;
+  void sent(ConnectionId id, std::size_t bytes);
+  void disconnected(ConnectionId id);
+
+  // Serves connections whose next request may start now. True if anything was done.
+  bool pump();
+  // Lists what the shell is to do with connections.
+  void list(TurnEffects& effects);
+
+  // --- answers
+  template <class Response>
+  void answer(const Request& request, const Response& response) {
+    session::Response frame;
+    begin_frame(request, frame.bytes);
+    wire::Writer writer(frame.bytes);
+    encode(writer, request.version, response);
+    answer_frame(request, std::move(frame));
+  }
+  // A frame that begins with room for its size and the response header.
+  void begin_frame(const Request& request, Buffer& bytes) const;
+  // Sets the size field and sends; late answers to closed connections release their payload.
+  void answer_frame(const Request& request, session::Response&& frame);
+  void answer_nothing(const Request& request);
+  // For what Kafka answers by closing: broken requests, versions that are not spoken, failed produce with acks=0.
+  void close(ConnectionId id, LogLevel level, const std::string& reason);
+
+  // Payload whose last byte was sent or dropped.
+  std::vector<std::uint64_t> released;
+  // Connections that are gone, for those who keep something about them.
+  std::vector<ConnectionId> gone;
+
+  // The journal or the budget for unflushed bytes is full: Produce waits in its connection until it is not.
+  void hold_produce(bool hold);
+
+  // No new requests are started: the broker stops.
+  void drain() { draining_ = true; }
+  bool drained() const;
+
+  std::size_t size() const { return connections_.size(); }
+  std::uint64_t created = 0;
+  std::uint64_t closed_by_broker = 0;
+  std::uint64_t bytes_out = 0;
+  const std::map<wire::ApiKey, ApiMetrics>& api_metrics() const { return api_metrics_; }
+
+ private:
+  struct Connection {
+    ConnectionId id;
+    ListenerId listener;
+    Peer peer;
+    session::Session session;
+    bool pumping = false;  // listed in pump_
+    bool sending = false;  // listed in send_
+
+    Connection(ConnectionId id, ListenerId listener, Peer peer, session::ReceivePool& pool, std::size_t frame_max)
+        : id(id), listener(listener), peer(std::move(peer)), session(pool, frame_max) {}
+  };
+
+  Connection* find(ConnectionId id) const;
+  void serve(Connection& connection);
+  void serve_frame(Connection& connection, session::Frame& frame);
+  void pump_later(Connection& connection);
+  void send_later(Connection& connection);
+  void remove(ConnectionId id);
+
+  Context& context_;
+  ShardState& shard_;
+  session::ReceivePool& pool_;
+  std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  std::vector<ConnectionId> pump_;
+  std::vector<ConnectionId> send_;
+  std::vector<ConnectionId> close_;
+  std::vector<ConnectionId> starved_;  // in the order in which they were refused memory or held back
+  std::map<wire::ApiKey, ApiMetrics> api_metrics_;
+  std::vector<ConnectionId> held_;
+  bool hold_produce_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace tailwater::node

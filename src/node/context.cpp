@@ -1,0 +1,31 @@
+#include "node/context.hpp"
+
+namespace tailwater::node {
+
+ShardId shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shards) {
+  std::uint64_t mixed = topic_id.high ^ (topic_id.low * 0x9e3779b97f4a7c15ULL);
+  mixed ^= mixed >> 32;
+  return ShardId{static_cast<std::uint32_t>((mixed + static_cast<std::uint32_t>(partition.value)) % shards)};
+}
+
+Context::Context(ShardOptions given, cluster::ImageHandle newest)
+    : options(std::move(given)), image(std::move(newest)), random(options.seed) {}
+
+Envelope::Envelope(ShardId receiver, std::unique_ptr<ShardMail> content) : to(receiver), mail(std::move(content)) {}
+Envelope::Envelope(Envelope&&) noexcept = default;
+Envelope& Envelope::operator=(Envelope&&) noexcept = default;
+Envelope::~Envelope() = default;
+
+void TurnEffects::clear() {
+  send.clear();
+  resume.clear();
+  close.clear();
+  disk.clear();
+  mail.clear();
+  store.clear();
+  snapshots.clear();
+  log.clear();
+  wake_at = Instant::max();
+}
+
+}  // namespace tailwater::node

@@ -1,0 +1,49 @@
+// What all parts of a shard share: who it is, the newest image, the time of this turn, and the way to other shards.
+// Single-threaded, no locks. Parts never keep what they take from here across turns, except the context itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/prng.hpp"
+#include "base/time.hpp"
+#include "core/cluster/image.hpp"
+#include "node/mail.hpp"
+#include "node/options.hpp"
+#include "node/ports.hpp"
+
+namespace tailwater::node {
+
+// The shard that a partition lives on: consecutive partitions of a topic are spread evenly. Not persisted.
+ShardId shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shards);
+
+struct Context {
+  ShardOptions options;
+  cluster::ImageHandle image;
+  Now now;
+  Prng random;
+  std::vector<LogLine> log;
+
+  Context(ShardOptions options, cluster::ImageHandle image);
+
+  ShardId self() const { return options.shard; }
+  bool is_self(ShardId shard) const { return shard == options.shard; }
+  ShardId home_of(const Uuid& topic_id, PartitionId partition) const {
+    return shard_of(topic_id, partition, options.shards);
+  }
+
+  // Mail to any shard, this one included; it is delivered in a later round of this turn, or by the shell.
+  template <class Content>
+  void send(ShardId to, Content&& content) {
+    outbox.emplace_back(to, std::make_unique<ShardMail>(ShardMail{options.shard, std::forward<Content>(content)}));
+  }
+  std::vector<Envelope> outbox;
+
+  void note(LogLevel level, std::string text) { log.push_back({level, std::move(text)}); }
+};
+
+}  // namespace tailwater::node

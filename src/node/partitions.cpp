@@ -1,0 +1,554 @@
+#include "node/partitions.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "records/batch.hpp"
+#include "records/recompress.hpp"
+
+namespace tailwater::node {
+
+namespace {
+constexpr std::size_t kWatchersMax = 20'000;  // of one partition; beyond it fetches poll by their deadlines
+}  // namespace
+
+Partitions::Partitions(Context& context, log::StorageOptions options)
+    : context_(context),
+      broker_config_(cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
+      storage_(std::move(options)) {}
+
+Partitions::~Partitions() = default;
+
+PartitionState* Partitions::find(const PartitionKey& key) {
+  const auto topic = topics_.find(key.topic_id);
+  if (topic == topics_.end()) return nullptr;
+  const auto& partitions = topic->second.partitions;
+  const std::int32_t index = key.partition.value;
+  if (index < 0 || static_cast<std::size_t>(index) >= partitions.size()) return nullptr;
+  return partitions[static_cast<std::size_t>(index)].get();
+}
+
+// --- following the metadata
+
+log::LogConfig Partitions::log_config(const TopicState& topic) const {
+  const cluster::TopicConfig& config = topic.config;
+  const auto clamp32 = [](std::int64_t value) {
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 0, INT32_MAX));
+  };
+  return {.segment_bytes = clamp32(config.segment_bytes),
+          .segment_ms = config.segment_ms,
+          .segment_jitter_ms = config.segment_jitter_ms,
+          .segment_index_bytes = clamp32(config.segment_index_bytes),
+          .index_interval_bytes = clamp32(config.index_interval_bytes),
+          .retention_ms = config.retention_ms,
+          .retention_bytes = config.retention_bytes,
+          .file_delete_delay_ms = config.file_delete_delay_ms,
+          .compact = config.cleanup_compact,
+          .remove = config.cleanup_delete,
+          .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time};
+}
+
+void Partitions::configure(TopicState& topic) {
+  topic.config = cluster::effective_topic_config(topic.topic->configs, broker_config_);
+  const cluster::TopicConfig& config = topic.config;
+  const bool append_time = config.timestamp_type == cluster::TimestampType::log_append_time;
+  topic.rules = {.zstd_allowed = true,
+                 .batch_bytes_max = static_cast<std::size_t>(std::max<std::int64_t>(config.max_message_bytes, 0)),
+                 .segment_bytes = static_cast<std::size_t>(std::max<std::int64_t>(config.segment_bytes, 0)),
+                 .compacted = config.cleanup_compact,
+                 .timestamp_type =
+                     append_time ? records::TimestampType::log_append_time : records::TimestampType::create_time,
+                 .timestamp_before_ms_max = config.timestamp_before_max_ms,
+                 .timestamp_after_ms_max = config.timestamp_after_max_ms,
+                 .decompress = false};
+}
+
+void Partitions::open_log(PartitionState& partition) {
+  const cluster::Topic& topic = *partition.topic->topic;
+  const cluster::Partition& meta = topic.partitions[static_cast<std::size_t>(partition.partition.value)];
+  const cluster::Replica* replica = meta.replica_on(context_.options.broker);
+  CHECK(replica != nullptr);
+  partition.epoch = meta.leader_epoch;
+  partition.log = storage_.find(replica->log);
+  const log::LogConfig config = log_config(*partition.topic);
+  if (partition.log == nullptr) {
+    const auto dir = context_.image->dir_of(*replica);
+    if (!dir || storage_.report(*dir).state == log::DirState::offline) return;
+    auto made = storage_.create({.id = replica->log,
+                                 .topic_id = topic.id,
+                                 .topic = topic.name,
+                                 .partition = partition.partition,
+                                 .dir = *dir},
+                                config);
+    if (!made) {
+      context_.note(LogLevel::error, "cannot create the log of " + topic.name + "-" +
+                                         std::to_string(partition.partition.value) + ": " + made.error().message);
+      return;
+    }
+    partition.log = *made;
+  } else {
+    storage_.set_config(*partition.log, config);
+  }
+  partition.log->attachment = &partition;
+  storage_.begin_epoch(*partition.log, partition.epoch);
+}
+
+void Partitions::add_partitions(TopicEntry& entry) {
+  const cluster::Topic& topic = *entry.state->topic;
+  for (std::size_t index = entry.partitions.size(); index < topic.partitions.size(); ++index) {
+    const PartitionId id{static_cast<std::int32_t>(index)};
+    entry.partitions.emplace_back();
+    if (!context_.is_self(context_.home_of(topic.id, id))) continue;
+    if (topic.partitions[index].replica_on(context_.options.broker) == nullptr) continue;
+    entry.partitions.back() = std::make_unique<PartitionState>();
+    PartitionState& partition = *entry.partitions.back();
+    partition.topic = entry.state;
+    partition.partition = id;
+    open_log(partition);
+  }
+}
+
+void Partitions::add_topic(const cluster::TopicHandle& topic) {
+  TopicEntry& entry = topics_[topic->id];
+  entry.state = std::make_shared<TopicState>();
+  entry.state->topic = topic;
+  configure(*entry.state);
+  add_partitions(entry);
+}
+
+void Partitions::update_topic(const cluster::TopicHandle& topic) {
+  TopicEntry& entry = topics_.at(topic->id);
+  entry.state->topic = topic;
+  configure(*entry.state);
+  const log::LogConfig config = log_config(*entry.state);
+  for (const auto& partition : entry.partitions) {
+    if (!partition || partition->log == nullptr) continue;
+    storage_.set_config(*partition->log, config);
+    const auto& meta = topic->partitions[static_cast<std::size_t>(partition->partition.value)];
+    if (meta.leader_epoch == partition->epoch) continue;
+    partition->epoch = meta.leader_epoch;
+    storage_.begin_epoch(*partition->log, meta.leader_epoch);
+  }
+  add_partitions(entry);
+}
+
+void Partitions::drop(PartitionState& partition, ErrorCode error) {
+  while (!partition.produced.empty()) {
+    auto& waiting = partition.produced.front();
+    waiting.result.error = error;
+    waiting.result.base_offset = -1;
+    answers.push_back({waiting.asker, std::move(waiting.result)});
+    partition.produced.pop();
+  }
+  woken.insert(woken.end(), partition.watchers.begin(), partition.watchers.end());
+  partition.watchers.clear();
+  std::erase(advanced, &partition);
+}
+
+void Partitions::remove_topic(const cluster::Topic& topic) {
+  const auto at = topics_.find(topic.id);
+  if (at == topics_.end()) return;
+  for (const auto& partition : at->second.partitions) {
+    if (!partition) continue;
+    drop(*partition, ErrorCode::unknown_topic_or_partition);
+    if (partition->log == nullptr) continue;
+    partition->log->attachment = nullptr;
+    storage_.remove(partition->log->id());
+  }
+  topics_.erase(at);
+}
+
+void Partitions::adopt(const cluster::MetadataImage& image) {
+  for (const auto& topic : image.topics) add_topic(topic);
+  std::vector<LogId> unknown;
+  for (const log::Log* log : storage_.logs()) {
+    if (log->attachment == nullptr) unknown.push_back(log->id());
+  }
+  for (const LogId id : unknown) storage_.remove(id);
+}
+
+void Partitions::apply(const cluster::MetadataImage& before, const cluster::MetadataImage& after) {
+  if (&before.default_broker_configs() != &after.default_broker_configs() ||
+      before.broker_configs(context_.options.broker) != after.broker_configs(context_.options.broker) ||
+      before.default_broker_configs() != after.default_broker_configs()) {
+    reconfigure();
+  }
+  for (const cluster::TopicChange& change : cluster::changed_topics(before, after)) {
+    if (!change.after) {
+      remove_topic(*change.before);
+    } else if (!change.before) {
+      add_topic(change.after);
+    } else {
+      update_topic(change.after);
+    }
+  }
+}
+
+void Partitions::reconfigure() {
+  broker_config_ =
+      cluster::effective_broker_config(context_.options.config, *context_.image, context_.options.broker);
+  for (auto& [id, entry] : topics_) {
+    configure(*entry.state);
+    const log::LogConfig config = log_config(*entry.state);
+    for (const auto& partition : entry.partitions) {
+      if (partition && partition->log != nullptr) storage_.set_config(*partition->log, config);
+    }
+  }
+}
+
+// --- produce
+
+void Partitions::refuse(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask, ErrorCode error,
+                        std::string message) {
+  (void)terms;
+  ProduceResult result{.part = ask.part, .error = error};
+  result.message = std::move(message);
+  answers.push_back({asker, std::move(result)});
+}
+
+namespace {
+
+ErrorCode code_of(records::RejectReason reason) {
+  switch (reason) {
+    case records::RejectReason::not_one_batch: return ErrorCode::invalid_record;
+    case records::RejectReason::unsupported_format: return ErrorCode::invalid_record;
+    case records::RejectReason::unsupported_codec: return ErrorCode::unsupported_compression_type;
+    case records::RejectReason::too_large: return ErrorCode::message_too_large;
+    case records::RejectReason::beyond_segment: return ErrorCode::record_list_too_large;
+    case records::RejectReason::corrupt: return ErrorCode::corrupt_message;
+    case records::RejectReason::invalid_record: return ErrorCode::invalid_record;
+    case records::RejectReason::invalid_timestamp: return ErrorCode::invalid_timestamp;
+  }
+  return ErrorCode::unknown_server_error;
+}
+
+ErrorCode code_of(log::AppendRefusal refusal) {
+  switch (refusal) {
+    case log::AppendRefusal::storage: return ErrorCode::kafka_storage_error;
+    case log::AppendRefusal::invalid_producer_epoch: return ErrorCode::invalid_producer_epoch;
+    case log::AppendRefusal::out_of_order_sequence: return ErrorCode::out_of_order_sequence_number;
+    case log::AppendRefusal::invalid_txn_state: return ErrorCode::invalid_txn_state;
+    case log::AppendRefusal::too_large: return ErrorCode::record_list_too_large;
+    case log::AppendRefusal::out_of_order_offset: return ErrorCode::unknown_server_error;
+  }
+  return ErrorCode::unknown_server_error;
+}
+
+records::Codec codec_of(cluster::CompressionChoice choice, records::Codec of_producer) {
+  switch (choice) {
+    case cluster::CompressionChoice::producer: return of_producer;
+    case cluster::CompressionChoice::uncompressed: return records::Codec::none;
+    case cluster::CompressionChoice::gzip: return records::Codec::gzip;
+    case cluster::CompressionChoice::snappy: return records::Codec::snappy;
+    case cluster::CompressionChoice::lz4: return records::Codec::lz4;
+    case cluster::CompressionChoice::zstd: return records::Codec::zstd;
+  }
+  return of_producer;
+}
+
+}  // namespace
+
+void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
+  PartitionState* partition = find(ask.key);
+  if (partition == nullptr) return refuse(asker, terms, ask, ErrorCode::unknown_topic_or_partition);
+  if (partition->log == nullptr) return refuse(asker, terms, ask, ErrorCode::kafka_storage_error);
+  TopicState& topic = *partition->topic;
+  if (topic.topic->is_internal() && !terms.internal_allowed) {
+    return refuse(asker, terms, ask, ErrorCode::invalid_topic_exception,
+                  "The request attempted to perform an operation on an invalid topic.");
+  }
+  records::ProduceRules rules = topic.rules;
+  rules.zstd_allowed = terms.version >= 7;
+  if (topic.config.compression != cluster::CompressionChoice::producer &&
+      ask.records.size() >= records::kBatchHeaderSize) {
+    const records::BatchView view(ask.records);
+    rules.decompress = view.codec() != codec_of(topic.config.compression, view.codec());
+  }
+  auto info = records::validate_for_produce(ask.records, rules, context_.now.wall, &codecs_);
+  if (!info) {
+    ProduceResult result{.part = ask.part, .error = code_of(info.error().reason)};
+    result.message = std::move(info.error().message);
+    for (auto& record : info.error().records) result.record_errors.emplace_back(record.index, std::move(record.message));
+    answers.push_back({asker, std::move(result)});
+    return;
+  }
+  if (info->transactional) {
+    return refuse(asker, terms, ask, ErrorCode::invalid_txn_state, "Transactions are not served by this broker yet.");
+  }
+  append(*partition, asker, terms, ask, *info);
+}
+
+std::optional<int> Partitions::level_of(const TopicState& topic, records::Codec codec) {
+  switch (codec) {
+    case records::Codec::gzip: return topic.config.gzip_level;
+    case records::Codec::lz4: return topic.config.lz4_level;
+    case records::Codec::zstd: return topic.config.zstd_level;
+    default: return std::nullopt;
+  }
+}
+
+Result<Bytes> Partitions::rewritten(const TopicState& topic, Bytes records, records::BatchInfo& info) {
+  const records::Codec wanted = codec_of(topic.config.compression, info.codec);
+  if (wanted != info.codec || info.wrong_offset_deltas) {
+    scratch_.clear();
+    const auto done = records::recompress(records::BatchView(records),
+                                          {.codec = wanted, .level = level_of(topic, wanted), .cap = std::nullopt},
+                                          codecs_, scratch_);
+    if (!done) return std::unexpected(done.error());
+    const records::BatchView batch(scratch_);
+    info.size = scratch_.size();
+    info.codec = wanted;
+    info.records_count = batch.records_count();
+    info.last_offset_delta = batch.last_offset_delta();
+    info.max_timestamp = batch.max_timestamp();
+    return Bytes(scratch_);
+  }
+  if (info.wrong_max_timestamp) {
+    scratch_.assign(records.begin(), records.end());
+    records::set_max_timestamp(scratch_, info.max_timestamp);
+    return Bytes(scratch_);
+  }
+  return records;
+}
+
+void Partitions::append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
+                        records::BatchInfo info) {
+  const auto bytes = rewritten(*partition.topic, ask.records, info);
+  if (!bytes) {
+    return refuse(asker, terms, ask, ErrorCode::invalid_record, bytes.error().message);
+  }
+  const auto appended = storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
+  if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
+  messages_in += static_cast<std::uint64_t>(info.records_count);
+  bytes_in += bytes->size();
+  ProduceResult result{.part = ask.part,
+                       .error = ErrorCode::none,
+                       .base_offset = appended->base.value,
+                       .append_time_ms = appended->append_time.ms,
+                       .log_start_offset = partition.log->start_offset().value};
+  if (terms.acks == 0 || appended->last < partition.log->durable_end()) {
+    answers.push_back({asker, std::move(result)});
+    return;
+  }
+  partition.produced.push({asker, appended->last, std::move(result)});
+}
+
+void Partitions::answer_durable(PartitionState& partition) {
+  const Offset durable = partition.log->durable_end();
+  while (!partition.produced.empty() && partition.produced.front().last < durable) {
+    auto& waiting = partition.produced.front();
+    answers.push_back({waiting.asker, std::move(waiting.result)});
+    partition.produced.pop();
+  }
+}
+
+void Partitions::take_news() {
+  for (log::Log* log : storage_.changed()) {
+    auto* partition = static_cast<PartitionState*>(log->attachment);
+    if (partition == nullptr) continue;
+    answer_durable(*partition);
+    woken.insert(woken.end(), partition->watchers.begin(), partition->watchers.end());
+    partition->watchers.clear();
+    advanced.push_back(partition);
+  }
+  for (const DirId dir : storage_.failed()) {
+    const std::string& path = context_.options.log_dirs[dir.value];
+    context_.note(LogLevel::error, "log directory " + path + " is offline: " + storage_.report(dir).failure.message);
+    for (log::Log* log : storage_.logs()) {
+      auto* partition = static_cast<PartitionState*>(log->attachment);
+      if (partition != nullptr && log->identity().dir == dir) drop(*partition, ErrorCode::kafka_storage_error);
+    }
+  }
+}
+
+bool Partitions::held_back() const {
+  for (std::size_t dir = 0; dir < context_.options.log_dirs.size(); ++dir) {
+    if (storage_.held_back(DirId{static_cast<std::uint32_t>(dir)})) return true;
+  }
+  return false;
+}
+
+// --- fetch
+
+ErrorCode Partitions::check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const {
+  if (current_leader_epoch < 0) return ErrorCode::none;
+  if (current_leader_epoch < partition.epoch.value) return ErrorCode::fenced_leader_epoch;
+  if (current_leader_epoch > partition.epoch.value) return ErrorCode::unknown_leader_epoch;
+  return ErrorCode::none;
+}
+
+Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch) {
+  FetchOutcome outcome;
+  FetchPart& part = outcome.part;
+  part.part = ask.part;
+  part.owner = context_.self();
+  PartitionState* partition = find(ask.key);
+  if (partition == nullptr) {
+    part.error = ErrorCode::unknown_topic_or_partition;
+    return outcome;
+  }
+  if (partition->log == nullptr) {
+    part.error = ErrorCode::kafka_storage_error;
+    return outcome;
+  }
+  part.error = check_epoch(*partition, ask.current_leader_epoch);
+  if (part.error != ErrorCode::none) return outcome;
+  log::Log& log = *partition->log;
+  part.high_watermark = partition->high_watermark();
+  part.last_stable_offset = std::min(part.high_watermark, log.first_unstable_offset().value);
+  part.log_start_offset = log.start_offset().value;
+
+  if (ask.last_fetched_epoch >= 0) {
+    const log::EpochEnd end = log.end_offset_for(LeaderEpoch{ask.last_fetched_epoch});
+    if (end.epoch.value < 0) {
+      part.error = ErrorCode::offset_out_of_range;
+      return outcome;
+    }
+    if (end.epoch.value < ask.last_fetched_epoch || end.end.value < ask.offset) {
+      part.diverging = end;
+      return outcome;
+    }
+  }
+  const std::int64_t upper = terms.read_committed ? part.last_stable_offset : part.high_watermark;
+  if (ask.offset > part.high_watermark || ask.offset < part.log_start_offset) {
+    part.error = ErrorCode::offset_out_of_range;
+    return outcome;
+  }
+  if (ask.offset >= upper) return outcome;
+  const log::ReadPlan plan = storage_.plan_read(log,
+                                                {.from = Offset{ask.offset},
+                                                 .bytes_max = static_cast<std::size_t>(std::max(ask.bytes_max, 0)),
+                                                 .upper_bound = Offset{upper},
+                                                 .at_least_one_batch = at_least_one_batch},
+                                                part.pieces);
+  switch (plan.kind) {
+    case log::ReadPlan::Kind::hot:
+      part.bytes = plan.bytes;
+      part.pin = plan.pin;
+      break;
+    case log::ReadPlan::Kind::need: outcome.wait = plan.ticket; break;
+    case log::ReadPlan::Kind::at_end: break;
+    case log::ReadPlan::Kind::out_of_range: part.error = ErrorCode::offset_out_of_range; break;
+    case log::ReadPlan::Kind::failed: part.error = ErrorCode::kafka_storage_error; break;
+  }
+  return outcome;
+}
+
+void Partitions::watch(const PartitionKey& key, const Asker& asker) {
+  PartitionState* partition = find(key);
+  if (partition == nullptr || partition->watchers.size() >= kWatchersMax) return;
+  if (std::ranges::find(partition->watchers, asker) == partition->watchers.end()) {
+    partition->watchers.push_back(asker);
+  }
+}
+
+void Partitions::unwatch(const PartitionKey& key, const Asker& asker) {
+  PartitionState* partition = find(key);
+  if (partition != nullptr) std::erase(partition->watchers, asker);
+}
+
+// --- calls
+
+Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
+  QueryOutcome outcome;
+  PartitionAnswer& answer = outcome.answer;
+  PartitionState* partition = find({query.topic_id, query.partition});
+  if (partition == nullptr || partition->log == nullptr) {
+    answer.error =
+        partition == nullptr ? ErrorCode::unknown_topic_or_partition : ErrorCode::kafka_storage_error;
+    return outcome;
+  }
+  answer.error = check_epoch(*partition, query.current_leader_epoch);
+  if (answer.error != ErrorCode::none) return outcome;
+  log::Log& log = *partition->log;
+  const std::int64_t high_watermark = partition->high_watermark();
+  const std::int64_t upper = query.read_committed ? std::min(high_watermark, log.first_unstable_offset().value)
+                                                  : high_watermark;
+  constexpr std::int64_t kLatest = -1;
+  constexpr std::int64_t kEarliest = -2;
+  constexpr std::int64_t kLargestTimestamp = -3;
+  constexpr std::int64_t kEarliestLocal = -4;
+  constexpr std::int64_t kLatestTiered = -5;
+  constexpr std::int64_t kEarliestPendingUpload = -6;
+  answer.leader_epoch = partition->epoch.value;
+  switch (query.timestamp) {
+    case kLatest: answer.offset = upper; return outcome;
+    case kEarliest:
+    case kEarliestLocal: answer.offset = log.start_offset().value; return outcome;
+    case kLatestTiered:
+    case kEarliestPendingUpload:  // nothing is tiered here
+      answer.leader_epoch = -1;
+      return outcome;
+    default: break;
+  }
+  if (query.timestamp < 0 && query.timestamp != kLargestTimestamp) {
+    answer = {.error = ErrorCode::unsupported_version};
+    return outcome;
+  }
+  const log::TimestampAnswer found = query.timestamp == kLargestTimestamp
+                                         ? storage_.max_timestamp(log, Offset{upper})
+                                         : storage_.find_timestamp(log, WallTime{query.timestamp}, Offset{upper});
+  answer.leader_epoch = -1;
+  switch (found.kind) {
+    case log::TimestampAnswer::Kind::found:
+      answer.offset = found.offset.value;
+      answer.timestamp = found.timestamp.ms;
+      answer.leader_epoch = found.epoch.value;
+      break;
+    case log::TimestampAnswer::Kind::none: break;
+    case log::TimestampAnswer::Kind::need: outcome.wait = found.ticket; break;
+    case log::TimestampAnswer::Kind::failed: answer.error = ErrorCode::kafka_storage_error; break;
+  }
+  return outcome;
+}
+
+Partitions::QueryOutcome Partitions::query(const EpochQuery& query) {
+  QueryOutcome outcome;
+  PartitionState* partition = find({query.topic_id, query.partition});
+  if (partition == nullptr || partition->log == nullptr) {
+    outcome.answer.error =
+        partition == nullptr ? ErrorCode::unknown_topic_or_partition : ErrorCode::kafka_storage_error;
+    return outcome;
+  }
+  outcome.answer.error = check_epoch(*partition, query.current_leader_epoch);
+  if (outcome.answer.error != ErrorCode::none) return outcome;
+  const log::EpochEnd end = partition->log->end_offset_for(LeaderEpoch{query.leader_epoch});
+  outcome.answer.leader_epoch = end.epoch.value;
+  outcome.answer.offset = end.end.value;
+  return outcome;
+}
+
+Partitions::QueryOutcome Partitions::query(const DeleteRecordsQuery& query) {
+  QueryOutcome outcome;
+  PartitionAnswer& answer = outcome.answer;
+  PartitionState* partition = find({query.topic_id, query.partition});
+  if (partition == nullptr || partition->log == nullptr) {
+    answer.error =
+        partition == nullptr ? ErrorCode::unknown_topic_or_partition : ErrorCode::kafka_storage_error;
+    return outcome;
+  }
+  if (!partition->topic->config.cleanup_delete) {
+    answer.error = ErrorCode::policy_violation;
+    return outcome;
+  }
+  const std::int64_t high_watermark = partition->high_watermark();
+  const std::int64_t before = query.before == -1 ? high_watermark : query.before;
+  if (before < 0 || before > high_watermark) {
+    answer.error = ErrorCode::offset_out_of_range;
+    return outcome;
+  }
+  storage_.set_log_start(*partition->log, Offset{before});
+  answer.offset = partition->log->start_offset().value;
+  return outcome;
+}
+
+LogSizesAnswer Partitions::sizes() const {
+  LogSizesAnswer answer;
+  each([&](const PartitionState& partition) {
+    answer.logs.push_back({partition.topic->topic->id, partition.partition, partition.log->identity().dir,
+                           partition.log->size_bytes()});
+  });
+  return answer;
+}
+
+}  // namespace tailwater::node

@@ -1,0 +1,169 @@
+// The partitions that live on this shard: their logs, who waits for their records to become durable, and who waits for
+// records to come. This is the owner's side of produce and fetch; the connection's side is produce.hpp and fetch.hpp.
+//
+//   produce  validated, appended, answered when the log's durable end has passed the batch (acks=1 as well: an
+//            acknowledged record is on disk); acks=0 is not answered
+//   fetch    planned against the durable end, which is the high watermark as long as there is one replica
+//
+// Pieces of a fetch stay pinned until they are returned.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/cluster/config.hpp"
+#include "core/log/storage.hpp"
+#include "node/context.hpp"
+#include "node/mail.hpp"
+#include "records/compression.hpp"
+#include "records/validate.hpp"
+
+namespace tailwater::node {
+
+// Who asked: an answer goes to this request of that shard.
+struct Asker {
+  ShardId shard;
+  std::uint64_t request = 0;
+  friend bool operator==(const Asker&, const Asker&) = default;
+};
+
+struct TopicState {
+  cluster::TopicHandle topic;
+  cluster::TopicConfig config;
+  records::ProduceRules rules;
+};
+
+// A first-in, first-out queue that costs nothing while it is empty.
+template <class Item>
+class WaitQueue {
+ public:
+  bool empty() const { return head_ == items_.size(); }
+  Item& front() { return items_[head_]; }
+  void push(Item item) { items_.push_back(std::move(item)); }
+  void pop() {
+    if (++head_ == items_.size()) {
+      items_.clear();
+      head_ = 0;
+    } else if (head_ >= kPassedMax && head_ * 2 >= items_.size()) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPassedMax = 64;
+  std::vector<Item> items_;
+  std::size_t head_ = 0;
+};
+
+struct PartitionState {
+  std::shared_ptr<TopicState> topic;
+  PartitionId partition;
+  LeaderEpoch epoch;
+  log::Log* log = nullptr;  // null: its directory is offline
+
+  struct Produced {
+    Asker asker;
+    Offset last;
+    ProduceResult result;
+  };
+  WaitQueue<Produced> produced;
+  std::vector<Asker> watchers;
+
+  std::int64_t high_watermark() const { return log->durable_end().value; }
+};
+
+class Partitions {
+ public:
+  Partitions(Context& context, log::StorageOptions options);
+  ~Partitions();
+
+  log::Storage& storage() { return storage_; }
+
+  // After recovery: the logs are matched with the image; logs that it does not know are removed.
+  void adopt(const cluster::MetadataImage& image);
+  void apply(const cluster::MetadataImage& before, const cluster::MetadataImage& after);
+  // Looks at the broker's configuration again: it has changed.
+  void reconfigure();
+
+  PartitionState* find(const PartitionKey& key);
+
+  // --- the data path
+  void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
+  // A ticket if blocks must be read first: plan again when it is ready.
+  struct FetchOutcome {
+    FetchPart part;
+    std::optional<log::ReadTicket> wait;
+  };
+  FetchOutcome fetch(const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch);
+  void watch(const PartitionKey& key, const Asker& asker);
+  void unwatch(const PartitionKey& key, const Asker& asker);
+
+  // --- calls: the answer, or a ticket to wait for
+  struct QueryOutcome {
+    PartitionAnswer answer;
+    std::optional<log::ReadTicket> wait;
+  };
+  QueryOutcome query(const OffsetQuery& query);
+  QueryOutcome query(const EpochQuery& query);
+  QueryOutcome query(const DeleteRecordsQuery& query);
+  LogSizesAnswer sizes() const;
+
+  // --- news, gathered until the shard takes them in its turn
+  struct ProduceAnswer {
+    Asker asker;
+    ProduceResult result;
+  };
+  // Looks at the logs whose durable end moved and at directories that failed.
+  void take_news();
+  std::vector<ProduceAnswer> answers;
+  std::vector<Asker> woken;
+  std::vector<PartitionState*> advanced;  // their durable end moved; valid until the next apply()
+
+  bool held_back() const;
+  std::uint64_t messages_in = 0;
+  std::uint64_t bytes_in = 0;
+
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const log::Log* log : storage_.logs()) {
+      if (log->attachment != nullptr) visit(*static_cast<const PartitionState*>(log->attachment));
+    }
+  }
+
+ private:
+  struct TopicEntry {
+    std::shared_ptr<TopicState> state;
+    std::vector<std::unique_ptr<PartitionState>> partitions;  // null where the partition lives elsewhere
+  };
+
+  void add_topic(const cluster::TopicHandle& topic);
+  void update_topic(const cluster::TopicHandle& topic);
+  void remove_topic(const cluster::Topic& topic);
+  void add_partitions(TopicEntry& entry);
+  void open_log(PartitionState& partition);
+  void drop(PartitionState& partition, ErrorCode error);
+  void configure(TopicState& topic);
+  log::LogConfig log_config(const TopicState& topic) const;
+  void refuse(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask, ErrorCode error,
+              std::string message = {});
+  void answer_durable(PartitionState& partition);
+  ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
+  void append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
+              records::BatchInfo info);
+  // Where the batch must be changed before it is stored, the changed copy; else the records themselves.
+  static std::optional<int> level_of(const TopicState& topic, records::Codec codec);
+  Result<Bytes> rewritten(const TopicState& topic, Bytes records, records::BatchInfo& info);
+
+  Context& context_;
+  cluster::BrokerConfig broker_config_;
+  log::Storage storage_;
+  records::Codecs codecs_;
+  Buffer scratch_;
+  std::unordered_map<Uuid, TopicEntry> topics_;
+};
+
+}  // namespace tailwater::node

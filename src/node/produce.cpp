@@ -1,0 +1,159 @@
+#include "node/produce.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace tailwater::node {
+
+namespace {
+constexpr std::int16_t kFirstVersionWithIds = 13;
+// Every record is written to disk before it is answered, also for clients that would not wait at all.
+constexpr std::int32_t kTimeoutMinMs = 1'000;
+// Kafka's own tools may write to internal topics under this name.
+constexpr std::string_view kAdminClient = "__admin_client";
+}  // namespace
+
+Result<void> Produces::serve(const Request& request, Bytes body, session::BlockRef block) {
+  auto asked = wire::ProduceReader::open(body, request.version);
+  if (!asked) return fail(asked.error().code, "sent a malformed Produce request: " + asked.error().message);
+  ++requests;
+  const std::uint64_t id = next_++;
+  Pending& pending = pending_[id];
+  pending.request = request;
+  pending.acks = asked->acks();
+  pending.deadline = context_.now.monotonic + Duration::from_ms(std::max(asked->timeout_ms(), kTimeoutMinMs));
+  pending.block = std::move(block);
+  pending.topics.reserve(asked->topics());
+  pending.parts.reserve(asked->partitions());
+  route(pending, id, *asked);
+  return {};
+}
+
+void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& asked) {
+  const bool by_id = pending.request.version >= kFirstVersionWithIds;
+  const bool acks_valid = pending.acks >= -1 && pending.acks <= 1;
+  const ProduceTerms terms{.acks = pending.acks,
+                           .version = pending.request.version,
+                           .internal_allowed = pending.request.client_id == kAdminClient};
+  here_.clear();
+  std::map<ShardId, ProduceMail> elsewhere;
+  const auto refuse = [&](std::uint32_t part, ErrorCode error) {
+    partitions_.answers.push_back({{context_.self(), id}, ProduceResult{.part = part, .error = error}});
+  };
+  while (asked.next_topic()) {
+    pending.topics.push_back({asked.topic_name(), asked.topic_id(), asked.topic_partitions()});
+    const cluster::TopicHandle found =
+        by_id ? context_.image->topic(asked.topic_id()) : context_.image->topic(asked.topic_name());
+    while (asked.next_partition()) {
+      const auto part = static_cast<std::uint32_t>(pending.parts.size());
+      const PartitionId number{asked.partition().index};
+      pending.parts.push_back({.partition = number.value, .open = true, .result = {}});
+      if (!acks_valid) {
+        refuse(part, ErrorCode::invalid_required_acks);
+        continue;
+      }
+      if (!found || found->partition(number) == nullptr) {
+        refuse(part, by_id && !found ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition);
+        continue;
+      }
+      const ProduceAsk ask{
+          .part = part, .key = {found->id, number}, .records = asked.partition().records.value_or(Bytes{})};
+      const ShardId home = context_.home_of(found->id, number);
+      if (context_.is_self(home)) {
+        here_.push_back(ask);
+      } else {
+        elsewhere[home].asks.push_back(ask);
+      }
+    }
+  }
+  pending.outstanding = pending.parts.size();
+  if (pending.outstanding == 0) return finish(id);
+  deadlines_.emplace(pending.deadline, id);
+  for (const ProduceAsk& ask : here_) partitions_.produce({context_.self(), id}, terms, ask);
+  for (auto& [shard, mail] : elsewhere) {
+    mail.request = id;
+    mail.terms = terms;
+    context_.send(shard, std::move(mail));
+  }
+}
+
+void Produces::asked(ShardId from, const ProduceMail& mail) {
+  for (const ProduceAsk& ask : mail.asks) partitions_.produce({from, mail.request}, mail.terms, ask);
+}
+
+void Produces::produced(std::uint64_t id, ProduceResult&& result) {
+  const auto at = pending_.find(id);
+  CHECK(at != pending_.end());
+  Pending& pending = at->second;
+  if (!pending.answered) {
+    CHECK(result.part < pending.parts.size());
+    Part& part = pending.parts[result.part];
+    part.open = false;
+    pending.any_error = pending.any_error || result.error != ErrorCode::none;
+    part.result = std::move(result);
+  }
+  if (--pending.outstanding == 0) finish(id);
+}
+
+void Produces::finish(std::uint64_t id) {
+  const auto at = pending_.find(id);
+  deadlines_.erase({at->second.deadline, id});
+  if (!at->second.answered) answer(at->second);
+  pending_.erase(at);
+}
+
+void Produces::answer(Pending& pending) {
+  if (pending.any_error) ++failed;
+  if (pending.acks != 0) return connections_.answer_frame(pending.request, response_of(pending));
+  if (!pending.any_error) return connections_.answer_nothing(pending.request);
+  // There is no answer to put the error into: Kafka closes, so that the client notices and looks again.
+  connections_.close(pending.request.connection, LogLevel::info, "a produce with acks=0 failed");
+}
+
+session::Response Produces::response_of(const Pending& pending) {
+  session::Response frame;
+  wire::ProduceResponseWriter writer(frame.bytes, pending.request.version, pending.request.correlation_id,
+                                     pending.topics.size());
+  std::size_t at = 0;
+  for (const Topic& topic : pending.topics) {
+    writer.topic(topic.name, topic.id, topic.parts);
+    for (std::size_t end = at + topic.parts; at < end; ++at) {
+      const ProduceResult& result = pending.parts[at].result;
+      record_errors_.clear();
+      for (const auto& [index, message] : result.record_errors) record_errors_.push_back({index, message});
+      wire::ProduceOutcome outcome{.partition = pending.parts[at].partition,
+                                   .error = result.error,
+                                   .base_offset = result.base_offset,
+                                   .log_append_time_ms = result.append_time_ms,
+                                   .log_start_offset = result.log_start_offset,
+                                   .record_errors = record_errors_};
+      if (!result.message.empty()) outcome.error_message = result.message;
+      writer.partition(outcome);
+    }
+  }
+  writer.finish(0);
+  return frame;
+}
+
+void Produces::tick() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now.monotonic) {
+    const std::uint64_t id = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    Pending& pending = pending_.at(id);
+    if (pending.acks == 0) continue;
+    // The records stay and may yet become durable; the client is told that nobody can say so in time.
+    for (Part& part : pending.parts) {
+      if (part.open) part.result.error = ErrorCode::request_timed_out;
+    }
+    pending.any_error = true;
+    pending.answered = true;
+    answer(pending);
+  }
+}
+
+Instant Produces::next_deadline() const {
+  return deadlines_.empty() ? Instant::max() : deadlines_.begin()->first;
+}
+
+}  // namespace tailwater::node

@@ -1,0 +1,27 @@
+// A request while it is being served: where its answer goes and what its sender said about itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "core/session/session.hpp"
+#include "wire/api_table.hpp"
+
+namespace tailwater::node {
+
+struct Request {
+  ConnectionId connection;
+  session::SlotId slot;
+  wire::ApiKey key{};
+  std::int16_t version = 0;
+  std::int32_t correlation_id = 0;
+  ListenerId listener;
+  std::string client_id;
+  std::string client_host;
+  Instant received;
+  std::size_t bytes = 0;
+};
+
+}  // namespace tailwater::node

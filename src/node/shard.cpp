@@ -1,0 +1,348 @@
+#include "node/shard.hpp"
+
+#include <algorithm>
+
+#include "node/shard_state.hpp"
+
+namespace tailwater::node {
+
+namespace {
+
+// Of a shard's memory, what requests and responses may take; the rest is the logs'.
+constexpr std::uint64_t kRequestShare = 4;
+constexpr std::uint64_t kRequestBudgetMin = std::uint64_t{16} << 20;
+// Rounds of mail and answers within one turn; what is left waits for the next one.
+constexpr int kRoundsMax = 64;
+
+std::uint64_t request_budget(const ShardOptions& options) {
+  return std::max(options.memory_budget / kRequestShare, kRequestBudgetMin);
+}
+
+log::StorageOptions storage_options(const ShardOptions& options) {
+  log::StorageOptions storage;
+  storage.shard = options.shard;
+  for (std::size_t dir = 0; dir < options.log_dirs.size(); ++dir) {
+    storage.dirs.push_back(DirId{static_cast<std::uint32_t>(dir)});
+  }
+  storage.seed = options.seed;
+  storage.boot_id = options.boot_id;
+  storage.memory_bytes = options.memory_budget - std::min(options.memory_budget, request_budget(options));
+  if (options.config.journal_bytes_max > 0) {
+    storage.ring_bytes_max = static_cast<std::uint64_t>(options.config.journal_bytes_max);
+    storage.ring_bytes_start = std::min(storage.ring_bytes_start, storage.ring_bytes_max);
+  }
+  storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
+  storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
+  return storage;
+}
+
+}  // namespace
+
+ShardState::ShardState(ShardOptions options, cluster::ImageHandle image)
+    : context(std::move(options), std::move(image)),
+      budget(request_budget(context.options)),
+      receive_pool(budget),
+      calls(context),
+      partitions(context, storage_options(context.options)),
+      connections(context, *this, receive_pool),
+      produces(context, partitions, connections),
+      fetches(context, partitions, connections),
+      queries(context, partitions),
+      groups(context, partitions),
+      admin(context) {}
+
+ShardState::~ShardState() = default;
+
+void ShardState::start(Now now) {
+  context.now = now;
+  partitions.storage().start(now, disk);
+}
+
+void ShardState::finish_recovery() {
+  if (adopted || !partitions.storage().recovered()) return;
+  bool usable = context.options.log_dirs.empty();
+  for (std::size_t dir = 0; dir < context.options.log_dirs.size(); ++dir) {
+    const log::DirReport& report = partitions.storage().report(DirId{static_cast<std::uint32_t>(dir)});
+    if (report.state != log::DirState::offline) {
+      usable = true;
+    } else if (failure.empty()) {
+      failure = "log directory " + context.options.log_dirs[dir] + ": " + report.failure.message;
+    }
+  }
+  adopted = true;
+  if (!usable) return;
+  failure.clear();
+  partitions.adopt(*context.image);
+  groups.follow();
+  life_ = Life::serving;
+}
+
+void ShardState::apply_image(cluster::ImageHandle image) {
+  const cluster::ImageHandle before = context.image;
+  context.image = std::move(image);
+  if (adopted) {
+    partitions.apply(*before, *context.image);
+    groups.follow();
+  }
+  context.send(ShardId{0}, ImageSeenMail{context.image->version});
+}
+
+namespace {
+
+// Hands a piece of mail to the part of the shard that it is for.
+struct Delivery {
+  ShardState& shard;
+  ShardId from;
+
+  void operator()(ProduceMail& content) { shard.produces.asked(from, content); }
+  void operator()(ProducedMail& content) {
+    for (ProduceResult& result : content.results) shard.produces.produced(content.request, std::move(result));
+  }
+  void operator()(FetchMail& content) { shard.fetches.asked(from, std::move(content)); }
+  void operator()(FetchedMail& content) { shard.fetches.fetched(std::move(content)); }
+  void operator()(UnpinMail& content) {
+    for (const log::PinHandle pin : content.pins) shard.partitions.storage().unpin(pin);
+  }
+  void operator()(WakeMail& content) { shard.fetches.woken(content.fetch); }
+  void operator()(UnwatchMail& content) { shard.fetches.unwatch(from, content); }
+  void operator()(CallMail& call) {
+    std::visit([&](auto& body) { ask(call, body); }, call.body);
+  }
+  void operator()(AnswerMail& content) {
+    shard.calls.answered(content.gather, content.part, std::move(content.body));
+  }
+  void operator()(ImageMail& content) { shard.apply_image(std::move(content.image)); }
+  void operator()(ImageSeenMail& content) { shard.admin.image_seen(from, content.version); }
+
+  // A question goes to the part that can answer its type.
+  template <class Body>
+  void ask(CallMail& call, Body& body) {
+    if constexpr (requires { shard.queries.ask(from, call.gather, call.part, body); }) {
+      shard.queries.ask(from, call.gather, call.part, body);
+    } else if constexpr (requires { shard.groups.ask(from, call.gather, call.part, body); }) {
+      shard.groups.ask(from, call.gather, call.part, body);
+    } else {
+      shard.admin.ask(from, call.gather, call.part, body);
+    }
+  }
+};
+
+}  // namespace
+
+void ShardState::deliver(ShardMail& mail) { std::visit(Delivery{*this, mail.from}, mail.content); }
+
+bool ShardState::deliver_own_mail() {
+  std::vector<Envelope> outbox;
+  outbox.swap(context.outbox);
+  bool any = false;
+  for (Envelope& envelope : outbox) {
+    if (context.is_self(envelope.to)) {
+      deliver(*envelope.mail);
+      any = true;
+    } else {
+      context.outbox.push_back(std::move(envelope));
+    }
+  }
+  return any;
+}
+
+void ShardState::take_news() {
+  log::Storage& storage = partitions.storage();
+  partitions.take_news();
+  const bool failed = !storage.failed().empty();
+  std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
+  storage.clear_news();
+  for (PartitionState* partition : std::exchange(partitions.advanced, {})) {
+    if (partition->topic->topic->name == cluster::kOffsetsTopic) groups.advanced(*partition);
+  }
+  if (failed) groups.directories_failed();
+  for (const log::ReadTicket ticket : ready) {
+    fetches.ready(ticket);
+    queries.ready(ticket);
+    groups.ready(ticket);
+  }
+}
+
+void ShardState::return_released() {
+  for (const std::uint64_t token : std::exchange(connections.released, {})) fetches.released(token);
+  for (const ConnectionId id : std::exchange(connections.gone, {})) fetches.gone(id);
+  fetches.flush_releases();
+}
+
+namespace {
+
+// Answers and wake-ups that partitions gathered go to their askers: here at once, elsewhere in one mail per request.
+void hand_out(ShardState& shard) {
+  Context& context = shard.context;
+  std::map<std::pair<ShardId, std::uint64_t>, ProducedMail> elsewhere;
+  for (auto& answer : std::exchange(shard.partitions.answers, {})) {
+    const auto& asker = answer.asker;
+    if (context.is_self(asker.shard)) {
+      shard.produces.produced(asker.request, std::move(answer.result));
+      continue;
+    }
+    ProducedMail& mail = elsewhere[{asker.shard, asker.request}];
+    mail.request = asker.request;
+    mail.results.push_back(std::move(answer.result));
+  }
+  for (auto& [to, mail] : elsewhere) context.send(to.first, std::move(mail));
+  for (const Asker& asker : std::exchange(shard.partitions.woken, {})) {
+    if (context.is_self(asker.shard)) {
+      shard.fetches.woken(asker.request);
+    } else {
+      context.send(asker.shard, WakeMail{asker.request});
+    }
+  }
+}
+
+}  // namespace
+
+void ShardState::turn(Now now, TurnEffects& effects) {
+  context.now = now;
+  finish_recovery();
+  take_news();
+  produces.tick();
+  fetches.tick();
+  groups.tick();
+  for (int round = 0; round < kRoundsMax; ++round) {
+    hand_out(*this);
+    bool more = deliver_own_mail();
+    if (admin.flush(effects.store, effects.snapshots)) {
+      if (auto image = admin.take_image()) apply_image(std::move(*image));
+      more = true;
+    }
+    connections.hold_produce(partitions.held_back());
+    more = connections.pump() || more;
+    return_released();
+    if (!more && partitions.answers.empty() && partitions.woken.empty()) break;
+  }
+  stop_step();
+  partitions.storage().turn(now, disk);
+  connections.list(effects);
+  std::ranges::move(disk, std::back_inserter(effects.disk));
+  disk.clear();
+  bool own_mail_left = false;
+  for (Envelope& envelope : std::exchange(context.outbox, {})) {
+    if (context.is_self(envelope.to)) {
+      context.outbox.push_back(std::move(envelope));
+      own_mail_left = true;
+    } else {
+      effects.mail.push_back(std::move(envelope));
+    }
+  }
+  std::ranges::move(context.log, std::back_inserter(effects.log));
+  context.log.clear();
+  effects.wake_at = own_mail_left ? now.monotonic : std::min(effects.wake_at, next_deadline());
+}
+
+Instant ShardState::next_deadline() const {
+  const bool news = !partitions.answers.empty() || !partitions.woken.empty();
+  if (news) return context.now.monotonic;
+  return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(), produces.next_deadline(),
+                   fetches.next_deadline(), groups.next_deadline()});
+}
+
+void ShardState::stop() { stop_asked_ = true; }
+
+void ShardState::stop_step() {
+  if (!stop_asked_) return;
+  if (life_ == Life::starting || life_ == Life::serving) {
+    connections.drain();
+    life_ = Life::draining;
+  }
+  if (life_ == Life::draining) {
+    partitions.storage().stop();
+    life_ = Life::flushing;
+  }
+}
+
+bool ShardState::stopped() const {
+  return life_ == Life::flushing && const_cast<ShardState*>(this)->partitions.storage().stopped();
+}
+
+MetricsSnapshot ShardState::metrics() const {
+  MetricsSnapshot snapshot;
+  snapshot.shard = context.options.shard.value;
+  snapshot.connections = connections.size();
+  snapshot.connections_created = connections.created;
+  snapshot.connections_closed_by_broker = connections.closed_by_broker;
+  snapshot.messages_in = partitions.messages_in;
+  snapshot.bytes_in = partitions.bytes_in;
+  snapshot.bytes_out = connections.bytes_out;
+  snapshot.produce_requests = produces.requests;
+  snapshot.fetch_requests = fetches.requests;
+  snapshot.failed_produce_requests = produces.failed;
+  snapshot.failed_fetch_requests = fetches.failed;
+  snapshot.memory_budget = budget.limit();
+  snapshot.memory_used = budget.used();
+  auto& storage = const_cast<ShardState*>(this)->partitions.storage();
+  for (std::size_t dir = 0; dir < context.options.log_dirs.size(); ++dir) {
+    const log::DirReport& report = storage.report(DirId{static_cast<std::uint32_t>(dir)});
+    snapshot.journal_frames += report.frames;
+    snapshot.journal_bytes += report.frame_bytes;
+    snapshot.journal_padding_bytes += report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
+    if (report.state == log::DirState::offline) ++snapshot.offline_directories;
+  }
+  for (const auto& [key, api] : connections.api_metrics()) {
+    snapshot.apis.emplace(std::string(wire::find_api(key)->name), api);
+  }
+  partitions.each([&](const PartitionState& partition) {
+    snapshot.partitions.push_back({partition.topic->topic->name, partition.partition.value,
+                                   partition.log->start_offset().value, partition.high_watermark(),
+                                   partition.log->size_bytes()});
+  });
+  snapshot.groups = groups.metrics();
+  return snapshot;
+}
+
+// --- Shard
+
+Shard::Shard(ShardOptions options, std::shared_ptr<const cluster::MetadataImage> image)
+    : state_(std::make_unique<ShardState>(std::move(options), std::move(image))) {}
+Shard::~Shard() = default;
+
+void Shard::start(Now now) { state_->start(now); }
+bool Shard::ready() const { return state_->adopted; }
+const std::string& Shard::failure() const { return state_->failure; }
+
+void Shard::connected(ConnectionId connection, ListenerId listener, Peer peer, Now now) {
+  state_->context.now = now;
+  state_->connections.connected(connection, listener, std::move(peer));
+}
+MutableBytes Shard::receive_space(ConnectionId connection) { return state_->connections.receive_space(connection); }
+void Shard::received(ConnectionId connection, std::size_t bytes, Now now) {
+  state_->context.now = now;
+  state_->connections.received(connection, bytes);
+}
+std::size_t Shard::gather(ConnectionId connection, std::span<Bytes> pieces) {
+  return state_->connections.gather(connection, pieces);
+}
+void Shard::sent(ConnectionId connection, std::size_t bytes, Now now) {
+  state_->context.now = now;
+  state_->connections.sent(connection, bytes);
+}
+void Shard::disconnected(ConnectionId connection) { state_->connections.disconnected(connection); }
+
+void Shard::disk_done(DiskDone done, Now now) { state_->partitions.storage().completed(std::move(done), now); }
+void Shard::deliver(std::unique_ptr<ShardMail> mail, Now now) {
+  state_->context.now = now;
+  state_->deliver(*mail);
+}
+void Shard::stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now now) {
+  state_->context.now = now;
+  state_->admin.stored(token, std::move(outcome));
+}
+void Shard::reload(const cluster::BrokerConfig& config, Now now) {
+  state_->context.now = now;
+  state_->context.options.config = config;
+  if (state_->adopted) state_->partitions.reconfigure();
+}
+void Shard::turn(Now now, TurnEffects& effects) { state_->turn(now, effects); }
+void Shard::stop(Now now) {
+  state_->context.now = now;
+  state_->stop();
+}
+bool Shard::stopped() const { return state_->stopped(); }
+MetricsSnapshot Shard::metrics() const { return state_->metrics(); }
+
+}  // namespace tailwater::node
