@@ -14,7 +14,7 @@ std::string with_version(std::string_view message, std::int16_t version) {
 
 }  // namespace
 
-Result<void> refuse_version(std::string_view message, std::int16_t version) {
+std::unexpected<Error> refuse_version(std::string_view message, std::int16_t version) {
   return fail(Errc::unsupported, with_version(message, version) + " is not spoken here");
 }
 

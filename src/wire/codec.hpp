@@ -19,7 +19,7 @@ namespace tailwater::wire {
 
 // The outcome of a decoder that has run; the message names what was decoded.
 Result<void> finish_decode(const Reader& reader, std::string_view message, std::int16_t version);
-Result<void> refuse_version(std::string_view message, std::int16_t version);
+std::unexpected<Error> refuse_version(std::string_view message, std::int16_t version);
 
 template <class Message>
 constexpr bool speaks(std::int16_t version) {

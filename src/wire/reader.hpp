@@ -49,6 +49,7 @@ class Reader {
   Errc error() const { return error_; }
   // Bytes before the end, or before the end of the tagged field that is being read.
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
+  Bytes rest() const { return {at_, remaining()}; }
   std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
   void fail(Errc error);
 
