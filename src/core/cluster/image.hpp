@@ -133,9 +133,22 @@ struct ResourceKeyOf {
   }
 };
 
+// A record that this room keeps for others without looking into it (access rules, credentials, quotas): the
+// newest one under the key that it replaces. The key begins with the decimal number of the record's kind and
+// a colon.
+struct KeptRecord {
+  std::string key;
+  Buffer frame;  // see decode_record() in records.hpp
+};
+using KeptRecordHandle = std::shared_ptr<const KeptRecord>;
+struct KeptRecordKey {
+  std::string_view operator()(const KeptRecordHandle& record) const { return record->key; }
+};
+
 using TopicsByName = SharedIndex<TopicHandle, TopicName>;
 using TopicsById = SharedIndex<TopicHandle, TopicId>;
 using Resources = SharedIndex<ResourceConfigsHandle, ResourceKeyOf>;
+using KeptRecords = SharedIndex<KeptRecordHandle, KeptRecordKey>;
 
 struct MetadataImage {
   MetadataVersion version;
@@ -150,10 +163,7 @@ struct MetadataImage {
   std::int64_t next_producer_id = 0;
   std::uint64_t next_log_id = 1;
   std::size_t partition_count = 0;
-  // Records that this room keeps for others without looking into them (access rules, credentials, quotas):
-  // the frame of the newest record by the key that it replaces. The key begins with the record's api key.
-  std::shared_ptr<const std::map<std::string, Buffer>> kept =
-      std::make_shared<std::map<std::string, Buffer>>();
+  KeptRecords kept;
 
   TopicHandle topic(std::string_view name) const;  // null: there is none
   TopicHandle topic(const Uuid& id) const;

@@ -85,6 +85,11 @@ class SharedIndex {
     explicit Editor(const SharedIndex& from)
         : leaves_(from.leaves_), owned_(from.leaves_.size(), false), size_(from.size_) {}
 
+    Editor(const Editor&) = delete;
+    Editor& operator=(const Editor&) = delete;
+    Editor(Editor&&) = default;
+    Editor& operator=(Editor&&) = default;
+
     template <class Key>
     const Value* find(const Key& key) const {
       const std::size_t leaf = leaf_of(leaves_, key);
