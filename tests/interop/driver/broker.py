@@ -38,7 +38,7 @@ def free_port():
 class Running:
     """A broker that somebody else started."""
 
-    settle = 0.5
+    settle = 1.0
 
     def __init__(self, address):
         self.address, self.title = address, f"broker at {address}"

@@ -129,10 +129,16 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
     def shares(*names):
         return "+".join(str(m[name].assigned) for name in names)
 
+    def sound():
+        for one in m.values():
+            if one.problem:
+                raise one.problem
+
+    def read_up_to(share):
+        await_(f"{share:.0%} is read", lambda: sound() or pace.reached(share))
+
     def shared(*names):
-        for name in names:
-            if m[name].problem:
-                raise m[name].problem
+        sound()
         return all(m[name].assigned for name in names) and sum(m[name].assigned for name in names) == ALL
 
     def two():
@@ -140,7 +146,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
         m["a"], m["b"] = member("a", group_id, protocol, pace), member("b", group_id, protocol, pace)
         await_("two members share all partitions", lambda: shared("a", "b"))
         text = shares("a", "b")
-        await_("a fifth is read", lambda: pace.reached(0.20))
+        read_up_to(0.20)
         return text
 
     def join():
@@ -148,7 +154,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
         await_("three members share", lambda: shared("a", "b", "c"))
         text = shares("a", "b", "c")
         pace.up_to(0.45)
-        await_("45 % are read", lambda: pace.reached(0.45))
+        read_up_to(0.45)
         return text
 
     def leave():
@@ -156,7 +162,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
         await_("the others took over", lambda: shared("a", "c"))
         text = shares("a", "c")
         pace.up_to(0.70)
-        await_("70 % are read", lambda: pace.reached(0.70))
+        read_up_to(0.70)
         m["a"].stop()
         m["c"].stop()
         return text
@@ -164,7 +170,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
     def resume():
         pace.up_to(2)
         m["d"] = member("d", group_id, protocol, pace)
-        await_("everything is read", lambda: pace.reached(1))
+        read_up_to(1)
         text = describe(group_id)
         m["d"].stop()
         return text

@@ -69,11 +69,9 @@ type group struct {
 func (g *group) shared(names ...string) (string, error) {
 	var text string
 	err := Await("partitions shared by "+strings.Join(names, ", "), func() bool {
+		g.sound()
 		total, counts := int64(0), []string{}
 		for _, name := range names {
-			if problem := g.members[name].problem.Load(); problem != nil {
-				panic(fmt.Errorf("%s: %w", name, *problem))
-			}
 			count := g.members[name].Assigned.Load()
 			if count == 0 {
 				return false
@@ -89,7 +87,23 @@ func (g *group) shared(names ...string) (string, error) {
 
 func (g *group) readUpTo(of float64) error {
 	g.pace.upTo(of)
-	return Await(fmt.Sprintf("%.0f %% are read", of*100), func() bool { return g.pace.reached(of) })
+	return g.wait(of)
+}
+
+// sound panics (a failed step) when a member has failed.
+func (g *group) sound() {
+	for name, member := range g.members {
+		if problem := member.problem.Load(); problem != nil {
+			panic(fmt.Errorf("%s: %w", name, *problem))
+		}
+	}
+}
+
+func (g *group) wait(of float64) error {
+	return Await(fmt.Sprintf("%.0f %% are read", of*100), func() bool {
+		g.sound()
+		return g.pace.reached(of)
+	})
 }
 
 // RunGroup: two members, a third joins, one leaves, all stop, a new one resumes.
@@ -139,7 +153,7 @@ func RunGroup(work Work, protocol, suffix string, describe func(group string) (s
 		{"resume", func() (string, error) {
 			pace.upTo(2)
 			g.start("d")
-			if err := Await("everything is read", func() bool { return pace.reached(1) }); err != nil {
+			if err := g.wait(1); err != nil {
 				return "", err
 			}
 			text, err := describe(Group(protocol))
