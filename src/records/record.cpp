@@ -4,23 +4,26 @@ namespace tailwater::records {
 
 namespace detail {
 
-bool Reader::long_varint(std::int32_t& number) {
-  std::uint64_t value = 0;
-  const std::size_t size = read_uvarint(rest(), value, kVarintMaxBytes);
-  if (size == 0 || value > UINT32_MAX) return false;
-  at_ += size;
-  number = static_cast<std::int32_t>(unzigzag(value));
-  return true;
+Decoded decode_uvarint(const std::byte* at, const std::byte* end) {
+  std::uint64_t number = 0;
+  const std::size_t size = read_uvarint({at, end}, number, kVarintMaxBytes);
+  if (size == 0 || number > UINT32_MAX) return {};
+  return {number, at + size};
 }
 
-bool Reader::long_varlong(std::int64_t& number) {
-  std::uint64_t value = 0;
-  const std::size_t size = read_uvarint(rest(), value, kVarlongMaxBytes);
+Decoded decode_uvarlong(const std::byte* at, const std::byte* end) {
+  std::uint64_t number = 0;
+  const std::size_t size = read_uvarint({at, end}, number, kVarlongMaxBytes);
   // The tenth byte holds the 64th bit and nothing else.
-  if (size == 0 || (size == kVarlongMaxBytes && at_[size - 1] > std::byte{1})) return false;
-  at_ += size;
-  number = unzigzag(value);
-  return true;
+  if (size == 0 || (size == kVarlongMaxBytes && at[size - 1] > std::byte{1})) return {};
+  return {number, at + size};
+}
+
+bool sound_headers(Bytes bytes, std::int32_t count) {
+  HeaderCursor cursor(bytes, count);
+  while (cursor.next()) {
+  }
+  return !cursor.failed();
 }
 
 }  // namespace detail
@@ -40,14 +43,6 @@ std::optional<HeaderView> HeaderCursor::next() {
   }
   --left_;
   return header;
-}
-
-bool RecordView::has_sound_headers() const {
-  if (header_count == 0) return header_bytes.empty();
-  HeaderCursor cursor = headers();
-  while (cursor.next()) {
-  }
-  return !cursor.failed();
 }
 
 }  // namespace tailwater::records
