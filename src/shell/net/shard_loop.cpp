@@ -76,7 +76,8 @@ ShardLoop::ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, Shard
           id_, poller_, *machine_, options.connections,
           [this](const IpKey& ip) { ports_.limits->release(ip); },
           [](ListenerId, Descriptor socket) { return make_plain_stream(std::move(socket)); }),
-      loop_wait_(poller_.descriptor()) {
+      loop_wait_(poller_.descriptor()),
+      idle_max_ns_(options.connections.idle_max.nanoseconds) {
   poller_.add(inbox_.descriptor(), EPOLLIN | EPOLLET, kInboxKey);
   poller_.add(disk_.wake_fd(), EPOLLIN | EPOLLET, kDiskKey);
 }
@@ -122,6 +123,12 @@ std::string ShardLoop::failure() const {
 
 ShardLoopStats ShardLoop::stats() const {
   return {last_turn_ns_.load(), turns_.load(), busy_ns_.load()};
+}
+
+Duration ShardLoop::since_turn() const {
+  const Instant last{last_turn_ns_.load()};
+  if (last.nanoseconds == 0 || phase_.load() == ShardPhase::stopped) return {};
+  return std::max(read_clocks().monotonic - last, Duration{});
 }
 
 void ShardLoop::run() {
@@ -177,6 +184,7 @@ void ShardLoop::gather(Now now) {
     disk_done_.clear();
   }
   connections_.gather(now);
+  connections_.set_idle_max(Duration::from_ns(idle_max_ns_.load(std::memory_order_relaxed)));
   connections_.close_idle(now);
 }
 

@@ -69,11 +69,14 @@ class ShardLoop {
   void adopt(AcceptedSocket socket);
   void post(ShardTask task);
   void request_stop();
+  void set_idle_max(Duration idle_max) { idle_max_ns_.store(idle_max.nanoseconds); }
   // Ends the thread after its turn, whatever the shard has left to do: as safe as a crash, and as untidy.
   void abandon();
   ShardPhase phase() const { return phase_.load(); }
   std::string failure() const;
   ShardLoopStats stats() const;
+  // Since the last turn; 0 before the first.
+  Duration since_turn() const;
   // Waits for the thread to end. After request_stop() or abandon().
   void join();
 
@@ -113,6 +116,7 @@ class ShardLoop {
   std::uint32_t turns_without_wait_ = 0;
   std::int64_t awake_since_ns_ = 0;
 
+  std::atomic<std::int64_t> idle_max_ns_;
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> abandoned_{false};
   bool stopping_ = false;

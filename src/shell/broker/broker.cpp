@@ -1,0 +1,349 @@
+#include "shell/broker/broker.hpp"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "base/prng.hpp"
+#include "shell/broker/admin_port.hpp"
+#include "shell/broker/meta_properties.hpp"
+#include "shell/broker/metadata_start.hpp"
+#include "shell/broker/store_thread.hpp"
+#include "shell/metadata_store_sqlite/sqlite_metadata_store.hpp"
+#include "shell/net/acceptor.hpp"
+#include "shell/net/clock.hpp"
+#include "shell/net/connection_limits.hpp"
+#include "shell/net/shard_loop.hpp"
+#include "shell/system/boot_id.hpp"
+#include "shell/system/memory.hpp"
+
+namespace tailwater::shell {
+
+namespace {
+
+// Kafka's default of 50 refuses the storm of connections that follows a restart.
+constexpr std::int32_t kBacklogMin = 1024;
+// A loop turns twice a second when nothing happens; one that did not for this long is stuck.
+constexpr Duration kStuck = Duration::from_ms(10'000);
+constexpr std::uint64_t kMemoryMin = std::uint64_t{64} << 20;
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+    seed = static_cast<std::uint64_t>(read_clocks().monotonic.nanoseconds) ^
+           static_cast<std::uint64_t>(::getpid());
+  }
+  return seed;
+}
+
+// What other machines may call this one.
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) return "localhost";
+  return name.data();
+}
+
+ConnectionLimitValues limit_values(const cluster::BrokerConfig& config) {
+  return {config.max_connections, config.max_connections_per_ip, config.max_connections_per_ip_overrides};
+}
+
+Duration idle_max(const cluster::BrokerConfig& config) {
+  return config.connections_max_idle_ms < 0 ? Duration::max()
+                                            : Duration::from_ms(config.connections_max_idle_ms);
+}
+
+}  // namespace
+
+std::string_view to_string(BrokerState state) {
+  switch (state) {
+    case BrokerState::recovering:
+      return "recovering";
+    case BrokerState::serving:
+      return "serving";
+    case BrokerState::failed:
+      return "failed";
+    case BrokerState::stopping:
+      return "stopping";
+    case BrokerState::stopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+Broker::Broker(BrokerSettings settings, Log& log)
+    : settings_(std::move(settings)),
+      log_(log),
+      started_ns_(read_clocks().monotonic.nanoseconds),
+      seed_(random_seed()),
+      limits_(std::make_unique<ConnectionLimits>(limit_values(settings_.config))) {}
+
+Broker::~Broker() {
+  stop(Duration::from_ms(10'000));
+}
+
+Result<std::unique_ptr<Broker>> Broker::open(BrokerSettings settings, Log& log) {
+  std::unique_ptr<Broker> broker(new Broker(std::move(settings), log));
+  for (const auto step : {&Broker::prepare_directories, &Broker::bind_listeners, &Broker::prepare_metadata,
+                          &Broker::make_shards, &Broker::start_admin_port}) {
+    if (auto done = (broker.get()->*step)(); !done) return std::unexpected(done.error());
+  }
+  broker->start();
+  return broker;
+}
+
+Result<void> Broker::prepare_directories() {
+  const std::vector<std::string>& paths = settings_.config.log_dirs;
+  for (std::size_t index = 0; index < paths.size(); ++index) {
+    auto directory = LogDirectory::prepare(DirId{static_cast<std::uint32_t>(index)}, paths[index]);
+    if (!directory) return std::unexpected(directory.error());
+    for (const std::string& warning : directory->traits().warnings) log_.warning("disk", warning);
+    directories_.push_back(std::move(*directory));
+  }
+  Prng random(random_seed());
+  auto identity = identify_directories(
+      paths, {BrokerId{settings_.config.broker_id}, settings_.cluster_id, [&] { return random.uuid(); }});
+  if (!identity) return std::unexpected(identity.error());
+  cluster_id_ = identity->cluster_id;
+  directory_ids_ = identity->directories;
+  return {};
+}
+
+Result<void> Broker::bind_listeners() {
+  const cluster::BrokerConfig& config = settings_.config;
+  ListenOptions options;
+  std::vector<BoundListener> bound;
+  for (std::size_t index = 0; index < config.listeners.size(); ++index) {
+    const cluster::ListenerConfig& listener = config.listeners[index];
+    if (listener.protocol != cluster::SecurityProtocol::plaintext) {
+      return fail(Errc::unsupported,
+                  fmt::format("listener {} wants {}, which this version does not speak yet", listener.name,
+                              to_string(listener.protocol)));
+    }
+    auto sockets = bind_to(listener.host, listener.port, options);
+    if (!sockets) return std::unexpected(sockets.error());
+    const ListenerId id{static_cast<std::uint32_t>(index)};
+    ServedListener served{listener.name,
+                          join_host_port(listener.host.empty() ? "0.0.0.0" : listener.host, sockets->port),
+                          "", sockets->port};
+    for (const cluster::ListenerConfig& advertised : config.advertised_listeners) {
+      if (advertised.name != listener.name) continue;
+      const std::string host = advertised.host.empty() ? machine_name() : advertised.host;
+      const std::uint16_t port = advertised.port == 0 ? sockets->port : advertised.port;
+      served.advertised = join_host_port(host, port);
+      advertised_.push_back({id, listener.name, host, port});
+    }
+    served_.push_back(std::move(served));
+    bound.push_back({id, listener.name, std::move(*sockets)});
+  }
+  acceptor_ = std::make_unique<Acceptor>(std::move(bound), *limits_, log_,
+                                         [this](std::uint64_t turn, AcceptedSocket socket) {
+                                           shards_[turn % shards_.size()]->adopt(std::move(socket));
+                                         });
+  return {};
+}
+
+Result<void> Broker::prepare_metadata() {
+  if (!settings_.config.zookeeper_connect.empty()) {
+    return fail(Errc::unsupported,
+                "zookeeper.connect is set, but this version runs single brokers only; leave it out for one");
+  }
+  auto store = SqliteMetadataStore::open(settings_.config.log_dirs.at(0));
+  if (!store) return std::unexpected(store.error());
+  store_ = std::move(*store);
+
+  Prng random(random_seed());
+  MetadataStart start;
+  start.cluster_id = cluster_id_;
+  start.config = settings_.config;
+  start.seed = random.next();
+  start.registration.broker = BrokerId{settings_.config.broker_id};
+  start.registration.incarnation = random.uuid();
+  start.registration.rack = settings_.config.rack;
+  start.registration.log_dirs = directory_ids_;
+  for (const node::AdvertisedListener& listener : advertised_) {
+    start.registration.endpoints.push_back({listener.name, listener.host, listener.port, 0});
+  }
+  auto image = start_metadata(*store_, start);
+  if (!image) return std::unexpected(image.error());
+  image_ = std::move(*image);
+  return {};
+}
+
+node::ShardOptions Broker::shard_options(std::uint32_t shard, std::uint32_t shards) {
+  node::ShardOptions options;
+  options.shard = ShardId{shard};
+  options.shards = shards;
+  options.broker = BrokerId{settings_.config.broker_id};
+  options.cluster_id = cluster_id_;
+  options.rack = settings_.config.rack.value_or("");
+  options.listeners = advertised_;
+  options.log_dirs = settings_.config.log_dirs;
+  options.config = settings_.config;
+  options.memory_budget = memory_budget_ / shards;
+  options.seed = seed_ + shard * 0x9e3779b97f4a7c15ULL;
+  options.boot_id = boot_id();
+  options.request_log = settings_.request_log;
+  return options;
+}
+
+Result<void> Broker::make_shards() {
+  const std::int32_t wished = settings_.shards > 0 ? settings_.shards : settings_.config.shards;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint32_t count = wished > 0 ? static_cast<std::uint32_t>(wished) : std::max(1U, cores - 1);
+  memory_budget_ = settings_.config.memory_bytes > 0
+                       ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
+                       : std::max(available_memory() / 2, kMemoryMin);
+  const EngineChoice engine = choose_engine(settings_.engine);
+  if (!engine.reason.empty()) log_.info("disk", "io_uring is not used", {{"reason", engine.reason}});
+  for (std::uint32_t shard = 0; shard < count; ++shard) {
+    ShardLoopOptions options;
+    options.shard = shard_options(shard, count);
+    options.connections.idle_max = idle_max(settings_.config);
+    options.disk.name = fmt::format("{}", shard);
+    options.disk.engine = engine.kind;
+    for (const LogDirectory& directory : directories_) options.disk.roots.push_back(directory.root());
+    ShardLoopPorts ports;
+    ports.limits = limits_.get();
+    ports.phase_changed = [this] { phase_changed(); };
+    ports.store = [this](auto&& appends, auto&& snapshots) {
+      store_thread_->put(std::move(appends), std::move(snapshots));
+    };
+    shards_.push_back(std::make_unique<ShardLoop>(std::move(options), image_, std::move(ports), log_));
+  }
+  store_thread_ = std::make_unique<StoreThread>(
+      *store_, log_, [this](cluster::StoreToken token, cluster::StoreOutcome outcome) {
+        shards_[0]->post([token, outcome = std::move(outcome)](node::Shard& shard, Now now) mutable {
+          shard.stored(token, std::move(outcome), now);
+        });
+      });
+  return {};
+}
+
+Result<void> Broker::start_admin_port() {
+  if (settings_.config.admin_listener.empty()) return {};
+  admin_ = std::make_unique<AdminPort>(*this, log_);
+  return admin_->start(settings_.config.admin_listener);
+}
+
+void Broker::start() {
+  std::vector<ShardLoop*> peers;
+  for (const auto& shard : shards_) peers.push_back(shard.get());
+  for (const auto& shard : shards_) shard->set_peers(peers);
+  for (const auto& shard : shards_) shard->start();
+}
+
+// On the thread of a shard. The last shard that is ready opens the door.
+void Broker::phase_changed() {
+  std::unique_lock lock(mutex_);
+  changed_.notify_all();
+  if (state_ != BrokerState::recovering) return;
+  for (const auto& shard : shards_) {
+    if (shard->phase() != ShardPhase::failed) continue;
+    failure_ = shard->failure();
+    set_state(BrokerState::failed, lock);
+    return;
+  }
+  const auto is_ready = [](const auto& shard) { return shard->phase() == ShardPhase::ready; };
+  if (!std::all_of(shards_.begin(), shards_.end(), is_ready)) return;
+  if (auto opened = acceptor_->start(std::max(settings_.config.socket_listen_backlog, kBacklogMin));
+      !opened) {
+    failure_ = opened.error().message;
+    set_state(BrokerState::failed, lock);
+    return;
+  }
+  set_state(BrokerState::serving, lock);
+}
+
+void Broker::set_state(BrokerState state, std::unique_lock<std::mutex>& lock) {
+  state_ = state;
+  const std::function<void(BrokerState)> callback = callback_;
+  changed_.notify_all();
+  if (!callback) return;
+  lock.unlock();
+  callback(state);
+  lock.lock();
+}
+
+BrokerState Broker::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+BrokerState Broker::wait_while(BrokerState state, Duration limit) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::nanoseconds(limit.nanoseconds), [&] { return state_ != state; });
+  return state_;
+}
+
+void Broker::on_state_change(std::function<void(BrokerState)> callback) {
+  const std::lock_guard lock(mutex_);
+  callback_ = std::move(callback);
+}
+
+bool Broker::is_turning() const {
+  const auto turns = [](const auto& shard) { return shard->since_turn() < kStuck; };
+  return std::all_of(shards_.begin(), shards_.end(), turns);
+}
+
+std::string Broker::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+bool Broker::stop(Duration limit) {
+  const std::lock_guard stopping(stop_mutex_);
+  if (stop_outcome_) return *stop_outcome_;
+  std::unique_lock lock(mutex_);
+  set_state(BrokerState::stopping, lock);
+  lock.unlock();
+  if (acceptor_) acceptor_->stop();
+  for (const auto& shard : shards_) {
+    if (shard->phase() != ShardPhase::made) shard->request_stop();
+  }
+  lock.lock();
+  const auto is_stopped = [](const auto& shard) {
+    return shard->phase() == ShardPhase::stopped || shard->phase() == ShardPhase::made;
+  };
+  const bool in_order = changed_.wait_for(lock, std::chrono::nanoseconds(limit.nanoseconds), [&] {
+    return std::all_of(shards_.begin(), shards_.end(), is_stopped);
+  });
+  lock.unlock();
+  if (!in_order) log_.warning("broker", "shards did not stop in time: the next start recovers their logs");
+  for (const auto& shard : shards_) shard->abandon();
+  for (const auto& shard : shards_) shard->join();
+  if (store_thread_) store_thread_->stop();
+  if (admin_) admin_->stop();
+  lock.lock();
+  set_state(BrokerState::stopped, lock);
+  stop_outcome_ = in_order;
+  return in_order;
+}
+
+void Broker::reload(const cluster::BrokerConfig& config) {
+  limits_->configure(limit_values(config));
+  for (const auto& shard : shards_) {
+    shard->set_idle_max(idle_max(config));
+    shard->post([config](node::Shard& running, Now now) { running.reload(config, now); });
+  }
+}
+
+std::string Broker::admin_address() const {
+  return admin_ ? admin_->address() : std::string();
+}
+
+std::uint32_t Broker::shards() const {
+  return static_cast<std::uint32_t>(shards_.size());
+}
+
+std::vector<std::string> Broker::directory_descriptions() const {
+  std::vector<std::string> lines;
+  for (const LogDirectory& directory : directories_) lines.push_back(directory.description());
+  return lines;
+}
+
+}  // namespace tailwater::shell
