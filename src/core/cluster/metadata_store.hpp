@@ -64,6 +64,7 @@ struct StoreEntry {
 struct SnapshotData {
   MetadataVersion version;
   std::vector<Buffer> chunks;
+  friend bool operator==(const SnapshotData&, const SnapshotData&) = default;
 };
 
 // What a broker says of itself while it is alive.
@@ -107,5 +108,10 @@ class MetadataStore {
   // All present registrations, in the order of broker ids.
   virtual Result<std::vector<Registration>> registrations() = 0;
 };
+
+// Errors that all adapters share.
+Error wrong_head(MetadataVersion expected, MetadataVersion actual);
+Error entry_too_large(std::size_t bytes);
+Error entry_forgotten(MetadataVersion version);
 
 }  // namespace tailwater::cluster
