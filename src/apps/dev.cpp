@@ -11,7 +11,6 @@
 
 #include "apps/commands.hpp"
 #include "apps/run_broker.hpp"
-#include "apps/settings.hpp"
 #include "apps/version.hpp"
 #include "shell/net/socket.hpp"
 
@@ -67,14 +66,17 @@ int run_dev(const DevOptions& options) {
   place.admin = free_admin_port(!place.container_host.empty());
 
   RunOptions run;
-  run.properties = dev_properties(place);
-  if (auto merged = apply_overrides(run.properties, options.overrides); !merged) {
-    fmt::print(stderr, "tailwater: {}\n", merged.error().message);
-    return kExitUsage;
-  }
+  run.config.defaults = dev_properties(place);
+  run.config.environment = shell::current_environment();
+  if (!options.data.empty()) run.config.overrides.push_back("log.dirs=" + options.data);
+  run.config.overrides.insert(run.config.overrides.end(), options.overrides.begin(), options.overrides.end());
   run.log_level = options.log_level.empty() ? "warning" : options.log_level;
-  run.announce = [data = place.data](const shell::Broker& broker) {
-    DevBanner banner{version_text(), broker.listeners().at(0).advertised, {}, broker.admin_address(), data};
+  run.announce = [](const shell::Broker& broker) {
+    DevBanner banner{version_text(),
+                     broker.listeners().at(0).advertised,
+                     {},
+                     broker.admin_address(),
+                     fmt::format("{}", fmt::join(broker.directories(), ", "))};
     for (std::size_t index = 1; index < broker.listeners().size(); ++index) {
       banner.further_brokers.push_back(broker.listeners()[index].advertised + "  (for other containers)");
     }
@@ -93,8 +95,8 @@ std::string default_data_folder(const char* xdg_data_home, const char* home) {
   return {};
 }
 
-cluster::ConfigValues dev_properties(const DevPlace& place) {
-  cluster::ConfigValues properties = {
+std::map<std::string, std::string> dev_properties(const DevPlace& place) {
+  std::map<std::string, std::string> properties = {
       {"log.dirs", place.data},
       {"node.id", "1"},
       {"auto.create.topics.enable", "true"},

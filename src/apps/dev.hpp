@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
-
-#include "core/cluster/image.hpp"
 
 namespace tailwater::apps {
 
@@ -21,7 +20,7 @@ struct DevPlace {
 std::string default_data_folder(const char* xdg_data_home, const char* home);
 
 // What server.properties would have to say.
-cluster::ConfigValues dev_properties(const DevPlace& place);
+std::map<std::string, std::string> dev_properties(const DevPlace& place);
 
 // What the user reads when the broker is ready.
 struct DevBanner {

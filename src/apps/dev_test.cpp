@@ -5,8 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "apps/settings.hpp"
-#include "core/cluster/config.hpp"
+#include "shell/config/config_loader.hpp"
 
 namespace tailwater::apps {
 namespace {
@@ -20,16 +19,16 @@ TEST(Dev, DataFolder) {
 
 TEST(Dev, PropertiesAreValidWithAndWithoutAContainer) {
   for (const char* container : {"", "abc123"}) {
-    const auto parsed =
-        cluster::parse_broker_config(dev_properties({"/data", 9192, "127.0.0.1:9644", container}));
-    EXPECT_TRUE(parsed.valid()) << parsed.first_error();
-    for (const auto& notice : parsed.notices)
-      EXPECT_NE(notice.kind, cluster::ConfigNotice::Kind::unknown) << notice.key;
-    EXPECT_EQ(parsed.config.group_initial_rebalance_delay_ms, 0);
-    EXPECT_EQ(parsed.config.offsets_topic_replication_factor, 1);
-    EXPECT_TRUE(parsed.config.auto_create_topics);
-    EXPECT_EQ(parsed.config.advertised_listeners.at(0).host, "localhost");
-    EXPECT_EQ(parsed.config.advertised_listeners.size(), container[0] == 0 ? 1u : 2u);
+    shell::ConfigInput input;
+    input.defaults = dev_properties({"/data", 9192, "127.0.0.1:9644", container});
+    input.strictness = shell::Strictness::strict;
+    const auto loaded = shell::load_config(input);
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().front();
+    EXPECT_EQ(loaded->broker.group_initial_rebalance_delay_ms, 0);
+    EXPECT_EQ(loaded->broker.offsets_topic_replication_factor, 1);
+    EXPECT_TRUE(loaded->broker.auto_create_topics);
+    EXPECT_EQ(loaded->broker.advertised_listeners.at(0).host, "localhost");
+    EXPECT_EQ(loaded->broker.advertised_listeners.size(), container[0] == 0 ? 1u : 2u);
   }
 }
 
@@ -48,14 +47,6 @@ TEST(Dev, Banner) {
             "  curl -s http://127.0.0.1:9644/metrics\n"
             "\n"
             "Ctrl-C stops the broker; the data stay.\n");
-}
-
-TEST(Settings, Overrides) {
-  cluster::ConfigValues properties = {{"a", "1"}, {"b", "2"}};
-  ASSERT_TRUE(apply_overrides(properties, {"a=3", "c=x=y", "b="}).has_value());
-  EXPECT_EQ(properties, (cluster::ConfigValues{{"a", "3"}, {"b", ""}, {"c", "x=y"}}));
-  EXPECT_FALSE(apply_overrides(properties, {"nonsense"}).has_value());
-  EXPECT_FALSE(apply_overrides(properties, {"=x"}).has_value());
 }
 
 }  // namespace

@@ -28,7 +28,6 @@ using shell::BrokerState;
 using shell::Log;
 using shell::LogSeverity;
 
-constexpr std::string_view kAdminListener = "tailwater.admin.listener";
 constexpr std::string_view kDefaultAdminListener = "127.0.0.1:9644";
 // Long enough to write what memory holds to a slow disk.
 constexpr Duration kStopLimit = Duration::from_ms(300'000);
@@ -57,60 +56,34 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Keys that are the process's and not the broker's.
-std::string take(cluster::ConfigValues& properties, std::string_view key, std::string fallback) {
-  const auto found = properties.find(key);
-  if (found == properties.end()) return fallback;
-  std::string value = std::move(found->second);
-  properties.erase(found);
-  return value;
-}
-
 struct Prepared {
-  cluster::BrokerConfig config;
-  std::vector<cluster::ConfigNotice> notices;
+  shell::LoadedConfig config;
   LogSeverity severity = LogSeverity::info;
   shell::LogFormat format = shell::LogFormat::text;
 };
 
-Result<Prepared> prepare(cluster::ConfigValues properties, const RunOptions& options) {
-  Prepared prepared;
-  std::string level = take(properties, "tailwater.log.level", "info");
-  if (!options.log_level.empty()) level = options.log_level;
+std::expected<Prepared, shell::ConfigErrors> prepare(const RunOptions& options) {
+  shell::ConfigInput input = options.config;
+  input.defaults.try_emplace("tailwater.admin.listener", kDefaultAdminListener);
+  auto loaded = shell::load_config(input);
+  if (!loaded) return std::unexpected(loaded.error());
+  Prepared prepared{std::move(*loaded)};
+  const auto text = [&](std::string_view key, std::string fallback) {
+    const auto found = prepared.config.settings.find(key);
+    return found == prepared.config.settings.end() ? fallback : found->second.value;
+  };
+  const std::string level =
+      options.log_level.empty() ? text("tailwater.log.level", "info") : options.log_level;
   const auto severity = shell::parse_log_severity(level);
-  if (!severity) return std::unexpected(severity.error());
+  if (!severity) return std::unexpected(shell::ConfigErrors{severity.error().message});
   prepared.severity = *severity;
-  const std::string format = take(properties, "tailwater.log.format", "text");
-  if (format != "text" && format != "json") {
-    return fail(Errc::invalid_argument,
-                fmt::format("tailwater.log.format must be text or json; got '{}'", format));
-  }
-  prepared.format = format == "json" ? shell::LogFormat::json : shell::LogFormat::text;
-  properties.try_emplace(std::string(kAdminListener), kDefaultAdminListener);
-  cluster::ParsedBrokerConfig parsed = cluster::parse_broker_config(properties);
-  prepared.config = std::move(parsed.config);
-  prepared.notices = std::move(parsed.notices);
+  if (text("tailwater.log.format", "text") == "json") prepared.format = shell::LogFormat::json;
   return prepared;
 }
 
-// Says everything that is wrong at once. False: the broker must not start.
-bool report_errors(const std::vector<cluster::ConfigNotice>& notices, bool strict) {
-  bool good = true;
-  for (const cluster::ConfigNotice& notice : notices) {
-    const bool is_error = notice.kind == cluster::ConfigNotice::Kind::invalid ||
-                          (strict && notice.kind == cluster::ConfigNotice::Kind::unknown);
-    if (!is_error) continue;
-    good = false;
-    fmt::print(stderr, "tailwater: configuration: {}\n", notice.message);
-  }
-  return good;
-}
-
-void log_notices(Log& log, const std::vector<cluster::ConfigNotice>& notices) {
-  for (const cluster::ConfigNotice& notice : notices) {
-    const bool unknown = notice.kind == cluster::ConfigNotice::Kind::unknown;
-    log.write(unknown ? LogSeverity::warning : LogSeverity::info, "config", notice.message);
-  }
+void log_notes(Log& log, const shell::LoadedConfig& config) {
+  for (const std::string& warning : config.warnings) log.warning("config", warning);
+  for (const std::string& note : config.notes) log.info("config", note);
 }
 
 // The life of an open broker.
@@ -190,17 +163,14 @@ class Running {
   }
 
   void reload() {
-    if (!options_.read_again) return;
-    auto properties = options_.read_again();
-    if (!properties) return log_.error("config", "not reloaded", {{"reason", properties.error().message}});
-    auto prepared = prepare(std::move(*properties), options_);
-    if (!prepared) return log_.error("config", "not reloaded", {{"reason", prepared.error().message}});
-    for (const cluster::ConfigNotice& notice : prepared->notices) {
-      if (notice.kind != cluster::ConfigNotice::Kind::invalid) continue;
-      return log_.error("config", "not reloaded", {{"reason", notice.message}});
+    auto prepared = prepare(options_);
+    if (!prepared) {
+      for (const std::string& error : prepared.error())
+        log_.error("config", "not reloaded", {{"reason", error}});
+      return;
     }
     log_.set_severity(prepared->severity);
-    broker_.reload(prepared->config);
+    broker_.reload(prepared->config.broker);
     log_.info("config", "reloaded");
   }
 
@@ -222,18 +192,16 @@ class Running {
 int run_broker(const RunOptions& options) {
   const shell::Descriptor signals = open_signals();
   raise_descriptor_limit();
-  auto prepared = prepare(options.properties, options);
+  auto prepared = prepare(options);
   if (!prepared) {
-    fmt::print(stderr, "tailwater: configuration: {}\n", prepared.error().message);
+    for (const std::string& error : prepared.error()) fmt::print(stderr, "tailwater: {}\n", error);
     return kExitFailed;
   }
-  if (!report_errors(prepared->notices, options.strict)) return kExitFailed;
-
   Log log({.severity = prepared->severity, .format = prepared->format});
-  log_notices(log, prepared->notices);
+  log_notes(log, prepared->config);
   shell::BrokerSettings settings;
-  settings.config = std::move(prepared->config);
-  settings.cluster_id = options.cluster_id;
+  settings.config = std::move(prepared->config.broker);
+  settings.cluster_id = prepared->config.cluster_id.value_or("");
   settings.version = version_text();
   auto broker = Broker::open(std::move(settings), log);
   if (!broker) {

@@ -5,20 +5,14 @@
 #include <functional>
 #include <string>
 
-#include "base/result.hpp"
-#include "core/cluster/config.hpp"
 #include "shell/broker/broker.hpp"
-#include "shell/log/log.hpp"
+#include "shell/config/config_loader.hpp"
 
 namespace tailwater::apps {
 
 struct RunOptions {
-  cluster::ConfigValues properties;  // files, environment and overrides, merged
-  // Reads them again, for SIGHUP.
-  std::function<Result<cluster::ConfigValues>()> read_again{};
-  bool strict = false;      // unknown keys are errors
-  std::string log_level{};  // empty: tailwater.log.level, or info
-  std::string cluster_id{};
+  shell::ConfigInput config;                             // read again on SIGHUP
+  std::string log_level{};                               // empty: as configured
   std::function<void(const shell::Broker&)> announce{};  // once, when the broker serves
 };
 

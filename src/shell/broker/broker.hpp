@@ -80,6 +80,7 @@ class Broker {
   const std::string& cluster_id() const { return cluster_id_; }
   std::uint32_t shards() const;
   std::uint64_t memory_budget() const { return memory_budget_; }
+  const std::vector<std::string>& directories() const { return settings_.config.log_dirs; }
   std::vector<std::string> directory_descriptions() const;
 
  private:
