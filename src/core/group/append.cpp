@@ -1,0 +1,147 @@
+// Appends: records go out as one batch with a token; when the log has them, or refuses them, what waits for
+// them is carried out. Membership records are snapshots of what memory already says; offsets are applied only
+// here.
+#include "base/check.hpp"
+#include "core/group/coordinator.hpp"
+#include "core/group/responses.hpp"
+
+namespace tailwater::group {
+namespace {
+
+// What a client is told when its record could not be written: come back later, look for the coordinator
+// again, or a plain failure. Only the first two are retried.
+ErrorCode client_error(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::none:
+      return ErrorCode::none;
+    case ErrorCode::unknown_topic_or_partition:
+    case ErrorCode::not_enough_replicas:
+    case ErrorCode::not_enough_replicas_after_append:
+    case ErrorCode::request_timed_out:
+    case ErrorCode::coordinator_not_available:
+      return ErrorCode::coordinator_not_available;
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::kafka_storage_error:
+    case ErrorCode::not_coordinator:
+      return ErrorCode::not_coordinator;
+    default:
+      return ErrorCode::unknown_server_error;
+  }
+}
+
+std::optional<Bytes> view(const std::optional<Buffer>& bytes) {
+  if (!bytes) return std::nullopt;
+  return Bytes(*bytes);
+}
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+
+}  // namespace
+
+std::optional<Buffer> GroupCoordinator::make_batch(const Turn& turn, const std::vector<Change>& changes,
+                                                   std::size_t bytes_max) {
+  CHECK(!changes.empty());
+  builder_.reset({});
+  for (const Change& change : changes) {
+    const KeyValue record = std::visit([](const auto& each) { return encode(each); }, change);
+    const bool fits = builder_.add(turn.now.wall.ms, Bytes(record.key), view(record.value));
+    if (!fits || builder_.size() > bytes_max) return std::nullopt;
+  }
+  std::optional<Buffer> batch(std::in_place);
+  const Result<void> finished = builder_.finish(*batch);
+  CHECK(finished.has_value());
+  return batch;
+}
+
+// For what must not fail for its size: tombstones and groups without members, which memory bounds.
+Buffer GroupCoordinator::make_batch_of_any_size(const Turn& turn, const std::vector<Change>& changes) {
+  std::optional<Buffer> batch = make_batch(turn, changes, records::kBatchBytesMax);
+  CHECK(batch.has_value());
+  return std::move(*batch);
+}
+
+void GroupCoordinator::append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose) {
+  const AppendToken token{next_append_++};
+  appends_.emplace(token, PendingAppend{group.id(), group.serial(), std::move(purpose)});
+  ++group.appends_in_flight;
+  turn.out.appends.push_back({token, std::move(batch)});
+}
+
+void GroupCoordinator::append_empty_group(Turn& turn, Group& group) {
+  append(turn, group, make_batch_of_any_size(turn, {GroupChange{group.id(), group.record()}}),
+         EmptyGroupAppend{});
+  group.has_record = true;
+}
+
+void GroupCoordinator::begin_writes(Group& group, const OffsetWrites& writes) {
+  for (const OffsetChange& change : writes.changes) group.offsets.begin(change.topic, change.partition);
+}
+
+void GroupCoordinator::end_writes(Group* group, OffsetWrites& writes, ErrorCode error) {
+  if (group == nullptr) return;
+  for (OffsetChange& change : writes.changes) {
+    if (error == ErrorCode::none)
+      group->offsets.apply(change.topic, change.partition, std::move(change.value));
+    group->offsets.end(change.topic, change.partition);
+  }
+}
+
+void GroupCoordinator::persisted(AppendToken token, ErrorCode log_error, Now now, GroupEffects& out) {
+  const auto found = appends_.find(token);
+  if (found == appends_.end()) return;
+  PendingAppend pending = std::move(found->second);
+  appends_.erase(found);
+
+  Turn turn{now, out};
+  const ErrorCode error = client_error(log_error);
+  Group* group = find(pending.group_id);
+  if (group != nullptr && group->serial() != pending.serial) group = nullptr;
+  if (group != nullptr) --group->appends_in_flight;
+  bool gone = false;
+  std::visit(
+      Overloaded{
+          [&](CommitAppend& commit) {
+            end_writes(group, commit.writes, error);
+            set_error(commit.response, error);
+            out.replies.push_back({commit.ticket, std::move(commit.response)});
+          },
+          [&](OffsetDeleteAppend& deletion) {
+            end_writes(group, deletion.writes, error);
+            set_error(deletion.response, error);
+            out.replies.push_back({deletion.ticket, std::move(deletion.response)});
+          },
+          [&](ExpiryAppend& expiry) {
+            end_writes(group, expiry.writes, error);
+            if (group == nullptr || !expiry.deletes_group) return;
+            group->deletion_in_flight = false;
+            gone = error == ErrorCode::none;
+          },
+          [&](GroupDeleteAppend& deletion) {
+            end_writes(group, deletion.writes, error);
+            out.replies.push_back({deletion.ticket, wire::DeleteGroupsResponse::DeletableGroupResult{
+                                                        .group_id = pending.group_id, .error_code = error}});
+            if (group == nullptr) return;
+            group->deletion_in_flight = false;
+            gone = error == ErrorCode::none;
+          },
+          [&](AssignmentAppend& assignment) {
+            if (group != nullptr) assignment_stored(turn, *group, assignment, error);
+          },
+          [&](StaticMemberAppend& replacement) {
+            if (group != nullptr) answer_static_member(turn, *group, replacement, error);
+          },
+          [](EmptyGroupAppend&) {},  // if it was refused, a restart finds old members, whose sessions end
+      },
+      pending.purpose);
+  if (gone) {
+    erase(*group);
+  } else if (group != nullptr) {
+    settle(*group);
+  }
+  finish(turn);
+}
+
+}  // namespace tailwater::group

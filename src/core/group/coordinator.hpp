@@ -1,0 +1,242 @@
+// The classic group coordinator of one __consumer_offsets partition: memberships, generations, assignments,
+// offsets. A pure machine: typed calls in, effects out (types.hpp). Requests are decided in Kafka's order of
+// checks; what must outlive the process is first written (Append), then applied and answered (persisted).
+// Membership between two generations lives in memory only: after a restart members join again.
+//
+// Life: constructed loading -> replay() per batch of the partition, in log order -> loaded() -> requests,
+// persisted() and tick() -> unload() when the partition's leadership goes. One object per leadership, never
+// reused. GUARANTEES: one assignment per generation; every ticket is answered exactly once; nothing that a
+// client, a clock or a disk hands in ends the process; memory stays within Options. Offsets of transactions
+// are not taken: batches of producers with transactions are passed over in replay(). Single-threaded, no
+// locks. Parts: join.cpp, rebalance.cpp, sync.cpp, membership.cpp (heartbeat, leave), offsets.cpp,
+// expiry.cpp, admin.cpp, timers.cpp, load.cpp, append.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/prng.hpp"
+#include "base/result.hpp"
+#include "core/group/group.hpp"
+#include "core/group/types.hpp"
+#include "records/builder.hpp"
+#include "records/compression.hpp"
+#include "wire/api/describe_groups.hpp"
+#include "wire/api/list_groups.hpp"
+#include "wire/api/offset_fetch.hpp"
+
+namespace tailwater::group {
+
+// What replay() made of one batch.
+struct Replayed {
+  std::uint32_t applied = 0;
+  std::uint32_t foreign = 0;  // of other kinds of groups, control records, records of transactions
+  std::uint32_t damaged = 0;  // records that could not be read and were passed over
+  friend bool operator==(const Replayed&, const Replayed&) = default;
+};
+
+class GroupCoordinator {
+ public:
+  GroupCoordinator(const Options& options, Prng random);
+
+  // ---- life
+  // One whole batch. An error means that the batch as such cannot be read; the caller decides whether to go
+  // on.
+  Result<Replayed> replay(Bytes batch, records::Codecs* codecs = nullptr);
+  void loaded(Now now, GroupEffects& out);
+  // Answers everybody who waits with NOT_COORDINATOR, and everybody who comes from now on.
+  void unload(GroupEffects& out);
+  // The outcome of an append; unknown tokens are ignored.
+  void persisted(AppendToken token, ErrorCode error, Now now, GroupEffects& out);
+  void tick(Now now, GroupEffects& out);
+
+  // ---- requests, each answered by a Reply
+  void join(const Call& call, const wire::JoinGroupRequest& request, GroupEffects& out);
+  void sync(const Call& call, const wire::SyncGroupRequest& request, GroupEffects& out);
+  void heartbeat(const Call& call, const wire::HeartbeatRequest& request, GroupEffects& out);
+  void leave(const Call& call, const wire::LeaveGroupRequest& request, GroupEffects& out);
+  // Every topic carries its name; topics with ids (v10) carry both.
+  void offset_commit(const Call& call, const wire::OffsetCommitRequest& request, GroupEffects& out);
+  void offset_delete(const Call& call, const wire::OffsetDeleteRequest& request, GroupEffects& out);
+  void delete_group(const Call& call, const std::string& group_id, GroupEffects& out);
+
+  // ---- requests that change nothing, answered at once
+  // Names as in the request; topic ids, where both sides know one, must agree. Without topics: all, with
+  // their ids.
+  wire::OffsetFetchResponse::OffsetFetchResponseGroup offset_fetch(
+      const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request) const;
+  // Appends the groups that pass the filters.
+  ErrorCode list_groups(const wire::ListGroupsRequest& request,
+                        std::vector<wire::ListGroupsResponse::ListedGroup>& out) const;
+  wire::DescribeGroupsResponse::DescribedGroup describe_group(const std::string& group_id,
+                                                              std::int16_t version) const;
+
+  // Batches that, replayed into an empty coordinator, give this one's durable state. REQUIRES: loaded.
+  std::vector<Buffer> records_for_all_state(WallTime now) const;
+
+  std::size_t group_count() const { return groups_.size(); }
+  std::size_t memory() const { return memory_; }
+  bool is_active() const { return phase_ == Phase::active; }
+
+ private:
+  enum class Phase : std::uint8_t { loading, active, stopped };
+
+  // What one call works with.
+  struct Turn {
+    Now now;
+    GroupEffects& out;
+  };
+  struct Joiner;
+
+  // ---- appends: what to do when the log has, or refuses, a batch
+  struct OffsetWrites {
+    std::vector<OffsetChange> changes;
+  };
+  struct CommitAppend {
+    Ticket ticket;
+    wire::OffsetCommitResponse response;
+    OffsetWrites writes;
+  };
+  struct OffsetDeleteAppend {
+    Ticket ticket;
+    wire::OffsetDeleteResponse response;
+    OffsetWrites writes;
+  };
+  struct ExpiryAppend {
+    OffsetWrites writes;
+    bool deletes_group = false;
+  };
+  struct GroupDeleteAppend {
+    Ticket ticket;
+    OffsetWrites writes;
+  };
+  struct AssignmentAppend {
+    std::int32_t generation = 0;
+    WallTime since;  // as the record says it
+    Assignments assignments;
+  };
+  struct StaticMemberAppend {
+    std::int32_t generation = 0;
+    std::string member_id;
+    std::string previous_leader;
+    Ticket ticket;
+  };
+  struct EmptyGroupAppend {};
+  using AppendPurpose = std::variant<CommitAppend, OffsetDeleteAppend, ExpiryAppend, GroupDeleteAppend,
+                                     AssignmentAppend, StaticMemberAppend, EmptyGroupAppend>;
+  struct PendingAppend {
+    std::string group_id;
+    std::uint64_t serial = 0;
+    AppendPurpose purpose;
+  };
+
+  // ---- groups
+  ErrorCode availability() const;
+  Group* find(std::string_view group_id);
+  // Not groups that are being deleted.
+  const Group* find_living(std::string_view group_id) const;
+  Group& create(const std::string& group_id, WallTime now);
+  void erase(Group& group);
+  // The last word about a group in each call: budget, agenda, and groups that hold nothing are forgotten.
+  void settle(Group& group);
+  bool memory_is_full() const { return memory_ >= options_.memory_max; }
+
+  // ---- join.cpp
+  ErrorCode check_join(const wire::JoinGroupRequest& request) const;
+  bool has_room_for(Group& group, std::string_view member_id) const;
+  void refuse_join(const Joiner& joiner, ErrorCode error);
+  void join_newcomer(Joiner& joiner, Group& group);
+  void join_pending(Joiner& joiner, Group& group);
+  void join_known(Joiner& joiner, Group& group);
+  void give_member_id(Joiner& joiner, Group& group, std::string member_id);
+  void add_member(Joiner& joiner, Group& group, std::string member_id);
+  void update_member(Joiner& joiner, Group& group, Member& member);
+  void replace_static_member(Joiner& joiner, Group& group, Member& member, std::string member_id);
+  void answer_static_member(Turn& turn, Group& group, const StaticMemberAppend& append, ErrorCode error);
+  std::string new_member_id(std::string_view prefix);
+
+  // ---- rebalance.cpp
+  void rebalance_or_complete(Turn& turn, Group& group);
+  void prepare_rebalance(Turn& turn, Group& group);
+  void complete_join_if_ready(Turn& turn, Group& group);
+  void complete_join(Turn& turn, Group& group);
+  void join_deadline_passed(Turn& turn, Group& group);
+  void answer_join(Turn& turn, Group& group, Member& member);
+  void remove_member(Turn& turn, Group& group, Member& member, ErrorCode error);
+
+  // ---- sync.cpp
+  ErrorCode check_sync(Group& group, const wire::SyncGroupRequest& request) const;
+  void store_assignment(Turn& turn, Group& group, const wire::SyncGroupRequest& request);
+  void assignment_stored(Turn& turn, Group& group, AssignmentAppend& append, ErrorCode error);
+  void answer_sync(Turn& turn, Group& group, Member& member);
+  void fail_syncs(Turn& turn, Group& group, ErrorCode error);
+  void sync_deadline_passed(Turn& turn, Group& group);
+  void member_synced(Group& group, Member& member);
+
+  // ---- membership.cpp
+  ErrorCode check_member(Group& group, std::string_view member_id,
+                         const std::optional<std::string>& instance_id) const;
+  void refresh_session(Group& group, Member& member, Instant now);
+  ErrorCode leave_one(Turn& turn, Group& group, std::string_view member_id,
+                      const std::optional<std::string>& instance_id, std::uint32_t& removed);
+
+  // ---- offsets.cpp, expiry.cpp
+  ErrorCode check_commit(Group& group, const wire::OffsetCommitRequest& request) const;
+  void decide_commit(const Group& group, const wire::OffsetCommitRequest& request, WallTime now,
+                     CommitAppend& commit) const;
+  void write_commit(Turn& turn, Group& group, CommitAppend commit);
+  void begin_writes(Group& group, const OffsetWrites& writes);
+  void end_writes(Group* group, OffsetWrites& writes, ErrorCode error);
+  void sweep(Turn& turn);
+  void expire_offsets(Turn& turn, Group& group, std::size_t& left);
+  bool may_be_forgotten(const Group& group) const;
+
+  // ---- timers.cpp
+  void note_deadline(Group& group, Instant deadline);
+  void deadlines_passed(Turn& turn, Group& group);
+  void finish(Turn& turn);
+
+  // ---- append.cpp
+  // Nothing if the batch would be larger than `bytes_max`.
+  std::optional<Buffer> make_batch(const Turn& turn, const std::vector<Change>& changes,
+                                   std::size_t bytes_max);
+  Buffer make_batch_of_any_size(const Turn& turn, const std::vector<Change>& changes);
+  void append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose);
+  void append_empty_group(Turn& turn, Group& group);
+
+  // ---- load.cpp
+  void replay_change(Change& change);
+  void replay_offset(OffsetChange& change);
+  void replay_group(GroupChange& change);
+
+  Options options_;
+  Prng random_;
+  Phase phase_ = Phase::loading;
+  std::map<std::string, Group, std::less<>> groups_;  // ordered: lists and sweeps reach effects
+  std::map<std::pair<Instant, std::uint64_t>, Group*> agenda_;
+  std::map<AppendToken, PendingAppend> appends_;
+  records::BatchBuilder builder_;
+  std::uint64_t next_serial_ = 1;
+  std::uint64_t next_append_ = 1;
+  std::size_t memory_ = 0;
+  Instant next_sweep_ = Instant::max();
+  std::optional<std::string> sweep_at_;  // the last group that the running sweep has seen
+  Instant announced_ = Instant::max();   // the wake-up that the shell was last asked for
+};
+
+// ---- OffsetFetch before v8 asks for one group in other structs; these convert between the forms.
+wire::OffsetFetchRequest::OffsetFetchRequestGroup as_group_request(const wire::OffsetFetchRequest& request);
+// One answer of all groups' answers, in the form of `version`.
+wire::OffsetFetchResponse merge_offset_fetch(
+    const wire::OffsetFetchRequest& request, std::int16_t version,
+    std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> groups);
+
+}  // namespace tailwater::group

@@ -1,0 +1,149 @@
+// The life of a coordinator: loading its partition, taking over, letting go.
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/group/coordinator.hpp"
+#include "core/group/responses.hpp"
+#include "records/batch.hpp"
+#include "records/record.hpp"
+
+namespace tailwater::group {
+namespace {
+
+constexpr std::size_t kSnapshotBatchBytes = std::size_t{256} << 10;
+
+}  // namespace
+
+Result<Replayed> GroupCoordinator::replay(Bytes bytes, records::Codecs* codecs) {
+  CHECK(phase_ == Phase::loading);
+  const auto batch = records::parse_batch(bytes);
+  if (!batch) return std::unexpected(batch.error());
+  if (!batch->crc_matches()) return fail(Errc::corrupt, "the batch's checksum does not match");
+  Replayed result;
+  if (batch->is_control() || batch->is_transactional()) {
+    result.foreign = static_cast<std::uint32_t>(std::max(batch->records_count(), 0));
+    return result;
+  }
+  Bytes content = batch->records();
+  std::optional<records::Codecs> own_codecs;
+  if (batch->codec() != records::Codec::none) {
+    if (codecs == nullptr) codecs = &own_codecs.emplace();
+    const auto opened = codecs->open(batch->codec(), content, records::decompressed_cap(content.size()));
+    if (!opened) return std::unexpected(opened.error());
+    content = *opened;
+  }
+  records::RecordCursor cursor(content, batch->records_count());
+  while (const auto record = cursor.next()) {
+    auto change = record->key ? decode(*record->key, record->value)
+                              : Result<std::optional<Change>>(fail(Errc::malformed, "a record has no key"));
+    if (!change) {
+      ++result.damaged;
+    } else if (!change->has_value()) {
+      ++result.foreign;
+    } else {
+      ++result.applied;
+      replay_change(**change);
+    }
+  }
+  if (cursor.fault()) ++result.damaged;
+  return result;
+}
+
+void GroupCoordinator::replay_change(Change& change) {
+  if (auto* offset = std::get_if<OffsetChange>(&change)) {
+    replay_offset(*offset);
+  } else {
+    replay_group(std::get<GroupChange>(change));
+  }
+}
+
+void GroupCoordinator::replay_offset(OffsetChange& change) {
+  Group* group = find(change.group);
+  if (group == nullptr) {
+    if (!change.value) return;
+    group = &create(change.group, WallTime{});
+  }
+  group->offsets.apply(change.topic, change.partition, std::move(change.value));
+  settle(*group);
+}
+
+void GroupCoordinator::replay_group(GroupChange& change) {
+  Group* group = find(change.group);
+  if (group == nullptr) {
+    if (!change.value) return;
+    group = &create(change.group, WallTime{});
+  }
+  // Offsets may outlive their group's record: then it is a group without memberships.
+  group->has_record = change.value.has_value();
+  group->load(change.value.value_or(GroupRecord{}));
+  settle(*group);
+}
+
+void GroupCoordinator::loaded(Now now, GroupEffects& out) {
+  CHECK(phase_ == Phase::loading);
+  phase_ = Phase::active;
+  Turn turn{now, out};
+  next_sweep_ = now.monotonic + options_.expiry_interval;
+  for (auto& [id, group] : groups_) {
+    for (auto& [member_id, member] : group.members()) refresh_session(group, member, now.monotonic);
+    const bool is_too_large = group.size() > static_cast<std::size_t>(std::max(options_.group_size_max, 0));
+    if (group.is(State::stable) && is_too_large) prepare_rebalance(turn, group);
+  }
+  finish(turn);
+}
+
+void GroupCoordinator::unload(GroupEffects& out) {
+  constexpr ErrorCode error = ErrorCode::not_coordinator;
+  Turn turn{{}, out};
+  for (auto& [id, group] : groups_) {
+    while (group.size() > 0) remove_member(turn, group, group.members().begin()->second, error);
+  }
+  for (auto& [token, pending] : appends_) {
+    if (auto* commit = std::get_if<CommitAppend>(&pending.purpose)) {
+      set_error(commit->response, error);
+      out.replies.push_back({commit->ticket, std::move(commit->response)});
+    } else if (auto* deletion = std::get_if<OffsetDeleteAppend>(&pending.purpose)) {
+      deletion->response = {};
+      deletion->response.error_code = error;
+      out.replies.push_back({deletion->ticket, std::move(deletion->response)});
+    } else if (auto* group_deletion = std::get_if<GroupDeleteAppend>(&pending.purpose)) {
+      out.replies.push_back({group_deletion->ticket, wire::DeleteGroupsResponse::DeletableGroupResult{
+                                                         .group_id = pending.group_id, .error_code = error}});
+    }
+  }
+  appends_.clear();
+  agenda_.clear();
+  groups_.clear();
+  memory_ = 0;
+  phase_ = Phase::stopped;
+}
+
+std::vector<Buffer> GroupCoordinator::records_for_all_state(WallTime now) const {
+  std::vector<Buffer> batches;
+  records::BatchBuilder builder;
+  const auto close = [&] {
+    if (builder.empty()) return;
+    const Result<void> finished = builder.finish(batches.emplace_back());
+    CHECK(finished.has_value());
+  };
+  const auto write = [&](const KeyValue& record) {
+    const bool added = builder.add(now.ms, Bytes(record.key),
+                                   record.value ? std::optional<Bytes>(*record.value) : std::nullopt);
+    CHECK(added);
+    if (builder.size() >= kSnapshotBatchBytes) close();
+  };
+  for (const auto& [id, group] : groups_) {
+    if (group.has_record) write(encode(GroupChange{.group = id, .value = group.record()}));
+    for (const auto& [topic, partitions] : group.offsets.topics()) {
+      for (const auto& [partition, entry] : partitions) {
+        if (!entry.committed) continue;
+        write(encode(
+            OffsetChange{.group = id, .topic = topic, .partition = partition, .value = entry.committed}));
+      }
+    }
+  }
+  close();
+  return batches;
+}
+
+}  // namespace tailwater::group
