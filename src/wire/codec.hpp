@@ -55,6 +55,16 @@ std::optional<Struct> read_nullable(Reader& reader, std::int16_t version, Null n
   return result;
 }
 
+// Inside a tag the marker of a nullable struct is an unsigned varint: 0 for null, 1 for a struct that
+// follows.
+template <class Struct>
+std::optional<Struct> read_tagged_nullable(Reader& reader, std::int16_t version) {
+  if (reader.uvarint() == 0) return std::nullopt;
+  std::optional<Struct> result(std::in_place);
+  read_fields(reader, version, *result);
+  return result;
+}
+
 template <class Item>
 void write_items(Writer& writer, std::int16_t version, Form form, const std::vector<Item>& items) {
   writer.array_count(items.size(), form);
@@ -71,6 +81,12 @@ void write_nullable_items(Writer& writer, std::int16_t version, Form form, Null 
 template <class Struct>
 void write_nullable(Writer& writer, std::int16_t version, const std::optional<Struct>& value) {
   writer.present(value.has_value());
+  if (value) write_fields(writer, version, *value);
+}
+
+template <class Struct>
+void write_tagged_nullable(Writer& writer, std::int16_t version, const std::optional<Struct>& value) {
+  writer.uvarint(value ? 1 : 0);
   if (value) write_fields(writer, version, *value);
 }
 

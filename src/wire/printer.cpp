@@ -99,7 +99,7 @@ void Printer::value(std::int64_t value) {
   bare({digits, end});
 }
 
-// JSON has no words for the values that are not finite; they print as text.
+// JSON has no words for the values that are not finite; they print as text. Whole numbers keep a ".0".
 void Printer::value(double value) {
   if (value != value) return bare_text("NaN");
   if (value - value != 0) return bare_text(value > 0 ? "Infinity" : "-Infinity");
@@ -107,6 +107,7 @@ void Printer::value(double value) {
   const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
   static_cast<void>(error);
   bare({digits, end});
+  if (std::string_view(digits, end).find_first_of(".e") == std::string_view::npos) out_ += ".0";
 }
 
 void Printer::value(Bytes value) {

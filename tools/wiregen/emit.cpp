@@ -75,6 +75,15 @@ bool is_borrowed(const Field& field) {
   return field.type.kind == Kind::records || field.borrow;
 }
 
+bool empty_when_absent(const Field& field) {
+  return is_nullable(field) && field.default_text == "empty";
+}
+
+std::string value_of_absent(const Message& message, const Field& field) {
+  return field.type.array ? "std::vector<" + item_type(message, field) + ">{}"
+                          : item_type(message, field) + "{}";
+}
+
 std::string default_value(const Field& field) {
   if (field.type.array || is_nullable(field)) return "";
   const std::string& text = field.default_text;
@@ -130,6 +139,7 @@ std::string both(const std::string& left, const std::string& right) {
 }
 
 std::string differs_from_default(const Message& message, const Field& field, const std::string& access) {
+  if (empty_when_absent(field)) return access + " != " + value_of_absent(message, field);
   if (is_nullable(field)) return field.tag ? access + ".has_value()" : "!is_empty(" + access + ")";
   if (field.type.array || field.type.kind == Kind::string) return "!" + access + ".empty()";
   switch (field.type.kind) {

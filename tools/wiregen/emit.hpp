@@ -34,6 +34,10 @@ std::string item_type(const Message& message, const Field& field);
 bool is_nullable(const Field& field);
 bool is_borrowed(const Field& field);
 
+// A nullable tagged field whose absence means empty, so that null is written out; and that empty value.
+bool empty_when_absent(const Field& field);
+std::string value_of_absent(const Message& message, const Field& field);
+
 // " = -1" or ""; the value itself: "-1", "ErrorCode::none".
 std::string default_value(const Field& field);
 

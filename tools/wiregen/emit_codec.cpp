@@ -164,6 +164,7 @@ std::string StructEmitter::read_statement(const Field& field) const {
   }
   if (field.type.kind == Kind::structure) {
     if (!is_nullable(field)) return "read_fields(reader, version, " + target + ");";
+    if (field.tag) return target + " = read_tagged_nullable<" + item + ">(reader, version);";
     return target + " = read_nullable<" + item + ">(reader, version, " + null_argument(field) + ");";
   }
   if (!needs_form(field)) return target + " = reader." + primitive(field) + "();";
@@ -188,6 +189,11 @@ void StructEmitter::emit_read_tags(Text& body) const {
   }
   const bool conditional = !flexible_condition().empty();
   if (conditional) body.line("if (" + flexible_condition() + ") {");
+  for (const Field* field : fields) {
+    if (empty_when_absent(*field)) {
+      body.when(when_tagged(*field), access(*field) + " = " + value_of_absent(message_, *field) + ";");
+    }
+  }
   body.line("for (TagReader tags(reader); tags.next();) {");
   body.line("switch (tags.tag()) {");
   for (const Field* field : fields) {
@@ -213,7 +219,7 @@ std::string StructEmitter::write_statement(const Field& field) const {
   }
   if (field.type.kind == Kind::structure) {
     if (!is_nullable(field)) return "write_fields(writer, version, " + source + ");";
-    return "write_nullable(writer, version, " + source + ");";
+    return (field.tag ? "write_tagged_nullable" : "write_nullable") + ("(writer, version, " + source + ");");
   }
   if (!needs_form(field)) return "writer." + primitive(field) + "(" + source + ");";
   if (!is_nullable(field)) return "writer." + primitive(field) + "(" + source + ", " + form() + ");";

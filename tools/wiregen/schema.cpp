@@ -266,6 +266,11 @@ class Parser {
     }
     if (field.default_text == "null" && field.nullable.empty())
       fail("null is no default of a field that cannot be");
+    const bool empty = field.default_text == "empty";
+    if (empty && (!field.tag || field.nullable.empty())) fail("default empty is for nullable tagged fields");
+    if (field.tag && !field.nullable.empty() && !empty && field.default_text != "null") {
+      fail("a nullable tagged field needs default null or default empty");
+    }
     if (field.tag && !field.tagged.covers(field.versions))
       fail("a field is tagged in all its versions or in none");
     const bool can_be_null = field.type.array || field.type.kind == Kind::string ||
