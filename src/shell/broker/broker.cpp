@@ -12,7 +12,7 @@
 #include "base/prng.hpp"
 #include "shell/broker/admin_port.hpp"
 #include "shell/broker/meta_properties.hpp"
-#include "shell/broker/metadata_start.hpp"
+#include "core/cluster/metadata_start.hpp"
 #include "shell/broker/store_thread.hpp"
 #include "shell/metadata_store_sqlite/sqlite_metadata_store.hpp"
 #include "shell/net/acceptor.hpp"
@@ -157,7 +157,7 @@ Result<void> Broker::prepare_metadata() {
   store_ = std::move(*store);
 
   Prng random(random_seed());
-  MetadataStart start;
+  cluster::MetadataStart start;
   start.cluster_id = cluster_id_;
   start.config = settings_.config;
   start.seed = random.next();
@@ -168,7 +168,7 @@ Result<void> Broker::prepare_metadata() {
   for (const node::AdvertisedListener& listener : advertised_) {
     start.registration.endpoints.push_back({listener.name, listener.host, listener.port, 0});
   }
-  auto image = start_metadata(*store_, start);
+  auto image = cluster::start_metadata(*store_, start);
   if (!image) return std::unexpected(image.error());
   image_ = std::move(*image);
   return {};
