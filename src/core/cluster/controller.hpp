@@ -34,8 +34,10 @@ namespace tailwater::cluster {
 // The caller's name for a request; comes back with its answer.
 using Ticket = StrongId<struct TicketTag, std::uint64_t>;
 
+class ChangelogReader;
+
 struct ProducerIdBlock {
-  std::int16_t error_code = 0;
+  std::int16_t error_code = 0;  // Kafka's
   std::int64_t first = -1;
   std::int32_t count = 0;
 };
@@ -101,6 +103,10 @@ class MetadataController {
 
   // The outcome of an append. Unknown tokens are ignored.
   void stored(StoreToken token, StoreOutcome outcome);
+
+  // Goes on from what was read from the store: after an outcome that was unknown, or after another controller
+  // wrote. Answers everything that is not stored with an error.
+  void resync(const ChangelogReader& newest);
 
   // Appends to `effects` everything that is ready.
   void flush(ControllerEffects& effects);
