@@ -33,6 +33,7 @@ struct ColdBlock {
   BlockKey key;
   MutableBytes memory;
   std::size_t size = 0;  // valid bytes, once loaded
+  std::size_t user = 0;  // whatever its reader wants to find again
 
   bool loading() const { return loading_; }
   Bytes content() const { return memory.first(size); }

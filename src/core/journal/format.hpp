@@ -47,6 +47,9 @@ inline constexpr std::uint64_t kRingStart = 2 * kBlock;
 inline constexpr std::uint32_t kFrameMagic = 0x4a465754;  // "TWFJ"
 inline constexpr std::uint16_t kFrameVersion = 1;
 inline constexpr std::size_t kFrameHeaderSize = 64;
+// A frame has to take the head of a block and some bytes more, and two frames are read at once.
+inline constexpr std::uint64_t kFrameLimitMin = 2 * kBlock;
+inline constexpr std::uint64_t kFrameLimitMax = std::uint64_t{2} << 20;
 inline constexpr std::size_t kEntryHeaderSize = 40;
 
 constexpr std::uint64_t round_up(std::uint64_t size, std::uint64_t step) {
@@ -73,6 +76,7 @@ enum class EntryKind : std::uint8_t {
   remove = 9,
   producer_snapshot = 10,
   restart = 11,
+  filler = 12,
 };
 
 struct EntryHeader {

@@ -48,6 +48,8 @@ class RingWriter {
 
   // Bytes that the next frame may have: bounded by the frame's limit, the end of the lap and what is trimmed.
   std::uint64_t room() const;
+  // The same without regard to what is trimmed: what the end of the lap leaves.
+  std::uint64_t lap_room() const { return capacity_ - next_.value % capacity_; }
 
   // --- one frame at a time: begin, add while it takes something, finish
   // REQUIRES: at least kBlock bytes and no more than room(), whole blocks.

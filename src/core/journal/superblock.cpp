@@ -20,6 +20,7 @@ bool plausible(const Superblock& superblock) {
   if (superblock.capacity == 0 || superblock.capacity % kBlock != 0) return false;
   if (superblock.trim.value % kBlock != 0) return false;
   if (superblock.frame_bytes_max < kBlock || superblock.frame_bytes_max % kBlock != 0) return false;
+  if (superblock.frame_bytes_max > kFrameLimitMax) return false;
   return superblock.frame_bytes_max <= superblock.capacity;
 }
 

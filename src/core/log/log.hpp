@@ -40,7 +40,8 @@ class Log {
   // known.
   EpochEnd end_offset_for(LeaderEpoch epoch) const;
 
-  // The first offset of an open transaction; end_offset() if none is open.
+  // The first offset that a transaction leaves undecided below the high watermark; end_offset() if there is
+  // none.
   Offset first_unstable_offset() const;
 
   // For the log's user: found again from any Log* without a look-up. Storage never touches it.

@@ -11,8 +11,9 @@
 //   - memory stays within the budget: held_back() says when to stop reading produce requests.
 // MUST NOT validate record bytes: append() takes what records::validate_for_produce() accepted.
 //
-//   use   start(effects); each input: completed(); once per turn, after all appends and plans: turn(), then
-//         changed() and ready_reads() say which waiting produces and fetches to look at again
+//   use   start(effects); then turn by turn: completed() for each input; changed() and ready_reads() say
+//   which waiting
+//         produces and fetches to look at again; clear_news(); appends and plans; turn(effects) last
 #pragma once
 
 #include <cstddef>
@@ -199,8 +200,9 @@ class Storage {
   TruncateAnswer truncate(Log& log, Offset end);
   // Removes everything; the next record gets offset `start` (a follower that is too far behind).
   void restart_at(Log& log, Offset start);
-  // Retention may only remove below this (the high watermark). Starts at 0 for a recovered or new log.
-  void set_retention_limit(Log& log, Offset high_watermark);
+  // Bounds retention, and decides which ended transactions count as open. Until first called it is
+  // durable_end().
+  void set_high_watermark(Log& log, Offset high_watermark);
 
   // --- reading. Pieces are appended to `pieces`; they begin with the batch that holds `from` and end with a
   // batch.
@@ -210,8 +212,11 @@ class Storage {
   // timestamp.
   TimestampAnswer find_timestamp(Log& log, WallTime at_least, Offset upper_bound);
   TimestampAnswer max_timestamp(Log& log, Offset upper_bound);
+  // Aborted transactions that overlap [from, upper), appended to `aborted`: for fetches with read_committed.
+  void aborted_transactions(const Log& log, Offset from, Offset upper,
+                            std::vector<AbortedTransaction>& aborted) const;
 
-  // --- what happened in completed() and turn() since the lists were last cleared
+  // --- news since clear_news(): take them after the turn's inputs, act, clear, then call turn()
   // Logs whose durable_end moved, each once.
   std::span<Log* const> changed() const;
   std::span<const ReadTicket> ready_reads() const;

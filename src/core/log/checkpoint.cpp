@@ -1,0 +1,150 @@
+#include "core/log/checkpoint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/log/directory.hpp"
+#include "core/log/manifest.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+ManifestLog describe(const LogState& log) {
+  ManifestLog entry;
+  entry.id = log.identity.id;
+  entry.topic_id = log.identity.topic_id;
+  entry.partition = log.identity.partition;
+  entry.topic = log.identity.topic;
+  entry.start = log.start;
+  entry.end = log.end;
+  entry.segments = log.segments;
+  entry.epochs = log.epochs.entries();
+  if (log.producers) {
+    entry.producers = log.producers->producers();
+    entry.aborted = log.producers->aborted();
+  }
+  return entry;
+}
+
+}  // namespace
+
+Checkpointer::~Checkpointer() {
+  if (!memory_.empty()) dir_.shared.pool.give(memory_);
+}
+
+void Checkpointer::write_superblock() {
+  if (writing_) {
+    again_ = true;
+    return;
+  }
+  if (memory_.empty()) memory_ = dir_.shared.pool.take(journal::kBlock);
+  ++wanted_.sequence;
+  std::erase_if(wanted_.jumps, [&](const journal::Jump& jump) { return jump.from < wanted_.trim; });
+  journal::encode(wanted_, memory_.first(journal::kBlock));
+  in_flight_ = wanted_;
+  writing_ = true;
+  DiskOp op = dir_.op(DiskOpKind::write, Part::checkpoint, static_cast<std::uint64_t>(Role::superblock));
+  op.file = dir_.ring_file;
+  op.at = journal::superblock_position(wanted_.sequence);
+  op.pieces.push_back(memory_.first(journal::kBlock));
+  op.durable = true;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+bool Checkpointer::due() const {
+  if (dir_.now.monotonic < retry_at_) return false;
+  if (dir_.frames_blocked && !dir_.stopping && gain() > 0) return true;
+  if (dir_.stopping) return dir_.flusher.finished() && dir_.janitor.quiet() && !finished_;
+  return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
+}
+
+std::uint64_t Checkpointer::gain() const {
+  const Lsn needed = dir_.dirty.empty() ? dir_.ring.durable() : dir_.dirty.begin()->first;
+  return needed > dir_.ring.trim() ? needed - dir_.ring.trim() : 0;
+}
+
+void Checkpointer::take_state() {
+  Manifest manifest;
+  generation_ = std::max(wanted_.manifest_generation, generation_) + 1;
+  manifest.generation = generation_;
+  manifest.journal_id = dir_.ring.journal_id();
+  manifest.next_log_id = dir_.next_log_id;
+  manifest.logs.reserve(dir_.logs.size());
+  for (const auto& [id, log] : dir_.logs) manifest.logs.push_back(describe(*log));
+  manifest.doomed = dir_.janitor.describe();
+  content_ = encode(manifest);
+  oldest_needed_.reset();
+  if (!dir_.dirty.empty()) oldest_needed_ = dir_.dirty.begin()->first;
+  final_ = dir_.stopping;
+  dir_.journal.place_fence();
+  phase_ = Phase::fence;
+}
+
+bool Checkpointer::ready() const {
+  if (phase_ == Phase::idle) return dir_.heads.active() == 0 && due();
+  return phase_ == Phase::fence && dir_.journal.fence().has_value();
+}
+
+void Checkpointer::turn() {
+  // A log that waits for its head has state which no frame holds yet.
+  if (phase_ == Phase::idle && dir_.heads.active() == 0 && due()) take_state();
+  if (phase_ == Phase::fence && dir_.journal.fence()) {
+    checkpoint_ = *dir_.journal.fence();
+    seal(content_, checkpoint_);
+    phase_ = Phase::settle;
+  }
+  if (phase_ != Phase::settle || dir_.ring.durable() < checkpoint_) return;
+  phase_ = Phase::manifest;
+  DiskOp op = dir_.op(DiskOpKind::replace, Part::checkpoint, static_cast<std::uint64_t>(Role::manifest));
+  op.path = dir_.file("manifest", generation_);
+  op.content = std::move(content_);
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Checkpointer::completed(const DiskDone& done) {
+  const auto role = static_cast<Role>(detail_of(done.token));
+  if (role == Role::superblock) writing_ = false;
+  if (dir_.report.state == DirState::offline) return;
+  if (role == Role::manifest && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+    phase_ = Phase::idle;
+    no_room_ = true;
+    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    return;
+  }
+  if (role == Role::removal || dir_.check(done)) return;
+  if (role == Role::superblock) {
+    superblock_written();
+    return;
+  }
+  no_room_ = false;
+  wanted_.manifest_generation = generation_;
+  wanted_.trim = oldest_needed_ ? std::min(*oldest_needed_, checkpoint_) : checkpoint_;
+  wanted_.trim_prev_crc = dir_.ring.prev_crc_at(wanted_.trim);
+  wanted_.clean = final_;
+  phase_ = Phase::superblock;
+  write_superblock();
+}
+
+void Checkpointer::superblock_written() {
+  written_ = in_flight_;
+  dir_.starter.superblock_written();
+  if (written_.trim > dir_.ring.trim()) dir_.ring.trimmed(written_.trim);
+  if (written_.capacity > dir_.ring.capacity()) dir_.growth.superblock_written();
+  if (phase_ == Phase::superblock && written_.manifest_generation == generation_) {
+    phase_ = Phase::idle;
+    finished_ = final_;
+    // The one before stays, so that a person has something to look at should this one rot.
+    if (before_last_ > 0) {
+      DiskOp op = dir_.op(DiskOpKind::remove, Part::checkpoint, static_cast<std::uint64_t>(Role::removal));
+      op.path = dir_.file("manifest", before_last_);
+      dir_.shared.outbox.push_back(std::move(op));
+    }
+    before_last_ = last_;
+    last_ = generation_;
+  }
+  if (std::exchange(again_, false)) write_superblock();
+}
+
+}  // namespace tailwater::log

@@ -1,0 +1,80 @@
+// Gives ring space back: a manifest of the directory's state, then the superblock that names it and moves the
+// trim position. Also the only writer of superblocks.
+//   1 take the state, place the journal's fence: the manifest holds exactly the entries before it
+//   2 when all of them are durable, replace the manifest
+//   3 when that is durable, write the superblock: trim = the oldest frame that a log needed when the state
+//   was taken 4 when that is durable, the space is free, and the manifest before the last may go
+// GUARANTEES: never trims what is not flushed and synced, or not in a durable manifest; one superblock at a
+// time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/disk.hpp"
+#include "core/journal/superblock.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+class Checkpointer {
+ public:
+  explicit Checkpointer(Directory& dir) : dir_(dir) {}
+  ~Checkpointer();
+  Checkpointer(const Checkpointer&) = delete;
+  Checkpointer& operator=(const Checkpointer&) = delete;
+
+  // The superblock as it is to be; change it, then call write_superblock().
+  journal::Superblock& wanted() { return wanted_; }
+  // After a start: the generation that the superblock names.
+  void resume(std::uint64_t generation) {
+    last_ = generation;
+    before_last_ = generation > 1 ? generation - 1 : 0;
+  }
+  void write_superblock();
+  // The last one that is on stable storage.
+  const journal::Superblock& written() const { return written_; }
+  bool writing_superblock() const { return writing_; }
+
+  void turn();
+  void completed(const DiskDone& done);
+  // At the clean stop: everything is in its files, and the superblock says so.
+  bool finished() const { return finished_; }
+  // The disk had no room for the last manifest; it is tried again at next_deadline().
+  bool no_room() const { return no_room_; }
+  Instant next_deadline() const { return no_room_ ? retry_at_ : Instant::max(); }
+  // A turn would go on from here at once.
+  bool ready() const;
+
+ private:
+  enum class Phase : std::uint8_t { idle, fence, settle, manifest, superblock };
+  enum class Role : std::uint8_t { manifest, superblock, removal };
+
+  bool due() const;
+  // Bytes of the ring that a checkpoint now would give back.
+  std::uint64_t gain() const;
+  void take_state();
+  void superblock_written();
+
+  Directory& dir_;
+  journal::Superblock wanted_;
+  journal::Superblock written_;
+  journal::Superblock in_flight_;
+  MutableBytes memory_;
+  bool writing_ = false;
+  bool again_ = false;
+
+  Phase phase_ = Phase::idle;
+  Buffer content_;
+  std::uint64_t generation_ = 0;
+  bool no_room_ = false;
+  std::uint64_t last_ = 0;  // generations that are on the disk
+  std::uint64_t before_last_ = 0;
+  std::optional<Lsn> oldest_needed_;
+  Lsn checkpoint_;
+  bool final_ = false;
+  bool finished_ = false;
+  Instant retry_at_;
+};
+
+}  // namespace tailwater::log

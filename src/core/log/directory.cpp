@@ -1,0 +1,106 @@
+#include "core/log/directory.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace tailwater::log {
+
+void Directory::take_offline(Error error) {
+  if (report.state == DirState::offline) return;
+  report.state = DirState::offline;
+  report.failure = std::move(error);
+  journal.abandon();
+  flusher.abandon();
+  shared.news.failed.push_back(id);
+}
+
+bool Directory::check(const DiskDone& done) {
+  if (done.outcome) return false;
+  take_offline(done.outcome.error());
+  return true;
+}
+
+void Directory::own(std::unique_ptr<LogState> log) {
+  LogState& state = *log;
+  const LogId log_id = state.identity.id;
+  auto outside = std::make_unique<Log>(std::move(log));
+  state.log = outside.get();
+  logs.emplace(log_id, &state);
+  const bool inserted = shared.registry.logs.emplace(log_id, std::move(outside)).second;
+  CHECK(inserted);
+  shared.registry.listed_valid = false;
+}
+
+void Directory::disown(LogState& log) {
+  logs.erase(log.identity.id);
+  const auto found = shared.registry.logs.find(log.identity.id);
+  CHECK(found != shared.registry.logs.end());
+  std::erase(shared.news.changed, found->second.get());
+  shared.registry.removed.push_back(std::move(found->second));
+  shared.registry.logs.erase(found);
+  shared.registry.listed_valid = false;
+}
+
+LogState& Directory::stand_in(LogId log_id) {
+  auto owned = std::make_unique<LogState>();
+  LogState& log = *owned;
+  log.dir = this;
+  log.identity.id = log_id;
+  log.identity.dir = id;
+  log.removed = true;
+  log.segments.emplace_back();
+  shared.registry.removed.push_back(std::make_unique<Log>(std::move(owned)));
+  log.log = shared.registry.removed.back().get();
+  return log;
+}
+
+void Directory::set_dirty(LogState& log, Lsn lsn) {
+  if (log.removed) return;
+  if (!log.dirty) {
+    log.dirty = lsn;
+    dirty.emplace(lsn, log.identity.id);
+  } else if (log.flushing && !log.dirty_after) {
+    log.dirty_after = lsn;
+  }
+}
+
+void Directory::clear_dirty(LogState& log) {
+  if (!log.dirty) return;
+  dirty.erase({*log.dirty, log.identity.id});
+  log.dirty.reset();
+}
+
+FileHandle Directory::file_of(const LogState& log, Segment& segment, FileKind kind) {
+  FileHandle& file = segment.files[static_cast<std::size_t>(kind)];
+  if (file == 0) {
+    file = shared.files.add(
+        {.dir = id,
+         .dir_index = index,
+         .path = log.path(segment.base, kind),
+         .use = segment.unfinished() || !segment.sealed ? Files::Use::write : Files::Use::read,
+         .direct = kind == FileKind::records});
+  }
+  return file;
+}
+
+void Directory::forget_files(Segment& segment) {
+  for (FileHandle& file : segment.files) {
+    if (file != 0) shared.files.forget(file);
+    file = 0;
+  }
+}
+
+std::string Directory::file(const std::string& folder, std::uint64_t number) const {
+  return folder + "/" + std::to_string(shared.options.shard.value) + "-" + std::to_string(number);
+}
+
+DiskOp Directory::op(DiskOpKind kind, Part part, std::uint64_t detail) const {
+  DiskOp op;
+  op.kind = kind;
+  op.token = make_token(part, index, detail);
+  op.dir = id;
+  return op;
+}
+
+}  // namespace tailwater::log

@@ -1,0 +1,81 @@
+// One log directory of a shard: its ring, its logs, and the parts that keep it going. The parts share this
+// struct; each rule is written where the part is.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/journal/ring_writer.hpp"
+#include "core/journal/superblock.hpp"
+#include "core/log/checkpoint.hpp"
+#include "core/log/flush.hpp"
+#include "core/log/growth.hpp"
+#include "core/log/head_loader.hpp"
+#include "core/log/janitor.hpp"
+#include "core/log/journal_queue.hpp"
+#include "core/log/recovery.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+struct Directory {
+  Directory(Shared& shared_state, DirId dir_id, std::size_t place)
+      : shared(shared_state), id(dir_id), index(place) {}
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  Shared& shared;
+  const DirId id;
+  const std::size_t index;
+  DirReport report;
+  Now now{};  // of the present input
+
+  journal::RingWriter ring;
+  FileId ring_file;
+  std::map<LogId, LogState*> logs;
+  std::uint64_t next_log_id = 0;
+  // Logs with something that is not in their files yet, by the first frame that is still needed for it.
+  std::set<std::pair<Lsn, LogId>> dirty;
+  // Logs that have a run worth flushing without need.
+  std::deque<LogState*> ripe;
+  bool stopping = false;
+  bool frames_blocked = false;  // until the journal has jumped (superblock.hpp)
+
+  JournalQueue journal{*this};
+  Flusher flusher{*this};
+  Checkpointer checkpoint{*this};
+  Growth growth{*this};
+  Janitor janitor{*this};
+  HeadLoader heads{*this};
+  Starter starter{*this};
+
+  bool full() const { return flusher.no_room() || checkpoint.no_room(); }
+  bool online() const { return report.state == DirState::online || report.state == DirState::full; }
+  void take_offline(Error error);
+  // A disk error that is not "full": takes the directory offline. Returns whether it did.
+  bool check(const DiskDone& done);
+
+  void own(std::unique_ptr<LogState> log);
+  void disown(LogState& log);
+  // For a removed log of an earlier run: something that entries and operations may refer to.
+  LogState& stand_in(LogId id);
+
+  void set_dirty(LogState& log, Lsn lsn);
+  void clear_dirty(LogState& log);
+  // Bytes of the ring that are in use or asked for.
+  std::uint64_t ring_demand() const { return ring.used() + journal.waiting_bytes(); }
+  // The file of a segment, named for use: the last segment's are made if absent.
+  FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);
+  void forget_files(Segment& segment);
+  // "<folder>/<shard>-<number>"
+  std::string file(const std::string& folder, std::uint64_t number) const;
+  DiskOp op(DiskOpKind kind, Part part, std::uint64_t detail) const;
+};
+
+}  // namespace tailwater::log

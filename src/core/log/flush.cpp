@@ -1,0 +1,511 @@
+#include "core/log/flush.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/log/directory.hpp"
+#include "core/log/tail.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+using journal::kBlock;
+using journal::round_down;
+using journal::round_up;
+
+constexpr std::uint64_t kWriteBytesMax = std::uint64_t{1} << 20;
+constexpr std::uint32_t kWritesInFlightMax = 8;
+constexpr std::uint64_t kAllocateStepMin = std::uint64_t{64} << 10;
+constexpr std::uint64_t kAllocateStepMax = std::uint64_t{16} << 20;
+
+std::size_t place(FileKind kind) {
+  return static_cast<std::size_t>(kind);
+}
+constexpr FileKind kAllKinds[] = {FileKind::records, FileKind::index, FileKind::time_index};
+
+// The first write takes what it needs; a file that grows gets larger and larger steps.
+std::uint64_t allocation(std::uint64_t allocated, std::uint64_t needed) {
+  needed = round_up(needed, kBlock);
+  if (allocated == 0) return needed;
+  return std::max(needed, allocated + std::clamp(allocated, kAllocateStepMin, kAllocateStepMax));
+}
+
+}  // namespace
+
+Flusher::~Flusher() {
+  for (Job& job : jobs_) release_memory(job);
+}
+
+void Flusher::consider(LogState& log) {
+  if (log.ripe || log.durable.segment != log.active().base) return;
+  const std::uint64_t flushed = log.active().flushed;
+  if (log.durable.position < flushed + dir_.shared.options.flush_run_bytes) return;
+  log.ripe = true;
+  dir_.ripe.push_back(&log);
+}
+
+bool Flusher::under_pressure() const {
+  if (dir_.ring_demand() > dir_.ring.capacity() / 2) return true;
+  return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
+}
+
+void Flusher::turn() {
+  if (retry_at_ <= dir_.now.monotonic) {
+    retry_at_ = Instant::max();
+    for (std::size_t index = 0; index < jobs_.size(); ++index) {
+      Job& job = jobs_[index];
+      if (!job.no_room) continue;
+      if (job.outstanding > 0) {
+        retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+        continue;
+      }
+      job.no_room = false;
+      run_step(index);
+    }
+  }
+  if (phase_ != Phase::idle) return;
+  select();
+  if (!jobs_.empty()) begin_round();
+}
+
+void Flusher::select() {
+  bytes_ = 0;
+  if (dir_.stopping) {
+    select_everything();
+  } else if (under_pressure()) {
+    select_oldest();
+  }
+  // Under pressure these come along as far as the round has room.
+  if (!dir_.stopping) select_ripe();
+}
+
+void Flusher::select_oldest() {
+  const bool for_memory = dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
+  const Lsn target = for_memory ? dir_.ring.next() : dir_.ring.trim() + dir_.ring.used() / 2;
+  std::vector<LogState*> chosen;
+  for (const auto& [lsn, id] : dir_.dirty) {
+    if (lsn > target || chosen.size() >= dir_.shared.options.flush_round_logs) break;
+    LogState* const log = dir_.logs.at(id);
+    if (ready(*log)) chosen.push_back(log);
+  }
+  for (LogState* log : chosen) {
+    if (bytes_ >= dir_.shared.options.flush_round_bytes) break;
+    take(*log);
+  }
+}
+
+void Flusher::select_ripe() {
+  std::size_t looks = dir_.ripe.size();
+  while (looks-- > 0 && bytes_ < dir_.shared.options.flush_round_bytes &&
+         jobs_.size() < dir_.shared.options.flush_round_logs) {
+    LogState* const log = dir_.ripe.front();
+    dir_.ripe.pop_front();
+    log->ripe = false;
+    if (!log->flushing && ready(*log)) take(*log);
+  }
+}
+
+void Flusher::select_everything() {
+  bool waiting = !dir_.journal.idle() || dir_.heads.active() > 0;
+  for (const auto& [id, log] : dir_.logs) {
+    const Segment& active = log->active();
+    const bool ends_exactly = !active.exists || active.exact;
+    if (!log->dirty && ends_exactly && active.flushed == active.size) continue;
+    if (waiting || !ready(*log) || bytes_ >= dir_.shared.options.flush_round_bytes ||
+        jobs_.size() >= dir_.shared.options.flush_round_logs) {
+      waiting = true;
+      break;
+    }
+    take(*log);
+  }
+  finished_ = !waiting && jobs_.empty();
+}
+
+bool Flusher::ready(const LogState& log) const {
+  return !log.removed && !log.flushing && log.removals == 0 && !dir_.janitor.occupies(log);
+}
+
+// Plans what can be flushed of the log now. A log with nothing left to do is no longer dirty.
+bool Flusher::take(LogState& log) {
+  Job job;
+  job.log = &log;
+  job.generation = log.generation;
+  const bool quiet = log.quiet();
+  plan_parts(log, job);
+  if (job.parts.empty()) {
+    const bool finished = std::none_of(log.segments.begin(), log.segments.end(), [&](const Segment& segment) {
+      return segment.unfinished() && segment.base <= log.durable.segment &&
+             (segment.base < log.durable.segment || segment.flushed < log.durable.position || segment.sealed);
+    });
+    if (finished && quiet) dir_.clear_dirty(log);
+    return false;
+  }
+  if (quiet) {
+    log.dirty_after.reset();
+  } else if (log.durable.block) {
+    log.dirty_after = log.durable.block;
+  } else {
+    log.dirty_after = std::min(dir_.ring.durable(), log.framed.partial.value_or(dir_.ring.durable()));
+  }
+  log.flushing = true;
+  ++log.references;
+  for (const Part& part : job.parts) bytes_ += part.to - part.from;
+  jobs_.push_back(std::move(job));
+  return true;
+}
+
+void Flusher::plan_parts(LogState& log, Job& job) {
+  const bool quiet = log.quiet();
+  for (Segment& segment : log.segments) {
+    if (segment.base > log.durable.segment) break;
+    const bool reached = segment.base == log.durable.segment;
+    const std::uint64_t limit = reached ? log.durable.position : segment.size;
+    const bool whole = limit == segment.size;
+    const bool last = whole && (segment.sealed || (dir_.stopping && quiet));
+    const std::uint64_t to = last || !reached || quiet ? limit : round_down(limit, kBlock);
+    const bool to_end = last && !segment.exact && (segment.exists || to > 0);
+    if (to > segment.flushed || to_end) plan_part(log, segment, to, last, job);
+  }
+}
+
+void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job) {
+  Part part;
+  part.number = segment.number;
+  part.base = segment.base;
+  part.from = to > segment.flushed ? round_down(segment.flushed, kBlock) : to;
+  part.to = to;
+  part.last = last;
+  part.stored = segment.stored;
+  Buffer& index = part.content[place(FileKind::index)];
+  Buffer& time_index = part.content[place(FileKind::time_index)];
+  part.at[place(FileKind::index)] = std::uint64_t{segment.stored.entries} * kIndexEntrySize;
+  part.at[place(FileKind::time_index)] = std::uint64_t{segment.stored.time_entries} * kTimeEntrySize;
+  if (to > segment.flushed) {
+    collect_index(log, segment, to, part.stored, index, time_index);
+    gather(log, part);
+  }
+  if (last && segment.sealed && part.stored.max_timestamp > part.stored.last_time) {
+    append_time_entry(segment, part.stored.max_timestamp, part.stored.max_timestamp_offset, time_index);
+    part.stored.last_time = part.stored.max_timestamp;
+    ++part.stored.time_entries;
+  }
+  part.size[place(FileKind::records)] = to;
+  part.size[place(FileKind::index)] = std::uint64_t{part.stored.entries} * kIndexEntrySize;
+  part.size[place(FileKind::time_index)] = std::uint64_t{part.stored.time_entries} * kTimeEntrySize;
+  for (const FileKind kind : kAllKinds) {
+    if (part.size[place(kind)] > 0 || segment.files[place(kind)] != 0)
+      part.files[place(kind)] = dir_.file_of(log, segment, kind);
+  }
+  if (!segment.sealed && to % kBlock != 0 && !dir_.stopping) {
+    log.head_segment = segment.base;
+    log.head_due = to;
+  }
+  segment.exists = true;
+  segment.exact = false;
+  job.parts.push_back(std::move(part));
+}
+
+void Flusher::gather(LogState& log, Part& part) {
+  const std::uint64_t whole = round_down(part.to, kBlock);
+  std::uint64_t at = part.from;
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+    cache::Chunk& chunk = *log.chunks[each];
+    if (chunk.segment_base != part.base || chunk.end <= at || at >= part.to) continue;
+    const bool more = each + 1 < log.chunks.size() && log.chunks[each + 1]->segment_base == part.base;
+    // The block that two chunks share is taken from the later one, which has all of it.
+    const std::uint64_t end =
+        std::min(more ? log.chunks[each + 1]->start : round_up(chunk.end, kBlock), part.to);
+    if (end <= at) continue;
+    CHECK(chunk.valid <= at);
+    const std::uint64_t whole_end = std::min(end, whole);
+    if (whole_end > at) {
+      dir_.shared.tail.pin(&chunk);
+      part.pinned.push_back(&chunk);
+      part.pieces.push_back(chunk.range(at, whole_end));
+      at = whole_end;
+    }
+    if (end > at) {
+      part.cut_block = dir_.shared.pool.take(kBlock);
+      const Bytes rest = chunk.range(at, end);
+      const auto filled = std::copy(rest.begin(), rest.end(), part.cut_block.begin());
+      std::fill(filled, part.cut_block.end(), std::byte{0});
+      part.pieces.push_back(part.cut_block);
+      at = end;
+    }
+  }
+  CHECK(at == part.to);
+}
+
+void Flusher::begin_round() {
+  phase_ = Phase::write;
+  unwritten_ = jobs_.size();
+  names_ = false;
+  for (std::size_t index = 0; index < jobs_.size(); ++index) {
+    if (jobs_[index].log->folder_made) jobs_[index].step = Step::allocate;
+    run_step(index);
+  }
+}
+
+DiskOp Flusher::op(DiskOpKind kind, Role role, std::size_t index, FileKind file) const {
+  return dir_.op(kind, log::Part::flush,
+                 index << 8 | static_cast<std::uint64_t>(role) << 4 | static_cast<std::uint64_t>(file));
+}
+
+// Sends what the job's step asks for; goes on to the next if that is nothing.
+void Flusher::run_step(std::size_t index) {
+  Job& job = jobs_[index];
+  while (job.outstanding == 0 && job.step != Step::done) {
+    Part& part = job.parts[job.part];
+    switch (job.step) {
+      case Step::folder: {
+        DiskOp make = op(DiskOpKind::create_folder, Role::folder, index, FileKind::records);
+        make.path = job.log->folder();
+        ++job.outstanding;
+        names_ = true;
+        dir_.shared.outbox.push_back(std::move(make));
+        break;
+      }
+      case Step::allocate:
+        allocate(index, part);
+        break;
+      case Step::write:
+        write(index, part);
+        break;
+      case Step::end:
+        end_files(index, part);
+        break;
+      case Step::done:
+        break;
+    }
+    if (job.outstanding == 0) proceed(index);
+  }
+  if (job.step == Step::done && unwritten_ == 0 && phase_ == Phase::write) begin_sync();
+}
+
+void Flusher::proceed(std::size_t index) {
+  Job& job = jobs_[index];
+  switch (job.step) {
+    case Step::folder:
+      job.log->folder_made = true;
+      job.step = Step::allocate;
+      return;
+    case Step::allocate:
+      job.step = Step::write;
+      return;
+    case Step::write:
+      job.step = Step::end;
+      return;
+    case Step::end:
+      job.step = ++job.part < job.parts.size() ? Step::allocate : Step::done;
+      if (job.step == Step::done) --unwritten_;
+      return;
+    case Step::done:
+      return;
+  }
+}
+
+void Flusher::submit(std::size_t index, FileHandle file, DiskOp op) {
+  ++jobs_[index].outstanding;
+  dir_.shared.files.submit(file, std::move(op));
+}
+
+void Flusher::allocate(std::size_t index, Part& part) {
+  Segment* segment = jobs_[index].log->segment_at(part.base);
+  // Truncated away meanwhile: the files stay as they are, but writing on does no harm.
+  if (segment != nullptr && segment->number != part.number) segment = nullptr;
+  for (const FileKind kind : kAllKinds) {
+    const std::size_t k = place(kind);
+    if (part.files[k] == 0 || (kind == FileKind::records ? part.pieces.empty() : part.content[k].empty()))
+      continue;
+    const std::uint64_t allocated = segment == nullptr ? 0 : segment->allocated[k];
+    if (allocated >= round_up(part.size[k], kBlock)) continue;
+    if (segment != nullptr && !segment->opened) names_ = true;
+    DiskOp more = op(DiskOpKind::preallocate, Role::allocate, index, kind);
+    more.at = allocated;
+    more.size = allocation(allocated, part.size[k]) - allocated;
+    submit(index, part.files[k], std::move(more));
+  }
+}
+
+void Flusher::write(std::size_t index, Part& part) {
+  if (Segment* segment = jobs_[index].log->segment_at(part.base);
+      segment != nullptr && segment->number == part.number) {
+    for (const FileKind kind : kAllKinds) {
+      const std::size_t k = place(kind);
+      const bool written = kind == FileKind::records ? !part.pieces.empty() : !part.content[k].empty();
+      if (written) segment->allocated[k] = std::max(segment->allocated[k], round_up(part.size[k], kBlock));
+    }
+    segment->opened = true;
+  }
+  std::uint64_t at = part.from;
+  std::size_t piece = 0;
+  while (piece < part.pieces.size()) {
+    DiskOp put = op(DiskOpKind::write, Role::write, index, FileKind::records);
+    put.at = at;
+    std::uint64_t size = 0;
+    // A piece is never longer than a chunk; one larger than the limit goes alone.
+    while (piece < part.pieces.size() && (size == 0 || size + part.pieces[piece].size() <= kWriteBytesMax)) {
+      put.pieces.push_back(part.pieces[piece]);
+      size += part.pieces[piece++].size();
+    }
+    at += size;
+    dir_.report.flushed_bytes += size;
+    ++jobs_[index].outstanding;
+    writes_.push_back({part.files[place(FileKind::records)], std::move(put)});
+  }
+  for (const FileKind kind : {FileKind::index, FileKind::time_index}) {
+    const std::size_t k = place(kind);
+    if (part.content[k].empty()) continue;
+    DiskOp put = op(DiskOpKind::write, Role::write, index, kind);
+    put.at = part.at[k];
+    put.pieces.push_back(part.content[k]);
+    ++jobs_[index].outstanding;
+    writes_.push_back({part.files[k], std::move(put)});
+  }
+  pump();
+}
+
+void Flusher::pump() {
+  while (!writes_.empty() && writes_in_flight_ < kWritesInFlightMax) {
+    Write next = std::move(writes_.front());
+    writes_.pop_front();
+    ++writes_in_flight_;
+    dir_.shared.files.submit(next.file, std::move(next.op));
+  }
+}
+
+void Flusher::end_files(std::size_t index, Part& part) {
+  if (!part.last) return;
+  for (const FileKind kind : kAllKinds) {
+    const std::size_t k = place(kind);
+    if (part.files[k] == 0) continue;
+    DiskOp cut = op(DiskOpKind::truncate, Role::end, index, kind);
+    cut.size = part.size[k];
+    submit(index, part.files[k], std::move(cut));
+  }
+}
+
+void Flusher::completed(const DiskDone& done) {
+  const std::uint64_t detail = detail_of(done.token);
+  const auto role = static_cast<Role>(detail >> 4 & 0xf);
+  const auto file = static_cast<FileKind>(detail & 0xf);
+  const auto index = static_cast<std::size_t>(detail >> 8);
+  if (role == Role::sync) {
+    if (index < jobs_.size())
+      dir_.shared.files.release(jobs_[index].parts[jobs_[index].part].files[place(file)]);
+    --syncs_;
+    if (dir_.online() && !dir_.check(done) && syncs_ == 0) end_round();
+    return;
+  }
+  Job& job = jobs_[index];
+  if (role != Role::folder) dir_.shared.files.release(job.parts[job.part].files[place(file)]);
+  --job.outstanding;
+  if (role == Role::write) {
+    --writes_in_flight_;
+    pump();
+  }
+  if (!dir_.online()) return;
+  const bool may_be_full = role == Role::folder || role == Role::allocate;
+  if (may_be_full && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+    job.no_room = true;
+    no_room_ = true;
+    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    return;
+  }
+  if (dir_.check(done)) return;
+  if (role == Role::allocate) {
+    Segment* segment = job.log->segment_at(job.parts[job.part].base);
+    const std::size_t k = place(file);
+    if (segment != nullptr && segment->number == job.parts[job.part].number) {
+      segment->allocated[k] = allocation(segment->allocated[k], job.parts[job.part].size[k]);
+    }
+  }
+  if (job.outstanding > 0 || job.no_room) return;
+  if (no_room_)
+    no_room_ = std::any_of(jobs_.begin(), jobs_.end(), [](const Job& each) { return each.no_room; });
+  proceed(index);
+  run_step(index);
+}
+
+void Flusher::begin_sync() {
+  phase_ = Phase::sync;
+  std::size_t files = 0;
+  bool single = true;
+  for (const Job& job : jobs_) {
+    single = single && job.parts.size() == 1;
+    for (const Part& part : job.parts)
+      files += static_cast<std::size_t>(
+          std::count_if(part.files, part.files + kFileKinds, [](FileHandle file) { return file != 0; }));
+  }
+  if (names_ || !single || files > dir_.shared.options.sync_each_max) {
+    syncs_ = 1;
+    dir_.shared.outbox.push_back(op(DiskOpKind::sync_all, Role::sync, jobs_.size(), FileKind::records));
+    return;
+  }
+  for (std::size_t index = 0; index < jobs_.size(); ++index) {
+    jobs_[index].part = 0;
+    for (const FileKind kind : kAllKinds) {
+      const FileHandle file = jobs_[index].parts[0].files[place(kind)];
+      if (file == 0) continue;
+      ++syncs_;
+      dir_.shared.files.submit(file, op(DiskOpKind::sync, Role::sync, index, kind));
+    }
+  }
+}
+
+void Flusher::end_round() {
+  for (Job& job : jobs_) finish(job);
+  jobs_.clear();
+  phase_ = Phase::idle;
+}
+
+void Flusher::finish(Job& job) {
+  LogState& log = *job.log;
+  release_memory(job);
+  log.flushing = false;
+  --log.references;
+  // A truncation since then has changed what the files should hold: the log stays as dirty as it was.
+  if (log.removed || job.generation != log.generation) {
+    log.dirty_after.reset();
+    return;
+  }
+  for (const Part& part : job.parts) {
+    Segment* segment = log.segment_at(part.base);
+    if (segment == nullptr || segment->number != part.number) continue;
+    if (part.to > segment->flushed) dir_.shared.forget_blocks(*segment, segment->flushed, part.to);
+    segment->flushed = std::max(segment->flushed, part.to);
+    segment->stored = part.stored;
+    segment->exact = part.last;
+  }
+  const std::optional<Lsn> after = std::exchange(log.dirty_after, std::nullopt);
+  dir_.clear_dirty(log);
+  if (after) dir_.set_dirty(log, *after);
+  clean_chunks(log);
+}
+
+void Flusher::clean_chunks(LogState& log) {
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+    cache::Chunk* const chunk = log.chunks[each];
+    const Segment* segment = log.segment_at(chunk->segment_base);
+    if (segment == nullptr || segment->flushed < chunk->end) break;
+    dir_.shared.tail.set_clean(chunk);
+  }
+}
+
+void Flusher::release_memory(Job& job) {
+  for (Part& part : job.parts) {
+    for (cache::Chunk* chunk : part.pinned) dir_.shared.tail.unpin(chunk);
+    part.pinned.clear();
+    if (!part.cut_block.empty()) dir_.shared.pool.give(part.cut_block);
+    part.cut_block = {};
+  }
+}
+
+void Flusher::abandon() {
+  writes_.clear();
+  retry_at_ = Instant::max();
+}
+
+}  // namespace tailwater::log

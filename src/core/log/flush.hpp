@@ -1,0 +1,120 @@
+// Writes the bytes of logs from memory into their segment files, off the acknowledged path, in rounds: many
+// logs at once, one sync at the end. What a round wrote counts only when that sync is done.
+//   when     a log has a run of flush_run_bytes; the ring or the budget of unflushed bytes is half full
+//   (oldest first);
+//            the clean stop (everything, and every file ends exactly)
+//   what     only bytes that the journal has made durable. While more bytes of the log are in flight only
+//   whole blocks;
+//            else up to the end, the cut block filled with zeros. The block that a flush leaves cut is
+//            written again later: the next journal entry brings its first bytes along (LogState::head_due)
+//   full     creating and preallocating are the only steps that may find no room: the step is tried again
+//   until there is
+// A segment that takes no more batches is ended exactly: last block, truncate, then sync.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/disk.hpp"
+#include "core/log/log_state.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+class Flusher {
+ public:
+  explicit Flusher(Directory& dir) : dir_(dir) {}
+  ~Flusher();
+  Flusher(const Flusher&) = delete;
+  Flusher& operator=(const Flusher&) = delete;
+
+  // The log's durable point moved.
+  void consider(LogState& log);
+  void turn();
+  void completed(const DiskDone& done);
+  bool active() const { return phase_ != Phase::idle; }
+  Instant next_deadline() const { return retry_at_; }
+  // At the clean stop: nothing is left to write.
+  bool finished() const { return finished_; }
+  // The disk had no room for a step; it is tried again at next_deadline().
+  bool no_room() const { return no_room_; }
+  void abandon();
+
+ private:
+  enum class Phase : std::uint8_t { idle, write, sync };
+  enum class Step : std::uint8_t { folder, allocate, write, end, done };
+  enum class Role : std::uint8_t { folder, allocate, write, end, sync };
+
+  // What is done to one segment.
+  struct Part {
+    std::uint64_t number = 0;
+    Offset base;
+    std::uint64_t from = 0;  // whole blocks
+    std::uint64_t to = 0;
+    bool last = false;  // the files end exactly afterwards
+    IndexState stored;
+    Buffer content[kFileKinds];  // of the index files
+    std::uint64_t at[kFileKinds] = {};
+    std::uint64_t size[kFileKinds] = {};  // of the files afterwards
+    FileHandle files[kFileKinds] = {};
+    std::vector<Bytes> pieces;
+    MutableBytes cut_block;
+    std::vector<cache::Chunk*> pinned;
+  };
+  struct Job {
+    LogState* log = nullptr;
+    std::uint32_t generation = 0;
+    std::vector<Part> parts;
+    std::size_t part = 0;
+    Step step = Step::folder;
+    std::uint32_t outstanding = 0;
+    bool no_room = false;
+  };
+
+  void select();
+  void select_oldest();
+  void select_ripe();
+  void select_everything();
+  bool under_pressure() const;
+  bool take(LogState& log);
+  bool ready(const LogState& log) const;
+  void plan_parts(LogState& log, Job& job);
+  void plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job);
+  void gather(LogState& log, Part& part);
+  void begin_round();
+
+  void proceed(std::size_t index);
+  void run_step(std::size_t index);
+  void allocate(std::size_t index, Part& part);
+  void write(std::size_t index, Part& part);
+  void end_files(std::size_t index, Part& part);
+  void submit(std::size_t index, FileHandle file, DiskOp op);
+  DiskOp op(DiskOpKind kind, Role role, std::size_t index, FileKind file) const;
+  void pump();
+  void begin_sync();
+  void end_round();
+  void finish(Job& job);
+  void release_memory(Job& job);
+  void clean_chunks(LogState& log);
+
+  Directory& dir_;
+  Phase phase_ = Phase::idle;
+  std::vector<Job> jobs_;
+  std::size_t unwritten_ = 0;  // jobs that are not in step done
+  std::uint64_t bytes_ = 0;
+  bool names_ = false;  // files or folders were made
+  std::uint32_t syncs_ = 0;
+  struct Write {
+    FileHandle file = 0;
+    DiskOp op;
+  };
+  std::deque<Write> writes_;
+  std::uint32_t writes_in_flight_ = 0;
+  Instant retry_at_ = Instant::max();
+  bool no_room_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace tailwater::log

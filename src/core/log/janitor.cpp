@@ -1,0 +1,220 @@
+#include "core/log/janitor.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/log/directory.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+std::string hex(std::uint64_t number) {
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+  std::string text(16 - static_cast<std::size_t>(end - digits), '0');
+  return text.append(digits, end);
+}
+
+// The name that Kafka gives a folder that is to be deleted, with our own unique number for its random one.
+std::string doomed_name(const std::string& folder, LogId log) {
+  return folder + "." + hex(log.value) + hex(~log.value) + "-delete";
+}
+
+constexpr std::string_view kSuffixes[] = {".log", ".index", ".timeindex"};
+
+// A segment's files share all but their suffix.
+std::string stem(const LogState& log, Offset base) {
+  std::string path = log.path(base, FileKind::records);
+  path.resize(path.size() - kSuffixes[0].size());
+  return path;
+}
+
+std::optional<Offset> base_of(const std::string& stem) {
+  const std::size_t slash = stem.rfind('/');
+  const std::size_t begin = slash == std::string::npos ? 0 : slash + 1;
+  std::int64_t base = 0;
+  const auto parsed = std::from_chars(stem.data() + begin, stem.data() + stem.size(), base);
+  if (parsed.ec != std::errc{} || parsed.ptr != stem.data() + stem.size()) return std::nullopt;
+  return Offset{base};
+}
+
+}  // namespace
+
+void Janitor::doom_folder(LogState& log) {
+  if (!log.folder_made && !log.folder_possible && !log.flushing) return;
+  Doomed doomed;
+  doomed.path = {log.identity.id, true, false, log.folder(), doomed_name(log.folder(), log.identity.id)};
+  doomed.log = &log;
+  ++log.references;
+  doomed.number = dir_.journal.last_number();
+  doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
+  ++names_[doomed.path.path];
+  doomed_.push_back(std::move(doomed));
+}
+
+void Janitor::doom_files(LogState& log, Segment& segment, Duration delay) {
+  Doomed doomed;
+  doomed.path = {log.identity.id, false, false, stem(log, segment.base), {}};
+  doomed.log = &log;
+  ++log.references;
+  doomed.base = segment.base;
+  // A replayed entry is durable; the running broker pushes the entry right after this.
+  if (dir_.online()) doomed.number = dir_.journal.last_number() + 1;
+  doomed.delay = delay;
+  doomed_.push_back(std::move(doomed));
+}
+
+void Janitor::restore(DoomedPath path, Duration delay) {
+  Doomed doomed;
+  doomed.delay = delay;
+  doomed.path = std::move(path);
+  if (!doomed.path.folder) {
+    const std::optional<Offset> base = base_of(doomed.path.path);
+    const auto log = dir_.logs.find(doomed.path.log);
+    if (!base || log == dir_.logs.end()) return;
+    doomed.base = *base;
+    doomed.log = log->second;
+  } else if (doomed.path.renamed) {
+    doomed.phase = Phase::note;
+  } else {
+    doomed.log = &dir_.stand_in(doomed.path.log);
+    ++names_[doomed.path.path];
+  }
+  if (doomed.log != nullptr) ++doomed.log->references;
+  doomed_.push_back(std::move(doomed));
+}
+
+void Janitor::restore_renamed(LogId log) {
+  for (Doomed& doomed : doomed_) {
+    if (!doomed.path.folder || doomed.path.renamed || doomed.path.log != log) continue;
+    doomed.path.renamed = true;
+    doomed.phase = Phase::note;
+    release_name(doomed);
+    release_log(doomed);
+  }
+}
+
+std::vector<DoomedPath> Janitor::describe() const {
+  std::vector<DoomedPath> paths;
+  for (const Doomed& doomed : doomed_) {
+    if (doomed.phase != Phase::over) paths.push_back(doomed.path);
+  }
+  return paths;
+}
+
+void Janitor::release_name(const Doomed& doomed) {
+  const auto name = names_.find(doomed.path.path);
+  CHECK(name != names_.end());
+  if (--name->second == 0) names_.erase(name);
+}
+
+void Janitor::release_log(Doomed& doomed) {
+  if (doomed.log != nullptr) --doomed.log->references;
+  doomed.log = nullptr;
+}
+
+void Janitor::turn() {
+  next_due_ = Instant::max();
+  if (doomed_.empty()) return;
+  for (std::size_t index = 0; index < doomed_.size(); ++index) step(index);
+  if (in_flight_ == 0)
+    std::erase_if(doomed_, [](const Doomed& doomed) { return doomed.phase == Phase::over; });
+}
+
+void Janitor::step(std::size_t index) {
+  Doomed& doomed = doomed_[index];
+  if (doomed.phase == Phase::entry) {
+    const bool busy = doomed.log != nullptr &&
+                      (doomed.log->flushing || doomed.log->loading_head || !doomed.log->held.empty());
+    // Entries that a log held back while its head was read have come into the queue by now, if it is no
+    // longer busy.
+    if (!busy && doomed.busy) doomed.number = std::max(doomed.number, dir_.journal.last_number());
+    doomed.busy = busy;
+    if (busy || dir_.journal.durable_number() < doomed.number) return;
+    doomed.phase = doomed.path.folder ? Phase::rename : Phase::wait;
+    doomed.due = dir_.now.monotonic + doomed.delay;
+  }
+  if (doomed.phase == Phase::rename && !dir_.stopping) rename(index);
+  if (doomed.phase == Phase::note && dir_.journal.durable_number() >= doomed.number) {
+    if (doomed.log != nullptr) {
+      release_name(doomed);
+      release_log(doomed);
+    }
+    doomed.phase = Phase::wait;
+    doomed.due = dir_.now.monotonic + doomed.delay;
+  }
+  if (doomed.phase != Phase::wait) return;
+  if (doomed.due <= dir_.now.monotonic && !dir_.stopping) {
+    remove(index);
+  } else {
+    next_due_ = std::min(next_due_, doomed.due);
+  }
+}
+
+void Janitor::rename(std::size_t index) {
+  Doomed& doomed = doomed_[index];
+  doomed.phase = Phase::renaming;
+  doomed.outstanding = 1;
+  ++in_flight_;
+  DiskOp op = dir_.op(DiskOpKind::rename, Part::janitor, index);
+  op.path = doomed.path.path;
+  op.path2 = doomed.path.new_path;
+  op.durable = true;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Janitor::remove(std::size_t index) {
+  Doomed& doomed = doomed_[index];
+  if (!doomed.path.folder) {
+    // The log may have gone, or may have come to the same base offset again.
+    if (doomed.log->removed || doomed.log->segment_at(doomed.base) != nullptr) {
+      release_log(doomed);
+      doomed.phase = Phase::over;
+      return;
+    }
+    if (doomed.log->flushing) return;
+    ++doomed.log->removals;
+  }
+  doomed.phase = Phase::removing;
+  const std::string& path = doomed.path.folder ? doomed.path.new_path : doomed.path.path;
+  const std::size_t files = doomed.path.folder ? 1 : std::size(kSuffixes);
+  doomed.outstanding = static_cast<std::uint32_t>(files);
+  ++in_flight_;
+  for (std::size_t file = 0; file < files; ++file) {
+    DiskOp op = dir_.op(DiskOpKind::remove, Part::janitor, index);
+    op.path = path;
+    if (!doomed.path.folder) op.path += kSuffixes[file];
+    dir_.shared.outbox.push_back(std::move(op));
+  }
+}
+
+void Janitor::completed(const DiskDone& done) {
+  Doomed& doomed = doomed_[detail_of(done.token)];
+  const bool last = --doomed.outstanding == 0;
+  if (last) --in_flight_;
+  if (!dir_.online()) return;
+  // A folder that was renamed before a crash, or never made, is not there.
+  const bool absent = !done.outcome && done.outcome.error().code == Errc::not_found;
+  if ((!absent && dir_.check(done)) || !last) return;
+  if (doomed.phase == Phase::renaming) {
+    doomed.path.renamed = true;
+    doomed.phase = Phase::note;
+    dir_.journal.push(*doomed.log, {.kind = journal::EntryKind::remove, .argument = 1});
+    doomed.number = dir_.journal.last_number();
+    return;
+  }
+  if (!doomed.path.folder) {
+    --doomed.log->removals;
+    release_log(doomed);
+  }
+  doomed.phase = Phase::over;
+}
+
+Instant Janitor::next_deadline() const {
+  return next_due_;
+}
+
+}  // namespace tailwater::log

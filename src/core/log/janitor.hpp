@@ -1,0 +1,74 @@
+// Removes what is no longer wanted: folders of removed logs, files of segments that retention or truncation
+// took away. Each step waits until the journal entry that allows it is durable, so a crash never finds files
+// gone that the log still has; what a crash leaves behind is removed after the next start (manifest: doomed,
+// and the replayed entries).
+//   folder    remove entry durable -> renamed to <name>.<log id>-delete -> that, too, is noted in the journal
+//   -> after
+//             file.delete.delay.ms removed. Until the note is durable no file is made under the name again:
+//             replaying the rename would hit the folder of a new topic with the same name
+//   files     removed after the delay, unless the log has come to have such a segment again
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/disk.hpp"
+#include "core/log/log_state.hpp"
+#include "core/log/manifest.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+class Janitor {
+ public:
+  explicit Janitor(Directory& dir) : dir_(dir) {}
+  Janitor(const Janitor&) = delete;
+  Janitor& operator=(const Janitor&) = delete;
+
+  // The log was removed; its entry was pushed just now.
+  void doom_folder(LogState& log);
+  // The segment was taken out of the log; the entry that says so was pushed just now (or replayed).
+  void doom_files(LogState& log, Segment& segment, Duration delay);
+  // From the manifest or the replay.
+  void restore(DoomedPath path, Duration delay);
+  // The journal says that the folder of this log was renamed away.
+  void restore_renamed(LogId log);
+
+  // Whether the log's folder name still belongs to a folder that has to go.
+  bool occupies(const LogState& log) const { return !names_.empty() && names_.contains(log.folder()); }
+  std::vector<DoomedPath> describe() const;
+  bool quiet() const { return in_flight_ == 0; }
+  void turn();
+  void completed(const DiskDone& done);
+  Instant next_deadline() const;
+
+ private:
+  enum class Phase : std::uint8_t { entry, rename, renaming, note, wait, removing, over };
+  struct Doomed {
+    DoomedPath path;
+    LogState* log = nullptr;   // referenced until the rename, and while files of it are removed
+    Offset base;               // of the segment, for files
+    std::uint64_t number = 0;  // of the journal entry that must be durable
+    Duration delay;
+    Instant due;
+    Phase phase = Phase::entry;
+    bool busy = false;
+    std::uint32_t outstanding = 0;
+  };
+
+  void step(std::size_t index);
+  void rename(std::size_t index);
+  void remove(std::size_t index);
+  void release_name(const Doomed& doomed);
+  void release_log(Doomed& doomed);
+
+  Directory& dir_;
+  std::vector<Doomed> doomed_;  // places are stable while operations are in flight
+  std::map<std::string, std::uint32_t> names_;
+  std::uint32_t in_flight_ = 0;
+  Instant next_due_ = Instant::max();
+};
+
+}  // namespace tailwater::log

@@ -1,0 +1,352 @@
+#include "core/log/journal_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/log/directory.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+using journal::EntryKind;
+using journal::kBlock;
+
+// Less than this is not worth an entry of its own at the end of a frame.
+constexpr std::size_t kSplitMin = 512;
+// Appends follow on each other in one entry up to this: an entry of which only a part fits keeps ring space
+// occupied.
+constexpr std::uint64_t kEntryBytes = std::uint64_t{256} << 10;
+constexpr std::size_t kSpareItems = 4;
+
+std::uint64_t weight(const Pending& entry) {
+  return journal::kEntryHeaderSize + (entry.to - entry.from) + entry.content.size();
+}
+
+bool follows(const Pending& last, const cache::Chunk& chunk, std::uint64_t from) {
+  return last.kind == EntryKind::batches && last.chunk == &chunk && last.to == from && !last.begun &&
+         last.to - last.from < kEntryBytes;
+}
+
+}  // namespace
+
+JournalQueue::~JournalQueue() {
+  for (std::size_t each = begin_; each < pending_.size(); ++each) unpin(pending_[each]);
+  for (Frame& frame : frames_) {
+    if (!frame.memory.empty()) dir_.shared.pool.give(frame.memory);
+  }
+}
+
+void JournalQueue::unpin(Pending& entry) {
+  if (entry.chunk != nullptr) dir_.shared.tail.unpin(entry.chunk);
+  entry.chunk = nullptr;
+}
+
+void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t from, std::uint64_t to) {
+  if (log.loading_head) {
+    if (!log.held.empty() && follows(log.held.back(), chunk, from)) {
+      log.held.back().to = to;
+      log.held.back().end = log.end;
+      return;
+    }
+  } else if (log.last_pending >= std::max(first_number_, fence_number_)) {
+    Pending& last = pending_[begin_ + (log.last_pending - first_number_)];
+    if (follows(last, chunk, from)) {
+      last.to = to;
+      last.end = log.end;
+      waiting_bytes_ += to - from;
+      return;
+    }
+  }
+  Pending entry;
+  entry.log = &log;
+  entry.kind = EntryKind::batches;
+  entry.generation = log.generation;
+  entry.chunk = &chunk;
+  entry.from = from;
+  entry.to = to;
+  entry.segment = chunk.segment_base;
+  entry.end = log.end;
+  dir_.shared.tail.pin(&chunk);
+  ++log.references;
+  if (log.loading_head) {
+    log.held.push_back(std::move(entry));
+  } else {
+    enqueue(std::move(entry));
+  }
+}
+
+void JournalQueue::push(LogState& log, Note note) {
+  Pending entry;
+  entry.log = &log;
+  entry.kind = note.kind;
+  entry.generation = log.generation;
+  entry.argument = note.argument;
+  entry.from = entry.to = note.position;
+  entry.segment = note.segment;
+  entry.base_offset = note.base_offset;
+  entry.end = log.end;
+  entry.content = std::move(note.content);
+  ++log.references;
+  // That the log is gone needs no head.
+  if (log.loading_head && !log.removed) {
+    log.held.push_back(std::move(entry));
+  } else {
+    enqueue(std::move(entry));
+  }
+}
+
+void JournalQueue::enqueue(Pending entry) {
+  waiting_bytes_ += weight(entry);
+  LogState& log = *entry.log;
+  pending_.push_back(std::move(entry));
+  log.last_pending = last_number();
+}
+
+void JournalQueue::release_held(LogState& log) {
+  for (Pending& entry : log.held) enqueue(std::move(entry));
+  log.held.clear();
+}
+
+void JournalQueue::drop_held(LogState& log) {
+  for (Pending& entry : log.held) {
+    unpin(entry);
+    --log.references;
+  }
+  log.held.clear();
+}
+
+void JournalQueue::place_fence() {
+  CHECK(fence_number_ == 0);
+  fence_number_ = last_number() + 1;
+  fence_lsn_.reset();
+}
+
+bool JournalQueue::may_form() const {
+  if (begin_ == pending_.size() || dir_.ring.room() == 0 || dir_.frames_blocked) return false;
+  const std::size_t in_flight = frames_.size();
+  if (in_flight == 0) return true;
+  return in_flight == 1 && waiting_bytes_ >= dir_.shared.options.second_frame_bytes;
+}
+
+JournalQueue::Need JournalQueue::first_need() const {
+  const Pending& entry = pending_[begin_];
+  if (entry.kind != EntryKind::batches) return {0, entry.content.size(), entry.content.size()};
+  const LogState& log = *entry.log;
+  const bool head_due = !entry.begun && entry.from == log.head_due && entry.segment == log.head_segment;
+  const auto head = static_cast<std::uint32_t>(head_due ? entry.from % kBlock : 0);
+  const std::size_t whole = head + (entry.to - entry.from);
+  // A piece that is cut off brings something new, not only the head.
+  return {head, std::min(whole, head + kSplitMin), whole};
+}
+
+bool JournalQueue::fill_lap() {
+  const std::uint64_t room = dir_.ring.room();
+  if (journal::kFrameHeaderSize + journal::kEntryHeaderSize + first_need().least <= room) return true;
+  // Room that trimming will give is waited for; the end of a lap gives none.
+  if (dir_.ring.lap_room() > room) return false;
+  Frame frame;
+  frame.memory = dir_.shared.pool.take(room);
+  frame.lsn = dir_.ring.next();
+  dir_.ring.begin(frame.memory.first(room));
+  dir_.ring.add({.kind = EntryKind::filler}, {});
+  submit(std::move(frame));
+  return false;
+}
+
+void JournalQueue::turn() {
+  if (fence_number_ != 0 && first_number_ >= fence_number_) {
+    fence_lsn_ = dir_.ring.next();
+    fence_number_ = 0;
+  }
+  if (!may_form() || !fill_lap()) return;
+  // Heads may come on top of what waits; a frame that turns out longer than its memory is continued by the
+  // next.
+  const std::uint64_t wished = journal::round_up(journal::kFrameHeaderSize + waiting_bytes_ + kBlock, kBlock);
+  const std::size_t size = std::min(wished, dir_.ring.room());
+  Frame frame;
+  frame.memory = dir_.shared.pool.take(size);
+  if (!spare_items_.empty()) {
+    frame.items = std::move(spare_items_.back());
+    spare_items_.pop_back();
+  }
+  frame.lsn = dir_.ring.next();
+  dir_.ring.begin(frame.memory.first(size));
+  while (begin_ < pending_.size() && first_number_ != fence_number_ && take_first(frame)) {
+  }
+  compact();
+  submit(std::move(frame));
+}
+
+void JournalQueue::submit(Frame frame) {
+  frame.last_number = first_number_ - 1;
+  const journal::RingWriter::Frame formed = dir_.ring.finish();
+  ++dir_.report.frames;
+  dir_.report.frame_bytes += formed.bytes.size();
+  dir_.report.frame_payload_bytes += formed.payload;
+  DiskOp op = dir_.op(DiskOpKind::write, Part::journal, formed.lsn.value / kBlock);
+  op.file = dir_.ring_file;
+  op.at = formed.position;
+  op.pieces.push_back(formed.bytes);
+  op.durable = true;
+  op.urgent = true;
+  dir_.shared.outbox.push_back(std::move(op));
+  frames_.push_back(std::move(frame));
+}
+
+bool JournalQueue::take_first(Frame& frame) {
+  Pending& entry = pending_[begin_];
+  LogState& log = *entry.log;
+  const Need need = first_need();
+  if (!dir_.ring.fits(need.least)) return false;
+  if (entry.kind == EntryKind::batches) {
+    const std::size_t length = std::min(need.whole, dir_.ring.content_room());
+    take_batches(entry, frame, need.head, length);
+    if (length < need.whole) return false;
+    pop_first();
+    return true;
+  }
+  dir_.ring.add({.log = log.identity.id,
+                 .kind = entry.kind,
+                 .length = static_cast<std::uint32_t>(entry.content.size()),
+                 .segment_base = entry.segment.value,
+                 .position = static_cast<std::uint32_t>(entry.from),
+                 .argument = entry.argument,
+                 .base_offset = entry.base_offset.value},
+                entry.content);
+  // A file that is to end exactly keeps its frame until it does.
+  if (entry.kind == EntryKind::roll) dir_.set_dirty(log, frame.lsn);
+  if (entry.generation == log.generation) {
+    if (entry.kind == EntryKind::roll) log.framed = {entry.segment, 0, entry.end, {}, {}};
+    log.framed.offset = entry.end;
+  }
+  frame.items.push_back({&log, entry.generation, log.framed});
+  ++log.references;
+  waiting_bytes_ -= weight(entry);
+  pop_first();
+  return true;
+}
+
+void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length) {
+  LogState& log = *entry.log;
+  const std::uint64_t begin = entry.from - head;
+  const std::uint64_t end = begin + length;
+  CHECK(entry.chunk->valid <= begin);
+  dir_.ring.add({.log = log.identity.id,
+                 .kind = EntryKind::batches,
+                 .head_length = static_cast<std::uint16_t>(head),
+                 .length = static_cast<std::uint32_t>(length),
+                 .segment_base = entry.segment.value,
+                 .position = static_cast<std::uint32_t>(begin),
+                 .argument = entry.begun ? 1u : 0u,
+                 .base_offset = entry.chunk->first_offset.value},
+                entry.chunk->range(begin, end));
+  const std::uint64_t before = weight(entry);
+  entry.from = end;
+  waiting_bytes_ -= before - weight(entry);
+  if (!entry.begun) {
+    entry.begun = frame.lsn;
+    entry.cut_begun = begin <= journal::round_down(entry.to, kBlock);
+  }
+  dir_.set_dirty(log, frame.lsn);
+  if (head > 0) {
+    log.head_due = kNoPosition;
+    // Also when a truncation has cut this very entry away: its head stays good for the one that follows.
+    if (log.framed.segment == entry.segment && log.framed.position == begin + head)
+      log.framed.block = frame.lsn;
+  }
+  const bool whole = entry.from == entry.to;
+  if (whole) waiting_bytes_ -= weight(entry);
+  if (entry.generation == log.generation) advance(log.framed, entry, whole);
+  frame.items.push_back({&log, entry.generation, log.framed});
+  ++log.references;
+}
+
+// The log's entry, or a piece of it, went into a frame.
+void JournalQueue::advance(JournalPoint& framed, const Pending& entry, bool whole) {
+  if (!whole) {
+    framed.partial = entry.begun;
+    return;
+  }
+  if (entry.to % kBlock == 0) {
+    framed.block.reset();
+  } else if (entry.cut_begun || framed.segment != entry.segment) {
+    framed.block = entry.begun;
+  }
+  CHECK(entry.to % kBlock == 0 || framed.block.has_value());
+  framed.partial.reset();
+  framed.segment = entry.segment;
+  framed.position = entry.to;
+  framed.offset = entry.end;
+}
+
+void JournalQueue::pop_first() {
+  Pending& entry = pending_[begin_];
+  unpin(entry);
+  --entry.log->references;
+  entry.content = {};
+  ++begin_;
+  ++first_number_;
+}
+
+void JournalQueue::compact() {
+  if (begin_ == pending_.size()) {
+    pending_.clear();
+    begin_ = 0;
+  } else if (begin_ * 2 > pending_.size()) {
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+  }
+}
+
+void JournalQueue::completed(const DiskDone& done) {
+  const Lsn lsn{detail_of(done.token) * kBlock};
+  const auto found =
+      std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) { return frame.lsn == lsn; });
+  CHECK(found != frames_.end());
+  dir_.shared.pool.give(found->memory);
+  found->memory = {};
+  if (!dir_.online() || dir_.check(done)) return;
+  if (dir_.ring.completed(lsn)) retire_frames();
+}
+
+void JournalQueue::abandon() {
+  for (std::size_t each = begin_; each < pending_.size(); ++each) {
+    unpin(pending_[each]);
+    --pending_[each].log->references;
+  }
+  first_number_ += pending_.size() - begin_;
+  pending_.clear();
+  begin_ = 0;
+  waiting_bytes_ = 0;
+  for (Frame& frame : frames_) {
+    for (const Item& item : frame.items) --item.log->references;
+    frame.items.clear();
+  }
+}
+
+void JournalQueue::retire_frames() {
+  const Lsn durable = dir_.ring.durable();
+  while (!frames_.empty() && frames_.front().lsn < durable) {
+    Frame& frame = frames_.front();
+    durable_number_ = frame.last_number;
+    for (const Item& item : frame.items) {
+      LogState& log = *item.log;
+      --log.references;
+      if (log.removed || item.generation != log.generation) continue;
+      log.durable = item.point;
+      dir_.flusher.consider(log);
+      if (item.point.offset == log.durable_end) continue;
+      log.durable_end = item.point.offset;
+      if (log.changed) continue;
+      log.changed = true;
+      dir_.shared.news.changed.push_back(log.log);
+    }
+    frame.items.clear();
+    if (spare_items_.size() < kSpareItems) spare_items_.push_back(std::move(frame.items));
+    frames_.pop_front();
+  }
+}
+
+}  // namespace tailwater::log

@@ -1,0 +1,112 @@
+// What waits for the journal of one directory, and the frames in flight: group commit.
+//   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather
+//   order     entries reach the ring in the order in which they were pushed; a log whose tail block is being
+//   read back
+//             holds its own entries until then, the others pass
+//   fence     splits the queue: what was pushed before goes into frames below one address, the rest into
+//   frames at or
+//             above it. A manifest made when the fence was placed describes exactly what lies below that
+//             address
+// GUARANTEES: a log's durable point moves only when all frames up to its entry are durable.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/disk.hpp"
+#include "core/journal/ring_writer.hpp"
+#include "core/log/log_state.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+class JournalQueue {
+ public:
+  explicit JournalQueue(Directory& dir) : dir_(dir) {}
+  ~JournalQueue();
+  JournalQueue(const JournalQueue&) = delete;
+  JournalQueue& operator=(const JournalQueue&) = delete;
+
+  // A batch was appended to the chunk at [from, to). Follows on the log's last entry where it can.
+  void push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t from, std::uint64_t to);
+  // Any other entry, as of now.
+  struct Note {
+    journal::EntryKind kind{};
+    Offset segment;
+    std::uint64_t position = 0;
+    Offset base_offset;
+    std::uint32_t argument = 0;
+    Buffer content;
+  };
+  void push(LogState& log, Note note);
+  // The log's head is in memory: its held entries may go.
+  void release_held(LogState& log);
+  // The log is removed: entries that only it would need are dropped.
+  void drop_held(LogState& log);
+
+  // Number of the newest entry, and of the newest of those that are durable (with all before them).
+  std::uint64_t last_number() const { return first_number_ + (pending_.size() - begin_) - 1; }
+  std::uint64_t durable_number() const { return durable_number_; }
+
+  void place_fence();
+  // The address that the fence became; nothing while entries before it wait.
+  std::optional<Lsn> fence() const { return fence_lsn_; }
+
+  // Forms at most one frame.
+  void turn();
+  void completed(const DiskDone& done);
+
+  std::uint64_t waiting_bytes() const { return waiting_bytes_; }
+  bool idle() const { return begin_ == pending_.size() && frames_.empty(); }
+  // The directory is offline: forgets what waits and what is in flight, but for memory that the disk still
+  // reads.
+  void abandon();
+
+ private:
+  struct Item {
+    LogState* log = nullptr;
+    std::uint32_t generation = 0;
+    JournalPoint point;
+  };
+  struct Frame {
+    Lsn lsn;
+    MutableBytes memory;
+    std::vector<Item> items;
+    std::uint64_t last_number = 0;
+  };
+
+  void enqueue(Pending entry);
+  void unpin(Pending& entry);
+  bool may_form() const;
+  // Bytes of content that the first entry brings into a frame at least, and at most.
+  struct Need {
+    std::uint32_t head = 0;
+    std::size_t least = 0;
+    std::size_t whole = 0;
+  };
+  Need first_need() const;
+  bool fill_lap();
+  void submit(Frame frame);
+  // Moves entries into the open frame; false when the first does not fit, or not whole.
+  bool take_first(Frame& frame);
+  void take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length);
+  static void advance(JournalPoint& framed, const Pending& entry, bool whole);
+  void pop_first();
+  void retire_frames();
+  void compact();
+
+  Directory& dir_;
+  std::vector<Pending> pending_;
+  std::size_t begin_ = 0;           // of pending_: what lies before is framed
+  std::uint64_t first_number_ = 1;  // of the entry at begin_
+  std::uint64_t durable_number_ = 0;
+  std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t fence_number_ = 0;  // first entry behind the fence; 0: no fence
+  std::optional<Lsn> fence_lsn_;
+  std::deque<Frame> frames_;
+  std::vector<std::vector<Item>> spare_items_;
+};
+
+}  // namespace tailwater::log

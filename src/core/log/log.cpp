@@ -1,0 +1,49 @@
+#include "core/log/log.hpp"
+
+#include <utility>
+
+#include "core/log/log_state.hpp"
+
+namespace tailwater::log {
+
+Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
+Log::~Log() = default;
+
+const LogIdentity& Log::identity() const {
+  return state_->identity;
+}
+LogId Log::id() const {
+  return state_->identity.id;
+}
+const LogConfig& Log::config() const {
+  return state_->config;
+}
+Offset Log::start_offset() const {
+  return state_->start;
+}
+Offset Log::end_offset() const {
+  return state_->end;
+}
+Offset Log::durable_end() const {
+  return state_->durable_end;
+}
+LeaderEpoch Log::epoch() const {
+  return state_->epochs.latest();
+}
+EpochEnd Log::end_offset_for(LeaderEpoch epoch) const {
+  return state_->epochs.end_of(epoch, state_->end);
+}
+
+std::uint64_t Log::size_bytes() const {
+  std::uint64_t size = 0;
+  for (const Segment& segment : state_->segments) size += segment.size;
+  return size;
+}
+
+Offset Log::first_unstable_offset() const {
+  if (!state_->producers) return state_->end;
+  const Offset high_watermark = state_->high_watermark.value_or(state_->durable_end);
+  return state_->producers->first_unstable(high_watermark).value_or(state_->end);
+}
+
+}  // namespace tailwater::log

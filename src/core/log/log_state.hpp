@@ -1,0 +1,149 @@
+// The inside of one log: what the parts of this room (appending, flushing, reading, recovery) share about it.
+// Invariants
+//   - segments is never empty; only the last one takes batches; positions count from the beginning of their
+//   segment.
+//   - chunks are the newest bytes without a gap: from chunks.front().first to the end. What is older is in
+//   the files.
+//   - durable <= framed <= end: what is on stable storage, what went into a journal frame, what was appended.
+//   - a log with unflushed bytes or an unfinished file is in the directory's set of dirty logs, under the
+//   address of the
+//     first frame that is still needed for it.
+//   - head_due: the block that this position cuts was (or is being) written by a flush that ended there, so
+//   the next
+//     journal entry, if it begins there, brings the block's first bytes along.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "core/cache/tail_cache.hpp"
+#include "core/journal/format.hpp"
+#include "core/log/epochs.hpp"
+#include "core/log/log.hpp"
+#include "core/log/producer_state.hpp"
+#include "core/log/segment.hpp"
+
+namespace tailwater::log {
+
+struct Directory;
+
+// Chunks in the order of their bytes; taking from the front is cheap.
+class ChunkList {
+ public:
+  bool empty() const { return begin_ == chunks_.size(); }
+  std::size_t size() const { return chunks_.size() - begin_; }
+  cache::Chunk* operator[](std::size_t index) const { return chunks_[begin_ + index]; }
+  cache::Chunk* front() const { return chunks_[begin_]; }
+  cache::Chunk* back() const { return chunks_.back(); }
+  void push_back(cache::Chunk* chunk) { chunks_.push_back(chunk); }
+  void pop_back() { chunks_.pop_back(); }
+  void pop_front() {
+    if (++begin_ * 2 >= chunks_.size()) {
+      chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(begin_));
+      begin_ = 0;
+    }
+  }
+
+ private:
+  std::vector<cache::Chunk*> chunks_;
+  std::size_t begin_ = 0;
+};
+
+// A place in a log's bytes that the journal has reached.
+struct JournalPoint {
+  Offset segment;              // base of the segment
+  std::uint64_t position = 0;  // behind the last entry that went in whole
+  Offset offset;
+  // If the position cuts a block: the first frame of those that together hold the block's bytes up to here.
+  std::optional<Lsn> block;
+  // If more than the position went in: the frame in which the entry began that is not whole yet.
+  std::optional<Lsn> partial;
+};
+
+// An entry that waits for its frame.
+struct Pending {
+  LogState* log = nullptr;
+  journal::EntryKind kind{};
+  std::uint32_t generation = 0;
+  std::uint32_t argument = 0;
+  cache::Chunk* chunk = nullptr;  // pinned; of kind batches
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::optional<Lsn> begun;  // the frame with its first piece
+  bool cut_begun = false;    // the block that `to` cuts begins within this entry (its head included)
+  Offset segment;
+  Offset base_offset;
+  Offset end;      // of the log behind this entry
+  Buffer content;  // of the other kinds
+};
+
+inline constexpr std::uint64_t kNoPosition = UINT64_MAX;
+
+struct LogState {
+  Log* log = nullptr;
+  Directory* dir = nullptr;
+  LogIdentity identity;
+  LogConfig config;
+
+  Offset start;
+  Offset end;
+  Offset durable_end;
+  std::optional<Offset> high_watermark;
+  std::vector<Segment> segments;
+  ChunkList chunks;
+  Epochs epochs;
+  std::unique_ptr<ProducerTable> producers;
+
+  JournalPoint framed;
+  JournalPoint durable;
+  std::uint32_t generation = 0;    // counts truncations
+  std::uint64_t last_pending = 0;  // sequence number of its last entry in the directory's queue, 0 if none
+  std::uint32_t references = 0;    // pending entries, frames and operations that name this log
+
+  std::optional<Lsn> dirty;        // key in Directory::dirty
+  std::optional<Lsn> dirty_after;  // the same, should the flush that runs succeed
+  Offset head_segment;
+  std::uint64_t head_due = kNoPosition;
+  std::uint32_t removals = 0;  // of its files, in flight
+  bool flushing = false;
+  bool ripe = false;     // in Directory::ripe
+  bool changed = false;  // in News::changed
+  bool removed = false;
+  bool folder_made = false;
+  bool folder_possible = false;  // the folder may exist since an earlier run
+  bool loading_head = false;     // see HeadLoader
+  std::vector<Pending> held;     // entries that wait for the head
+
+  // Where the last read ended, so that the next one needs no index.
+  struct ReadHint {
+    Offset offset{-1};
+    std::uint64_t segment_number = 0;
+    std::uint64_t position = 0;
+  } hint;
+
+  Segment& active() { return segments.back(); }
+  const Segment& active() const { return segments.back(); }
+  // Everything that went into frames is durable, and no entry went in half.
+  bool quiet() const {
+    return framed.segment == durable.segment && framed.position == durable.position && !framed.partial;
+  }
+  // Nothing but what is on stable storage in the files.
+  bool at_rest() const { return !dirty && !flushing && held.empty() && references == 0; }
+  std::string folder() const { return identity.topic + "-" + std::to_string(identity.partition.value); }
+  std::string path(Offset base, FileKind kind) const { return folder() + "/" + segment_name(base, kind); }
+  ProducerTable& producer_table() {
+    if (!producers) producers = std::make_unique<ProducerTable>();
+    return *producers;
+  }
+  Segment* segment_at(Offset base);
+};
+
+inline LogState& state_of(Log& log) {
+  return *log.state_;
+}
+
+}  // namespace tailwater::log

@@ -1,0 +1,275 @@
+// The part of Reader that finds places: through the sparse indexes, by timestamp, for truncation.
+#include <algorithm>
+#include <utility>
+
+#include "core/log/directory.hpp"
+#include "core/log/reader.hpp"
+#include "records/record.hpp"
+
+namespace tailwater::log {
+
+Reader::Look Reader::index_entry(LogState& log, Segment& segment, std::uint32_t number, IndexEntry& entry) {
+  std::byte bytes[kIndexEntrySize];
+  const std::uint64_t at = std::uint64_t{number} * kIndexEntrySize;
+  if (!blocks_.copy(source(log, segment, FileKind::index), at, bytes)) return Look::missing;
+  entry.last_offset = segment.base + load_big<std::int32_t>(bytes);
+  entry.position = static_cast<std::uint32_t>(load_big<std::int32_t>(bytes + 4));
+  return Look::found;
+}
+
+Reader::Look Reader::time_entry(LogState& log, Segment& segment, std::uint32_t number, TimeEntry& entry) {
+  std::byte bytes[kTimeEntrySize];
+  const std::uint64_t at = std::uint64_t{number} * kTimeEntrySize;
+  if (!blocks_.copy(source(log, segment, FileKind::time_index), at, bytes)) return Look::missing;
+  entry.timestamp = load_big<std::int64_t>(bytes);
+  entry.offset = segment.base + load_big<std::int32_t>(bytes + 8);
+  return Look::found;
+}
+
+template <class Below>
+Reader::Look Reader::count_entries(Segment& segment, FileKind kind, Below below, std::uint32_t& count) {
+  std::uint32_t low = 0;
+  std::uint32_t high = kind == FileKind::index ? segment.stored.entries : segment.stored.time_entries;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    bool is_below = false;
+    const Look look = below(middle, is_below);
+    if (look != Look::found) return look;
+    if (is_below) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  count = low;
+  return Look::found;
+}
+
+Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset, std::uint64_t& position) {
+  position = 0;
+  std::uint32_t below = 0;
+  Look look = count_entries(
+      segment, FileKind::index,
+      [&](std::uint32_t number, bool& is_below) {
+        IndexEntry entry;
+        const Look entry_look = index_entry(log, segment, number, entry);
+        is_below = entry.last_offset < offset;
+        return entry_look;
+      },
+      below);
+  if (look != Look::found) return look;
+  if (below > 0) {
+    IndexEntry entry;
+    look = index_entry(log, segment, below - 1, entry);
+    if (look != Look::found) return look;
+    // The index is only a hint: a wrong one costs a longer walk.
+    StoredBatch batch;
+    look = entry.position < segment.size ? peek(log, segment, entry.position, batch) : Look::bad;
+    if (look == Look::missing) return look;
+    if (look == Look::found && batch.last == entry.last_offset) position = entry.position;
+  }
+  while (position < segment.size) {
+    StoredBatch batch;
+    look = peek(log, segment, position, batch);
+    if (look != Look::found) return look == Look::absent ? Look::found : look;
+    if (batch.last >= offset) return Look::found;
+    position += batch.size;
+  }
+  return Look::found;
+}
+
+Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t position,
+                                  const StoredBatch& stored, std::int64_t timestamp, Offset upper_bound,
+                                  TimestampAnswer& answer) {
+  const Look look = copy_batch(log, segment, position, stored.size);
+  if (look != Look::found) return look;
+  const Result<records::BatchView> batch = records::parse_batch(scratch_);
+  if (!batch || !batch->crc_matches()) return Look::bad;
+  const auto found = [&](Offset offset, std::int64_t time) {
+    if (offset < log.start || offset >= upper_bound) return Look::absent;
+    answer = {TimestampAnswer::Kind::found, offset, WallTime{time}, batch->leader_epoch(), {}};
+    return Look::found;
+  };
+  if (batch->timestamp_type() == records::TimestampType::log_append_time) {
+    return found(std::max(batch->base_offset(), log.start), batch->max_timestamp());
+  }
+  const Result<Bytes> opened =
+      codecs_.open(batch->codec(), batch->records(), records::decompressed_cap(batch->records().size()));
+  // What cannot be opened is opaque: its last offset is the best that can be said.
+  if (!opened) return found(batch->last_offset(), batch->max_timestamp());
+  records::RecordCursor cursor(*opened, batch->records_count());
+  while (const auto record = cursor.next()) {
+    const std::int64_t time = records::timestamp_of(*batch, *record);
+    const Offset offset = records::offset_of(*batch, *record);
+    if (time >= timestamp && offset >= log.start) return found(offset, time);
+  }
+  return Look::absent;
+}
+
+Reader::Look Reader::first_at_least(LogState& log, Segment& segment, std::int64_t timestamp,
+                                    Offset upper_bound, TimestampAnswer& answer) {
+  std::uint32_t earlier = 0;
+  Look look = count_entries(
+      segment, FileKind::time_index,
+      [&](std::uint32_t number, bool& is_below) {
+        TimeEntry entry;
+        const Look entry_look = time_entry(log, segment, number, entry);
+        is_below = entry.timestamp < timestamp;
+        return entry_look;
+      },
+      earlier);
+  if (look != Look::found) return look;
+  Offset from = std::max(segment.base, log.start);
+  if (earlier > 0) {
+    TimeEntry entry;
+    look = time_entry(log, segment, earlier - 1, entry);
+    if (look != Look::found) return look;
+    from = std::max(from, entry.offset + 1);
+  }
+  std::uint64_t position = 0;
+  look = find_offset(log, segment, from, position);
+  while (look == Look::found && position < segment.size) {
+    StoredBatch batch;
+    look = peek(log, segment, position, batch);
+    if (look != Look::found) break;
+    if (batch.base >= upper_bound) return Look::absent;
+    if (batch.max_timestamp >= timestamp) {
+      look = search_batch(log, segment, position, batch, timestamp, upper_bound, answer);
+      if (look != Look::absent) return look;
+      look = Look::found;
+    }
+    position += batch.size;
+  }
+  return look == Look::found ? Look::absent : look;
+}
+
+TimestampAnswer Reader::find_timestamp(LogState& log, WallTime at_least, Offset upper_bound) {
+  if (!log.dir->online() || log.removed) return {.kind = TimestampAnswer::Kind::failed};
+  blocks_.begin();
+  for (Segment& segment : log.segments) {
+    if (segment.base >= upper_bound || segment.index.max_timestamp < at_least.ms) continue;
+    TimestampAnswer answer;
+    const Look look = first_at_least(log, segment, at_least.ms, upper_bound, answer);
+    if (look == Look::found) return answer;
+    if (look == Look::missing) return answer_need();
+    if (look == Look::bad) return {.kind = TimestampAnswer::Kind::failed};
+  }
+  return {};
+}
+
+TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
+  if (!log.dir->online() || log.removed) return {.kind = TimestampAnswer::Kind::failed};
+  blocks_.begin();
+  Segment* newest = nullptr;
+  for (Segment& segment : log.segments) {
+    if (segment.base >= upper_bound || segment.size == 0) continue;
+    if (newest == nullptr || segment.index.max_timestamp > newest->index.max_timestamp) newest = &segment;
+  }
+  if (newest == nullptr) return {};
+  // The maximum of the segment may lie behind the bound; then the largest before it counts, found by walking.
+  std::int64_t largest = newest->index.max_timestamp;
+  Offset holder = newest->index.max_timestamp_offset;
+  if (holder >= upper_bound) {
+    largest = -1;
+    std::uint64_t position = 0;
+    Look look = find_offset(log, *newest, std::max(newest->base, log.start), position);
+    while (look == Look::found && position < newest->size) {
+      StoredBatch batch;
+      look = peek(log, *newest, position, batch);
+      if (look != Look::found || batch.last >= upper_bound) break;
+      if (batch.max_timestamp > largest) {
+        largest = batch.max_timestamp;
+        holder = batch.last;
+      }
+      position += batch.size;
+    }
+    if (look == Look::missing) return answer_need();
+    if (largest < 0) return {};
+  }
+  TimestampAnswer answer;
+  std::uint64_t position = 0;
+  Look look = find_offset(log, *newest, holder, position);
+  StoredBatch batch;
+  if (look == Look::found) look = peek(log, *newest, position, batch);
+  if (look == Look::found) look = search_batch(log, *newest, position, batch, largest, upper_bound, answer);
+  if (look == Look::missing) return answer_need();
+  if (look == Look::bad) return {.kind = TimestampAnswer::Kind::failed};
+  return answer;
+}
+
+Reader::Look Reader::index_at(LogState& log, Segment& segment, std::uint64_t position, Offset end,
+                              IndexState& index) {
+  if (segment.stored.until <= position) {
+    index = segment.stored;
+    Buffer entries;
+    Buffer times;
+    collect_index(log, segment, position, index, entries, times);
+    return Look::found;
+  }
+  index = {};
+  Look look = count_entries(
+      segment, FileKind::index,
+      [&](std::uint32_t number, bool& is_below) {
+        IndexEntry entry;
+        const Look entry_look = index_entry(log, segment, number, entry);
+        is_below = entry.position < position;
+        return entry_look;
+      },
+      index.entries);
+  if (look != Look::found) return look;
+  look = count_entries(
+      segment, FileKind::time_index,
+      [&](std::uint32_t number, bool& is_below) {
+        TimeEntry entry;
+        const Look entry_look = time_entry(log, segment, number, entry);
+        is_below = entry.offset < end;
+        return entry_look;
+      },
+      index.time_entries);
+  if (look != Look::found) return look;
+  if (index.entries > 0) {
+    IndexEntry entry;
+    look = index_entry(log, segment, index.entries - 1, entry);
+    if (look != Look::found) return look;
+    index.last_position = entry.position;
+  }
+  if (index.time_entries > 0) {
+    TimeEntry entry;
+    look = time_entry(log, segment, index.time_entries - 1, entry);
+    if (look != Look::found) return look;
+    index.last_time = index.max_timestamp = entry.timestamp;
+    index.max_timestamp_offset = entry.offset;
+  }
+  // Every entry of the index carries the maximum so far; what came after the last one is walked.
+  for (index.until = index.last_position; index.until < position;) {
+    StoredBatch batch;
+    look = peek(log, segment, index.until, batch);
+    if (look != Look::found) return look;
+    if (batch.max_timestamp > index.max_timestamp) {
+      index.max_timestamp = batch.max_timestamp;
+      index.max_timestamp_offset = batch.last;
+    }
+    index.until += batch.size;
+  }
+  return Look::found;
+}
+
+TruncateAnswer Reader::find_cut(LogState& log, Offset end, CutPlace& place) {
+  blocks_.begin();
+  const auto holds = std::find_if(log.segments.begin(), log.segments.end(),
+                                  [&](const Segment& each) { return each.next > end; });
+  Segment& segment = holds == log.segments.end() ? log.active() : *holds;
+  place.segment = segment.base;
+  Look look = find_offset(log, segment, end, place.position);
+  place.end = end;
+  if (look == Look::found && place.position < segment.size) {
+    StoredBatch batch;
+    look = peek(log, segment, place.position, batch);
+    place.end = std::min(end, batch.base);
+  }
+  if (look == Look::found) look = index_at(log, segment, place.position, place.end, place.index);
+  if (look == Look::missing) return {TruncateAnswer::Kind::need, blocks_.need()};
+  return {look == Look::found ? TruncateAnswer::Kind::done : TruncateAnswer::Kind::failed, {}};
+}
+
+}  // namespace tailwater::log

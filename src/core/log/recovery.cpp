@@ -1,0 +1,359 @@
+#include "core/log/recovery.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/prng.hpp"
+#include "core/log/directory.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+using journal::kBlock;
+using journal::kRingStart;
+
+constexpr std::uint64_t kScanBytes = 2 * journal::kFrameLimitMax;
+// So many of the largest frames have to fit, that the windows behind unclean stops do not fill the ring.
+constexpr std::uint64_t kFramesInRing = 16;
+
+std::string ring_path(const Directory& dir) {
+  return "journal/" + std::to_string(dir.shared.options.shard.value) + ".jnl";
+}
+
+std::uint32_t frame_limit(const StorageOptions& options, std::uint64_t capacity) {
+  const std::uint64_t fitting =
+      journal::round_down(std::min<std::uint64_t>(capacity / kFramesInRing, options.frame_bytes_max), kBlock);
+  return static_cast<std::uint32_t>(std::clamp(fitting, journal::kFrameLimitMin, journal::kFrameLimitMax));
+}
+
+}  // namespace
+
+Starter::~Starter() {
+  if (!memory_.empty()) dir_.shared.pool.give(memory_);
+}
+
+void Starter::fail(std::string reason, Errc code) {
+  step_ = Step::over;
+  dir_.take_offline({code, std::move(reason)});
+}
+
+void Starter::start() {
+  step_ = Step::folders;
+  outstanding_ = 2;
+  for (const char* folder : {"journal", "manifest"}) {
+    DiskOp op = dir_.op(DiskOpKind::create_folder, Part::start, 0);
+    op.path = folder;
+    op.durable = true;
+    dir_.shared.outbox.push_back(std::move(op));
+  }
+}
+
+void Starter::send(DiskOpKind kind) {
+  DiskOp op = dir_.op(kind, Part::start, 0);
+  op.file = dir_.ring_file;
+  if (kind == DiskOpKind::open) {
+    op.path = ring_path(dir_);
+    op.create = op.exclusive = op.direct = op.durable = true;
+  } else if (kind == DiskOpKind::preallocate) {
+    op.size = kRingStart + superblock_.capacity;
+    op.extend = true;
+  } else if (kind == DiskOpKind::load) {
+    op.path = dir_.file("manifest", superblock_.manifest_generation);
+  }
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::turn() {
+  if (step_ == Step::busy && retry_at_ <= dir_.now.monotonic) {
+    retry_at_ = Instant::max();
+    step_ = Step::open;
+    send(DiskOpKind::open);
+  }
+  if (!jump_due_ || !may_jump() || dir_.checkpoint.writing_superblock()) return;
+  // What was flushed meanwhile has made room for the gap.
+  jump_due_ = false;
+  const Lsn from = dir_.ring.next();
+  const Lsn to = from + journal::window_bytes(dir_.ring.frame_bytes_max());
+  dir_.checkpoint.wanted().jumps.push_back({from, to});
+  dir_.checkpoint.write_superblock();
+  step_ = Step::superblock;
+}
+
+void Starter::completed(DiskDone done) {
+  if (--outstanding_ > 0 && done.outcome) return;
+  if (dir_.report.state == DirState::offline) return;
+  if (!done.outcome && step_ != Step::open && step_ != Step::manifest) {
+    fail(done.outcome.error().message, done.outcome.error().code);
+    return;
+  }
+  switch (step_) {
+    case Step::folders:
+      dir_.ring_file = FileId{(std::uint64_t{1} << 63) | dir_.index};
+      step_ = Step::open;
+      send(DiskOpKind::open);
+      return;
+    case Step::open:
+      ring_opened(done);
+      return;
+    case Step::head:
+      head_read(done);
+      return;
+    case Step::allocate:
+    case Step::fill:
+    case Step::sync:
+    case Step::second_head:
+    case Step::first_head:
+      format_continue();
+      return;
+    case Step::manifest:
+      manifest_loaded(done);
+      return;
+    case Step::scan:
+      ring_read(done);
+      return;
+    case Step::none:
+    case Step::busy:
+    case Step::superblock:
+    case Step::over:
+      return;
+  }
+}
+
+void Starter::ring_opened(const DiskDone& done) {
+  if (!done.outcome) {
+    if (give_up_at_ == Instant{}) give_up_at_ = dir_.now.monotonic + dir_.shared.options.lock_wait_max;
+    if (done.outcome.error().code != Errc::busy || dir_.now.monotonic >= give_up_at_) {
+      fail(done.outcome.error().message, done.outcome.error().code);
+      return;
+    }
+    step_ = Step::busy;
+    retry_at_ = dir_.now.monotonic + dir_.shared.options.lock_retry_interval;
+    return;
+  }
+  ring_size_ = *done.outcome;
+  memory_ = dir_.shared.pool.take(kScanBytes);
+  if (ring_size_ < kRingStart) {
+    format();
+    return;
+  }
+  step_ = Step::head;
+  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.memory = memory_.first(kRingStart);
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::head_read(const DiskDone& done) {
+  const Bytes head = memory_.first(std::min<std::size_t>(*done.outcome, kRingStart));
+  switch (journal::read_ring_head(head, superblock_)) {
+    case journal::RingHead::unformatted:
+      format();
+      return;
+    case journal::RingHead::damaged:
+      fail("both superblocks of " + ring_path(dir_) + " are damaged");
+      return;
+    case journal::RingHead::formatted:
+      break;
+  }
+  if (superblock_.capacity + kRingStart > ring_size_) {
+    fail(ring_path(dir_) + " is shorter than its superblock says");
+    return;
+  }
+  if (superblock_.frame_bytes_max < journal::kFrameLimitMin) {
+    fail(ring_path(dir_) + " has frames that are too small");
+    return;
+  }
+  if (superblock_.manifest_generation == 0) {
+    begin_scan();
+    return;
+  }
+  step_ = Step::manifest;
+  send(DiskOpKind::load);
+}
+
+void Starter::format() {
+  const StorageOptions& options = dir_.shared.options;
+  // The id must differ from that of a ring that lay in the same blocks before.
+  Prng random(options.seed ^ (std::uint64_t{dir_.id.value} << 32) ^ options.shard.value);
+  superblock_ = {};
+  superblock_.journal_id = random.next();
+  superblock_.capacity = std::max(journal::round_down(options.ring_bytes_start, kBlock),
+                                  kFramesInRing * journal::kFrameLimitMin);
+  superblock_.frame_bytes_max = frame_limit(options, superblock_.capacity);
+  superblock_.boot_id = options.boot_id;
+  step_ = Step::allocate;
+  send(DiskOpKind::preallocate);
+}
+
+void Starter::format_continue() {
+  const std::uint64_t size = superblock_.capacity;
+  if (step_ == Step::allocate) {
+    std::fill(memory_.begin(), memory_.end(), kRingPattern);
+    step_ = Step::fill;
+  }
+  if (step_ == Step::fill) {
+    if (filled_ < size) {
+      DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
+      op.file = dir_.ring_file;
+      op.at = kRingStart + filled_;
+      op.pieces.push_back(memory_.first(std::min(kPatternStep, size - filled_)));
+      filled_ += op.pieces.back().size();
+      outstanding_ = 1;
+      dir_.shared.outbox.push_back(std::move(op));
+      return;
+    }
+    step_ = Step::sync;
+    send(DiskOpKind::sync);
+  } else if (step_ == Step::sync) {
+    step_ = Step::second_head;
+    write_head(1);
+  } else if (step_ == Step::second_head) {
+    step_ = Step::first_head;
+    write_head(2);
+  } else {
+    begin_scan();
+  }
+}
+
+void Starter::write_head(std::uint64_t sequence) {
+  superblock_.sequence = sequence;
+  journal::encode(superblock_, memory_.first(kBlock));
+  DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.at = journal::superblock_position(sequence);
+  op.pieces.push_back(memory_.first(kBlock));
+  op.durable = true;
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::manifest_loaded(const DiskDone& done) {
+  const std::string path = dir_.file("manifest", superblock_.manifest_generation);
+  if (!done.outcome) {
+    fail("manifest " + path + ": " + done.outcome.error().message, done.outcome.error().code);
+    return;
+  }
+  Result<Manifest> manifest = decode_manifest(done.content);
+  if (!manifest) {
+    fail("manifest " + path + ": " + manifest.error().message, manifest.error().code);
+    return;
+  }
+  const bool ours = manifest->generation == superblock_.manifest_generation &&
+                    manifest->journal_id == superblock_.journal_id;
+  if (!ours) {
+    fail("manifest " + path + " belongs to another journal");
+    return;
+  }
+  begin_scan();
+  replay_->load(std::move(*manifest));
+}
+
+void Starter::begin_scan() {
+  step_ = Step::scan;
+  // Log ids of this directory begin with a part of the journal's id: other directories have others.
+  dir_.next_log_id = (superblock_.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
+  scan_ = std::make_unique<journal::RingScan>(superblock_);
+  replay_ = std::make_unique<Replay>(dir_, superblock_.trim);
+  read_ring();
+}
+
+void Starter::read_ring() {
+  const auto range = scan_->wanted();
+  if (!range) {
+    scanned();
+    return;
+  }
+  CHECK(range->size <= memory_.size());
+  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.at = range->position;
+  op.memory = memory_.first(range->size);
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::ring_read(const DiskDone& done) {
+  const Bytes bytes = memory_.first(std::min<std::size_t>(*done.outcome, memory_.size()));
+  scan_->feed(bytes, [&](const journal::FrameHeader& frame, journal::EntryCursor entries) {
+    return replay_->frame(frame, entries);
+  });
+  if (!replay_->error().empty()) {
+    fail(replay_->error());
+    return;
+  }
+  read_ring();
+}
+
+void Starter::scanned() {
+  if (scan_->damaged()) {
+    fail("the journal is damaged at " + std::to_string(scan_->end().value) +
+         ": records that were acknowledged are lost there");
+    return;
+  }
+  if (!replay_->finish()) {
+    fail(replay_->error());
+    return;
+  }
+  if (dir_.next_log_id == 0) dir_.next_log_id = 1;
+  begin_incarnation();
+}
+
+bool Starter::may_jump() const {
+  const journal::RingWriter& ring = dir_.ring;
+  const std::uint64_t window = journal::window_bytes(ring.frame_bytes_max());
+  return ring.used() + window <= ring.capacity() - ring.capacity() / 8 &&
+         dir_.checkpoint.wanted().jumps.size() < journal::kJumpsMax;
+}
+
+void Starter::begin_incarnation() {
+  const journal::RingWriter::Start begin{.journal_id = superblock_.journal_id,
+                                         .capacity = superblock_.capacity,
+                                         .frame_bytes_max = superblock_.frame_bytes_max,
+                                         .incarnation = superblock_.incarnation + 1,
+                                         .trim = superblock_.trim,
+                                         .trim_prev_crc = superblock_.trim_prev_crc,
+                                         .next = scan_->end(),
+                                         .prev_header_crc = scan_->prev_header_crc()};
+  dir_.ring = journal::RingWriter(begin, scan_->take_marks());
+  dir_.report.ring_bytes = superblock_.capacity;
+  // A ring of which nothing was ever written, and one that was stopped cleanly, have no late writes.
+  const bool fresh = superblock_.incarnation == 0;
+  const bool clean = superblock_.clean && dir_.ring.used() == 0;
+  dir_.report.clean_start = fresh || clean;
+  journal::Superblock& wanted = dir_.checkpoint.wanted();
+  wanted = superblock_;
+  wanted.incarnation = begin.incarnation;
+  wanted.clean = false;
+  wanted.boot_id = dir_.shared.options.boot_id;
+  dir_.checkpoint.resume(superblock_.manifest_generation);
+  if (!fresh && !clean) {
+    if (may_jump()) {
+      const Lsn to = dir_.ring.next() + journal::window_bytes(dir_.ring.frame_bytes_max());
+      wanted.jumps.push_back({dir_.ring.next(), to});
+    } else {
+      jump_due_ = true;
+    }
+  }
+  step_ = Step::superblock;
+  dir_.frames_blocked = true;
+  dir_.checkpoint.write_superblock();
+}
+
+// A superblock was written: does the journal go on from here?
+void Starter::superblock_written() {
+  if (step_ != Step::superblock) return;
+  const auto& jumps = dir_.checkpoint.written().jumps;
+  if (!jumps.empty() && jumps.back().from == dir_.ring.next()) dir_.ring.jump(jumps.back().to);
+  dir_.frames_blocked = jump_due_;
+  if (dir_.report.state == DirState::starting) dir_.report.state = DirState::online;
+  step_ = Step::over;
+  scan_.reset();
+  replay_.reset();
+  if (!memory_.empty()) dir_.shared.pool.give(std::exchange(memory_, {}));
+}
+
+}  // namespace tailwater::log

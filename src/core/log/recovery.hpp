@@ -1,0 +1,86 @@
+// Starts a directory: opens (or formats) the ring, loads the manifest that the superblock names, replays the
+// ring's entries over it, and raises the incarnation. Looks into no partition's folder.
+//   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
+//   is carried out as it was when it was written. Either way entries are taken in order, so what a later
+//   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
+// GUARANTEES: a torn end is cut, and what it held was acknowledged to nobody; anything else that does not fit
+// takes the directory offline and is left as it is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/disk.hpp"
+#include "core/journal/ring_scan.hpp"
+#include "core/journal/superblock.hpp"
+#include "core/log/log_state.hpp"
+#include "core/log/manifest.hpp"
+#include "core/log/replay.hpp"
+#include "core/log/shared.hpp"
+
+namespace tailwater::log {
+
+class Starter {
+ public:
+  explicit Starter(Directory& dir) : dir_(dir) {}
+  ~Starter();
+  Starter(const Starter&) = delete;
+  Starter& operator=(const Starter&) = delete;
+
+  void start();
+  void completed(DiskDone done);
+  void turn();
+  void superblock_written();
+  Instant next_deadline() const { return retry_at_; }
+
+ private:
+  enum class Step : std::uint8_t {
+    none,
+    folders,      // journal and manifest
+    open,         // the ring, locked
+    busy,         // a predecessor's last writes are still in flight
+    head,         // read both superblocks
+    allocate,     // a new ring: its blocks,
+    fill,         // the pattern,
+    sync,         // all of it,
+    second_head,  // superblock B
+    first_head,   // and A
+    manifest,
+    scan,
+    superblock,  // of this start
+    over,
+  };
+
+  void send(DiskOpKind kind);
+  void ring_opened(const DiskDone& done);
+  void head_read(const DiskDone& done);
+  void format();
+  void format_continue();
+  void write_head(std::uint64_t sequence);
+  void manifest_loaded(const DiskDone& done);
+  void begin_scan();
+  void read_ring();
+  void ring_read(const DiskDone& done);
+  void scanned();
+  void begin_incarnation();
+  bool may_jump() const;
+  void fail(std::string reason, Errc code = Errc::corrupt);
+
+  Directory& dir_;
+  Step step_ = Step::none;
+  std::uint32_t outstanding_ = 0;
+  Instant retry_at_ = Instant::max();
+  Instant give_up_at_;
+  std::uint64_t ring_size_ = 0;
+  std::uint64_t filled_ = 0;
+  MutableBytes memory_;
+  journal::Superblock superblock_;
+  std::unique_ptr<journal::RingScan> scan_;
+  std::unique_ptr<Replay> replay_;
+  bool jump_due_ = false;
+};
+
+}  // namespace tailwater::log

@@ -1,0 +1,335 @@
+#include "core/log/replay.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log/directory.hpp"
+#include "core/log/log_ops.hpp"
+#include "core/log/tail.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+using journal::EntryKind;
+using journal::kBlock;
+using journal::round_down;
+
+}  // namespace
+
+void Replay::load(Manifest manifest) {
+  checkpoint_ = manifest.checkpoint;
+  dir_.next_log_id = manifest.next_log_id;
+  for (ManifestLog& entry : manifest.logs) {
+    const LogIdentity identity{entry.id, entry.topic_id, std::move(entry.topic), entry.partition, dir_.id};
+    LogState& log = add_log(dir_, identity, entry.start);
+    log.end = log.durable_end = entry.end;
+    log.segments = std::move(entry.segments);
+    for (Segment& segment : log.segments) segment.number = dir_.shared.next_segment_number++;
+    log.epochs.restore(std::move(entry.epochs));
+    if (!entry.producers.empty() || !entry.aborted.empty()) {
+      log.producer_table().restore(std::move(entry.producers), std::move(entry.aborted));
+    }
+    log.folder_possible = true;
+  }
+  for (DoomedPath& path : manifest.doomed) dir_.janitor.restore(std::move(path), Duration::from_ms(60'000));
+}
+
+bool Replay::wrong(const LogState& log, const std::string& what) {
+  error_ = "the journal's entries for " + log.folder() + " at " + std::to_string(lsn_.value) + ": " + what;
+  return false;
+}
+
+bool Replay::frame(const journal::FrameHeader& frame, journal::EntryCursor entries) {
+  lsn_ = frame.lsn;
+  if (!past_checkpoint_ && lsn_ >= checkpoint_) reach_checkpoint();
+  if (!error_.empty()) return false;
+  while (const auto next = entries.next()) {
+    if (!entry(*next)) return false;
+  }
+  if (entries.failed())
+    error_ = "a frame of the journal at " + std::to_string(lsn_.value) + " contradicts itself";
+  return error_.empty();
+}
+
+bool Replay::entry(const journal::EntryCursor::Entry& entry) {
+  const EntryKind kind = entry.header.kind;
+  if (kind == EntryKind::filler) return true;
+  if (kind == EntryKind::batches) return batches(entry);
+  if (!past_checkpoint_) return true;
+  if (kind == EntryKind::create) return create(entry);
+  const auto found = dir_.logs.find(entry.header.log);
+  if (kind == EntryKind::remove && entry.header.argument == 1) {
+    dir_.janitor.restore_renamed(entry.header.log);
+    return true;
+  }
+  if (found == dir_.logs.end()) {
+    error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
+    return false;
+  }
+  return change(*found->second, entry);
+}
+
+bool Replay::create(const journal::EntryCursor::Entry& entry) {
+  constexpr std::size_t kFixed = 20;
+  const std::byte* at = entry.content.data();
+  if (entry.content.size() <= kFixed || dir_.logs.contains(entry.header.log)) {
+    error_ = "the journal at " + std::to_string(lsn_.value) + " creates a log that makes no sense";
+    return false;
+  }
+  LogIdentity identity{entry.header.log,
+                       {load_little<std::uint64_t>(at), load_little<std::uint64_t>(at + 8)},
+                       std::string(as_text(entry.content.subspan(kFixed))),
+                       PartitionId{load_little<std::int32_t>(at + 16)},
+                       dir_.id};
+  LogState& log = add_log(dir_, identity, Offset{entry.header.base_offset});
+  log.folder_possible = true;
+  dir_.next_log_id = std::max(dir_.next_log_id, entry.header.log.value + 1);
+  return true;
+}
+
+bool Replay::change(LogState& log, const journal::EntryCursor::Entry& entry) {
+  const Offset offset{entry.header.base_offset};
+  switch (entry.header.kind) {
+    case EntryKind::roll:
+      if (offset < log.end) return wrong(log, "a segment begins before the log's end");
+      apply_roll(dir_, log, offset);
+      dir_.set_dirty(log, lsn_);
+      return true;
+    case EntryKind::truncate: {
+      CutPlace place{Offset{entry.header.segment_base}, entry.header.position, offset, {}};
+      const Segment* segment = log.segment_at(place.segment);
+      if (segment == nullptr || place.position > segment->size || offset > log.end ||
+          !decode_cut(entry.content, place)) {
+        return wrong(log, "a truncation names a place that does not exist");
+      }
+      if (const auto stash = stashes_.find(log.identity.id); stash != stashes_.end()) {
+        stash->second.bytes.clear();
+        const bool stays = stash->second.segment == place.segment && stash->second.position == place.position;
+        if (!stays) stashes_.erase(stash);
+      }
+      apply_truncate(dir_, log, place);
+      return true;
+    }
+    case EntryKind::log_start:
+      if (offset > log.end) return wrong(log, "the log starts behind its end");
+      apply_log_start(dir_, log, offset, Duration::from_ms(60'000));
+      return true;
+    case EntryKind::epoch_start:
+      log.epochs.begin(LeaderEpoch{static_cast<std::int32_t>(entry.header.argument)}, offset);
+      return true;
+    case EntryKind::restart:
+      stashes_.erase(log.identity.id);
+      apply_restart(dir_, log, offset);
+      return true;
+    case EntryKind::remove:
+      stashes_.erase(log.identity.id);
+      dir_.janitor.doom_folder(log);
+      forget_log(dir_, log);
+      return true;
+    default:
+      return wrong(log, "an entry of an unknown kind");
+  }
+}
+
+bool Replay::batches(const journal::EntryCursor::Entry& entry) {
+  const auto found = dir_.logs.find(entry.header.log);
+  if (found == dir_.logs.end()) {
+    // Removed before the checkpoint; behind it that is noted in the journal before anything else.
+    if (past_checkpoint_)
+      error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
+    return !past_checkpoint_;
+  }
+  LogState& log = *found->second;
+  Stash& stash = stashes_[entry.header.log];
+  const std::uint64_t position = std::uint64_t{entry.header.position} + entry.header.head_length;
+  const Bytes data = entry.content.subspan(entry.header.head_length);
+  const Offset segment{entry.header.segment_base};
+  if (entry.header.argument == 0) {
+    // The rest of an entry that a truncation made worthless need not have been written.
+    const Bytes head = entry.content.first(entry.header.head_length);
+    // An entry that an earlier crash cut off may have brought the head for the one that came after the
+    // restart.
+    const bool inherits =
+        head.empty() && !stash.head.empty() && stash.segment == segment && stash.position == position;
+    stash.bytes.clear();
+    if (!inherits) stash = {lsn_, position, segment, Buffer(head.begin(), head.end()), {}};
+  } else if (stash.segment != segment || stash.position + stash.bytes.size() != position ||
+             stash.bytes.empty()) {
+    if (past_checkpoint_) return wrong(log, "a piece of an entry without the piece before it");
+    return true;
+  }
+  stash.bytes.insert(stash.bytes.end(), data.begin(), data.end());
+  return take_batches(log, stash);
+}
+
+bool Replay::take_batches(LogState& log, Stash& stash) {
+  std::size_t taken = 0;
+  const Bytes all = stash.bytes;
+  while (all.size() - taken >= records::kBatchHeaderSize) {
+    const Result<records::BatchView> batch = records::parse_batch(all.subspan(taken));
+    if (!batch && batch.error().code == Errc::truncated) break;
+    if (!batch) return wrong(log, "bytes that are no batch");
+    const std::uint64_t position = stash.position + taken;
+    const bool done = past_checkpoint_ ? append(log, stash, position, batch->bytes())
+                                       : redo(log, stash, position, batch->bytes());
+    if (!done) return false;
+    taken += batch->size();
+  }
+  stash.position += taken;
+  stash.bytes.erase(stash.bytes.begin(), stash.bytes.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (taken > 0) stash.head.clear();
+  return true;
+}
+
+// The first bytes of the block that the batch at `position` begins in, if they came along and are not here
+// yet.
+void Replay::place_head(cache::Chunk& chunk, const Stash& stash, std::uint64_t position) {
+  if (stash.head.empty() || stash.position != position) return;
+  const std::uint64_t block = position - stash.head.size();
+  if (chunk.valid <= block || block < chunk.start || chunk.valid > position) return;
+  std::copy(stash.head.begin(), stash.head.end(), chunk.at(block));
+  chunk.valid = block;
+}
+
+// Before the checkpoint: only the bytes, and only those that are not in the files.
+bool Replay::redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes bytes) {
+  const records::BatchView batch(bytes);
+  const Segment* segment = log.segment_at(stash.segment);
+  if (segment == nullptr) return true;
+  // A batch at a place that was taken before: the log was truncated there in between.
+  cut_chunks(log, dir_.shared.tail, stash.segment, position, batch.base_offset());
+  if (position + bytes.size() <= segment->flushed) return true;
+  const bool follows = !log.chunks.empty() && log.chunks.back()->segment_base == stash.segment;
+  if (follows && log.chunks.back()->end != position) {
+    // What is in between is in the files; then so has to be what is here already.
+    if (position > segment->flushed) return wrong(log, "bytes are missing between two entries");
+    while (!log.chunks.empty()) {
+      dir_.shared.tail.drop(log.chunks.back());
+      log.chunks.pop_back();
+    }
+  }
+  cache::Chunk& chunk =
+      *chunk_for(log, dir_.shared.tail, {stash.segment, position, batch.base_offset()}, bytes.size());
+  place_head(chunk, stash, position);
+  std::copy(bytes.begin(), bytes.end(), chunk.at(position));
+  chunk.end = position + bytes.size();
+  chunk.next_offset = batch.last_offset() + 1;
+  chunk.max_timestamp = std::max(chunk.max_timestamp, batch.max_timestamp());
+  dir_.set_dirty(log, stash.lsn);
+  dir_.report.replayed_bytes += bytes.size();
+  return true;
+}
+
+bool Replay::append(LogState& log, const Stash& stash, std::uint64_t position, Bytes bytes) {
+  const records::BatchView batch(bytes);
+  const Segment& segment = log.active();
+  if (stash.segment != segment.base || position != segment.size)
+    return wrong(log, "a batch that does not follow on the last");
+  if (batch.base_offset() < log.end) return wrong(log, "an offset that was given before");
+  cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), bytes.size());
+  place_head(chunk, stash, position);
+  std::copy(bytes.begin(), bytes.end(), chunk.at(position));
+  account_batch(log, chunk, batch);
+  note_batch(log, batch);
+  dir_.set_dirty(log, stash.lsn);
+  dir_.report.replayed_bytes += bytes.size();
+  return true;
+}
+
+void Replay::reach_checkpoint() {
+  past_checkpoint_ = true;
+  for (const auto& [id, log] : dir_.logs) {
+    if (!settle(*log)) return;
+  }
+}
+
+// What was brought back before the checkpoint has to be exactly what the manifest says was not flushed.
+bool Replay::settle(LogState& log) {
+  const Segment& active = log.active();
+  cut_chunks(log, dir_.shared.tail, active.base, active.size, log.end);
+  const auto first_dirty = std::find_if(log.segments.begin(), log.segments.end(), [](const Segment& segment) {
+    return segment.flushed < segment.size;
+  });
+  const auto needed = [&](const cache::Chunk& chunk) {
+    return first_dirty != log.segments.end() &&
+           (chunk.segment_base > first_dirty->base ||
+            (chunk.segment_base == first_dirty->base && chunk.end > first_dirty->flushed));
+  };
+  while (!log.chunks.empty() && !needed(*log.chunks.front())) {
+    dir_.shared.tail.drop(log.chunks.front());
+    log.chunks.pop_front();
+  }
+  std::size_t next = 0;
+  for (auto segment = first_dirty; segment != log.segments.end(); ++segment) {
+    std::uint64_t reached = segment->flushed;
+    for (; next < log.chunks.size() && log.chunks[next]->segment_base == segment->base; ++next) {
+      const cache::Chunk& chunk = *log.chunks[next];
+      if (chunk.valid > round_down(reached, kBlock)) break;
+      reached = std::max(reached, chunk.end);
+    }
+    if (reached != segment->size) return wrong(log, "bytes that were acknowledged are missing");
+  }
+  if (next != log.chunks.size()) return wrong(log, "bytes that the manifest does not know");
+  const bool unfinished = std::any_of(log.segments.begin(), log.segments.end(),
+                                      [](const Segment& segment) { return segment.unfinished(); });
+  if (unfinished) dir_.set_dirty(log, trim_);
+  if (!unfinished) dir_.clear_dirty(log);
+  rebuild_marks(log);
+  return true;
+}
+
+void Replay::rebuild_marks(LogState& log) {
+  for (Segment& segment : log.segments) {
+    if (segment.flushed == segment.size) continue;
+    IndexState state = segment.stored;
+    for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+      cache::Chunk& chunk = *log.chunks[each];
+      if (chunk.segment_base != segment.base) continue;
+      for (std::uint64_t at = chunk.first; at < chunk.end;) {
+        const StoredBatch batch = peek_batch(chunk.at(at));
+        if (at >= state.until) {
+          const auto mark = index_batch(state, {batch.last, at, batch.size, batch.max_timestamp},
+                                        log.config.index_interval_bytes);
+          if (mark) chunk.marks.push_back(*mark);
+        }
+        at += batch.size;
+      }
+    }
+    segment.index = state;
+  }
+}
+
+bool Replay::finish() {
+  if (!past_checkpoint_ && error_.empty()) reach_checkpoint();
+  if (!error_.empty()) return false;
+  for (auto& [id, stash] : stashes_) {
+    const auto found = dir_.logs.find(id);
+    if (found == dir_.logs.end() || stash.head.empty()) continue;
+    LogState& log = *found->second;
+    Segment& segment = log.active();
+    if (segment.base != stash.segment || segment.size != stash.position) continue;
+    // The batch never came whole, but the block that it cuts may have been written with it: write that anew.
+    cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), kBlock);
+    place_head(chunk, stash, stash.position);
+    segment.flushed = std::min(segment.flushed, round_down(segment.size, kBlock));
+    dir_.set_dirty(log, stash.lsn);
+  }
+  for (const auto& [id, log] : dir_.logs) {
+    const Segment& active = log->active();
+    log->durable_end = log->end;
+    log->framed = {active.base, active.size, log->end, {}, {}};
+    if (active.size % kBlock != 0) {
+      if (active.flushed < active.size) {
+        log->framed.block = log->dirty;
+      } else {
+        log->head_segment = active.base;
+        log->head_due = active.size;
+      }
+    }
+    log->durable = log->framed;
+  }
+  return true;
+}
+
+}  // namespace tailwater::log

@@ -1,0 +1,47 @@
+#include "core/log/retention.hpp"
+
+#include <algorithm>
+
+namespace tailwater::log {
+
+namespace {
+
+bool too_old(const LogState& log, const Segment& segment, WallTime now) {
+  const std::int64_t newest = segment.index.max_timestamp;
+  return log.config.retention_ms >= 0 && newest >= 0 && now.ms - newest > log.config.retention_ms;
+}
+
+}  // namespace
+
+RetentionPlan plan_retention(const LogState& log, WallTime now) {
+  RetentionPlan plan{log.start, false};
+  const Offset bound = std::min(log.high_watermark.value_or(log.durable_end), log.durable_end);
+  std::uint64_t left = 0;
+  for (const Segment& segment : log.segments) left += segment.size;
+  for (const Segment& segment : log.segments) {
+    if (segment.size == 0 || segment.next > bound) break;
+    const bool below_start = segment.next <= log.start;
+    const bool too_many = log.config.remove && log.config.retention_bytes >= 0 &&
+                          left - segment.size >= static_cast<std::uint64_t>(log.config.retention_bytes);
+    const bool old = log.config.remove && too_old(log, segment, now);
+    if (!below_start && !too_many && !old) break;
+    left -= segment.size;
+    plan.start = std::max(plan.start, segment.next);
+    plan.roll = !segment.sealed;
+  }
+  return plan;
+}
+
+bool must_roll(const LogState& log, const Arrival& batch, WallTime now) {
+  const Segment& active = log.active();
+  if (active.size == 0) return false;
+  if (active.size + batch.size > log.config.segment_bytes) return true;
+  if (batch.last_offset - active.base > INT32_MAX) return true;
+  if (active.index.entries >= log.config.segment_index_bytes / kIndexEntrySize) return true;
+  if (active.index.time_entries + 1 >= log.config.segment_index_bytes / kTimeEntrySize) return true;
+  if (active.first_timestamp < 0) return false;
+  const std::int64_t newest = batch.max_timestamp >= 0 ? batch.max_timestamp : now.ms;
+  return newest - active.first_timestamp > log.config.segment_ms - log.config.segment_jitter_ms;
+}
+
+}  // namespace tailwater::log

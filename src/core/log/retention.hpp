@@ -1,0 +1,27 @@
+// Which records of a log are old or many enough to go: whole segments from the front, as Kafka decides it.
+//   time   a segment goes when its largest timestamp is retention.ms old; size: while the rest still has
+//   retention.bytes bound  only below the high watermark; the first segment that stays ends the look; the
+//   last one may go, too (an empty
+//          one is rolled first)
+// A log that is only compacted keeps everything. Decides only; Storage carries it out.
+#pragma once
+
+#include "core/log/log_state.hpp"
+
+namespace tailwater::log {
+
+struct RetentionPlan {
+  Offset start;       // the log begins here from now on; nothing to do if that is where it begins already
+  bool roll = false;  // the last segment goes as well
+};
+RetentionPlan plan_retention(const LogState& log, WallTime now);
+
+// Whether a batch of `size` bytes with this timestamp and last offset begins a new segment.
+struct Arrival {
+  std::uint64_t size = 0;
+  Offset last_offset;
+  std::int64_t max_timestamp = -1;
+};
+bool must_roll(const LogState& log, const Arrival& batch, WallTime now);
+
+}  // namespace tailwater::log

@@ -1,0 +1,76 @@
+// One segment of a log: the numbers that say what it holds, what of it is on stable storage, and where its
+// files are.
+//   <topic>-<partition>/<base offset, 20 digits>.log          record batches as they are
+//                                               .index        per entry i32 (last offset of a batch) - base,
+//                                               i32 position of
+//                                                             that batch; one when more than
+//                                                             index.interval.bytes passed
+//                                               .timeindex    per entry i64 largest timestamp so far, i32
+//                                               (last offset of
+//                                                             the batch that has it) - base; timestamps grow
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "core/cache/tail_cache.hpp"
+
+namespace tailwater::log {
+
+enum class FileKind : std::uint8_t { records = 0, index = 1, time_index = 2 };
+inline constexpr std::size_t kFileKinds = 3;
+inline constexpr std::size_t kIndexEntrySize = 8;
+inline constexpr std::size_t kTimeEntrySize = 12;
+
+// A place in Files (files.hpp); 0 is none.
+using FileHandle = std::uint32_t;
+
+// How far the sparse indexes go, and the running maximum that the next entry carries.
+struct IndexState {
+  std::uint32_t entries = 0;
+  std::uint32_t time_entries = 0;
+  std::uint64_t until = 0;          // batches that begin below are accounted for
+  std::uint64_t last_position = 0;  // of the batch of the last entry
+  std::int64_t last_time = -1;      // of the last time entry
+  std::int64_t max_timestamp = -1;  // of all batches that begin below `until`
+  Offset max_timestamp_offset{-1};
+  friend bool operator==(const IndexState&, const IndexState&) = default;
+};
+
+struct Segment {
+  Offset base;
+  Offset next;                        // of the record behind the last
+  std::uint64_t size = 0;             // bytes of batches, in memory or on disk
+  std::uint64_t flushed = 0;          // of them, on stable storage
+  std::int64_t first_timestamp = -1;  // the first batch's; -1 while empty
+  IndexState index;                   // of all batches
+  IndexState stored;                  // of what the index files hold on stable storage
+  bool exists = false;                // files may exist
+  bool sealed = false;                // takes no more batches
+  bool exact = false;                 // the files end exactly
+
+  // Not stored: what this run knows of the files.
+  std::uint64_t number = 0;  // never the same for two segments of this run
+  FileHandle files[kFileKinds] = {};
+  std::uint64_t allocated[kFileKinds] = {};
+  bool opened = false;  // created or found in this run
+
+  bool unfinished() const { return flushed < size || (sealed && exists && !exact); }
+};
+
+std::string segment_name(Offset base, FileKind kind);
+
+// Accounts for one batch in the sparse index: gives the mark if it gets an entry.
+struct BatchPlace {
+  Offset last_offset;
+  std::uint64_t position = 0;
+  std::uint64_t size = 0;
+  std::int64_t max_timestamp = -1;
+};
+std::optional<cache::Mark> index_batch(IndexState& state, const BatchPlace& batch, std::uint32_t interval);
+// Whether the mark also gets an entry in the time index; then `state` counts it.
+bool count_time_entry(IndexState& state, const cache::Mark& mark);
+
+}  // namespace tailwater::log

@@ -1,0 +1,195 @@
+#include "core/log/tail.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "core/journal/format.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+using cache::Chunk;
+
+constexpr std::size_t kLargestChunk = cache::kBlockSizes.back();
+
+// A log that fills its chunks faster than they are flushed gets larger ones.
+std::size_t next_chunk_size(const Chunk* last, std::size_t needed) {
+  if (last == nullptr) return needed;
+  const std::size_t previous = std::min(last->memory.size(), kLargestChunk);
+  const std::size_t wished = last->clean() ? previous / 4 : previous * 4;
+  return std::max(needed, std::min(wished, kLargestChunk));
+}
+
+void append_index_entry(const Segment& segment, const cache::Mark& mark, Buffer& out) {
+  std::byte entry[kIndexEntrySize];
+  store_big(entry, static_cast<std::int32_t>(mark.last_offset - segment.base));
+  store_big(entry + 4, static_cast<std::int32_t>(mark.position));
+  out.insert(out.end(), entry, entry + sizeof entry);
+}
+
+}  // namespace
+
+void append_time_entry(const Segment& segment, std::int64_t timestamp, Offset offset, Buffer& out) {
+  std::byte entry[kTimeEntrySize];
+  store_big(entry, timestamp);
+  store_big(entry + 8, static_cast<std::int32_t>(offset - segment.base));
+  out.insert(out.end(), entry, entry + sizeof entry);
+}
+
+Segment* LogState::segment_at(Offset base) {
+  const auto found =
+      std::lower_bound(segments.begin(), segments.end(), base,
+                       [](const Segment& segment, Offset offset) { return segment.base < offset; });
+  return found == segments.end() || found->base != base ? nullptr : &*found;
+}
+
+StoredBatch peek_batch(const std::byte* at) {
+  const Offset base{load_big<std::int64_t>(at + records::at::kBaseOffset)};
+  return {.base = base,
+          .last = base + load_big<std::int32_t>(at + records::at::kLastOffsetDelta),
+          .size = records::kLogOverhead +
+                  static_cast<std::uint32_t>(load_big<std::int32_t>(at + records::at::kBatchLength)),
+          .max_timestamp = load_big<std::int64_t>(at + records::at::kMaxTimestamp)};
+}
+
+TailPlace end_place(const LogState& log) {
+  return {log.active().base, log.active().size, log.end};
+}
+
+Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place, std::size_t size) {
+  Chunk* last = log.chunks.empty() ? nullptr : log.chunks.back();
+  const bool same_segment = last != nullptr && last->segment_base == place.segment;
+  CHECK(!same_segment || last->end == place.position);
+  if (same_segment && !last->sealed && last->capacity_end() - last->end >= size) {
+    cache.set_dirty(last);
+    return last;
+  }
+  const std::uint64_t start = journal::round_down(place.position, journal::kBlock);
+  Chunk* chunk = cache.make(next_chunk_size(last, place.position - start + size));
+  chunk->owner = &log;
+  chunk->segment_base = place.segment;
+  chunk->start = start;
+  chunk->valid = place.position;
+  chunk->first = place.position;
+  chunk->end = place.position;
+  chunk->first_offset = place.offset;
+  chunk->next_offset = place.offset;
+  if (same_segment) {
+    chunk->valid = std::min(std::max(start, last->valid), place.position);
+    const Bytes head = last->range(chunk->valid, place.position);
+    std::copy(head.begin(), head.end(), chunk->at(chunk->valid));
+  }
+  log.chunks.push_back(chunk);
+  return chunk;
+}
+
+void account_batch(LogState& log, Chunk& chunk, const records::BatchView& batch) {
+  Segment& segment = log.active();
+  const BatchPlace place{.last_offset = batch.last_offset(),
+                         .position = segment.size,
+                         .size = batch.size(),
+                         .max_timestamp = batch.max_timestamp()};
+  if (place.position >= segment.index.until) {
+    if (const auto mark = index_batch(segment.index, place, log.config.index_interval_bytes))
+      chunk.marks.push_back(*mark);
+  }
+  if (segment.first_timestamp < 0) segment.first_timestamp = batch.max_timestamp();
+  segment.size += batch.size();
+  segment.next = batch.last_offset() + 1;
+  chunk.end = segment.size;
+  chunk.next_offset = segment.next;
+  chunk.max_timestamp = std::max(chunk.max_timestamp, batch.max_timestamp());
+  log.end = segment.next;
+}
+
+std::uint64_t find_in_chunk(const Chunk& chunk, Offset offset) {
+  if (offset >= chunk.next_offset) return chunk.end;
+  std::uint64_t position = chunk.first;
+  // The first mark that does not end below `offset` may lie behind the batch: begin at the mark before.
+  const auto behind =
+      std::lower_bound(chunk.marks.begin(), chunk.marks.end(), offset,
+                       [](const cache::Mark& mark, Offset at) { return mark.last_offset < at; });
+  if (behind != chunk.marks.begin()) position = std::prev(behind)->position;
+  while (position < chunk.end) {
+    const StoredBatch batch = peek_batch(chunk.at(position));
+    if (batch.last >= offset) break;
+    position += batch.size;
+  }
+  return position;
+}
+
+HotPlace find_hot(const LogState& log, Offset offset) {
+  std::size_t low = 0;
+  std::size_t high = log.chunks.size();
+  while (high - low > 1) {
+    const std::size_t middle = (low + high) / 2;
+    (log.chunks[middle]->first_offset <= offset ? low : high) = middle;
+  }
+  return {low, find_in_chunk(*log.chunks[low], offset)};
+}
+
+const Chunk* chunk_at(const LogState& log, Offset segment, std::uint64_t position) {
+  std::size_t low = 0;
+  std::size_t high = log.chunks.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    const Chunk& chunk = *log.chunks[middle];
+    const bool before =
+        chunk.segment_base < segment || (chunk.segment_base == segment && chunk.end <= position);
+    (before ? low : high) = before ? middle + 1 : middle;
+  }
+  if (low == log.chunks.size()) return nullptr;
+  const Chunk& chunk = *log.chunks[low];
+  return chunk.segment_base == segment && chunk.first <= position ? &chunk : nullptr;
+}
+
+void cut_chunks(LogState& log, cache::TailCache& cache, Offset segment, std::uint64_t position, Offset end) {
+  while (!log.chunks.empty()) {
+    Chunk* const last = log.chunks.back();
+    const bool behind =
+        last->segment_base > segment || (last->segment_base == segment && last->first >= position);
+    if (!behind) break;
+    log.chunks.pop_back();
+    cache.drop(last);
+  }
+  if (log.chunks.empty()) return;
+  Chunk& last = *log.chunks.back();
+  if (last.segment_base != segment || last.end <= position) return;
+  std::erase_if(last.marks, [&](const cache::Mark& mark) { return mark.position >= position; });
+  last.end = position;
+  last.next_offset = end;
+  if (last.first == position) last.first_offset = end;
+  if (last.pinned()) last.sealed = true;
+}
+
+void collect_index(const LogState& log, const Segment& segment, std::uint64_t position, IndexState& state,
+                   Buffer& index, Buffer& time_index) {
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+    const Chunk& chunk = *log.chunks[each];
+    if (chunk.segment_base != segment.base || chunk.end <= state.until || chunk.first >= position) continue;
+    std::uint64_t walk_from = std::max(chunk.first, state.until);
+    for (const cache::Mark& mark : chunk.marks) {
+      if (mark.position < state.until || mark.position >= position) continue;
+      append_index_entry(segment, mark, index);
+      ++state.entries;
+      state.last_position = mark.position;
+      state.max_timestamp = mark.max_timestamp;
+      state.max_timestamp_offset = mark.max_timestamp_offset;
+      if (count_time_entry(state, mark))
+        append_time_entry(segment, mark.max_timestamp, mark.max_timestamp_offset, time_index);
+      walk_from = mark.position;
+    }
+    while (walk_from < chunk.end && walk_from < position) {
+      const StoredBatch batch = peek_batch(chunk.at(walk_from));
+      if (batch.max_timestamp > state.max_timestamp) {
+        state.max_timestamp = batch.max_timestamp;
+        state.max_timestamp_offset = batch.last;
+      }
+      walk_from += batch.size;
+    }
+    state.until = walk_from;
+  }
+}
+
+}  // namespace tailwater::log

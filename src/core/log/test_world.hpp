@@ -1,0 +1,289 @@
+// Storage on a TestDisk, with a model of what every log must hold: for the tests of this room.
+//   pump     turns and completions until nothing happens any more
+//   crash    power loss, then a new Storage over what is left; verify() compares every log with the model
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/check.hpp"
+#include "core/log/storage.hpp"
+#include "core/log/test_disk.hpp"
+#include "records/batch.hpp"
+#include "records/builder.hpp"
+
+namespace tailwater::log {
+
+// One batch of one record (or `count`), as a client sends it.
+struct BatchSpec {
+  std::size_t value_size = 20;
+  std::int32_t count = 1;
+  std::int64_t timestamp = 1'000;
+  ProducerId producer{-1};
+  std::int32_t sequence = -1;
+  ProducerEpoch producer_epoch{0};
+  char fill = 'v';
+};
+
+inline Buffer make_batch(const BatchSpec& spec) {
+  records::BatchOptions options;
+  options.producer_id = spec.producer;
+  options.producer_epoch = spec.producer.value >= 0 ? spec.producer_epoch : ProducerEpoch{-1};
+  options.base_sequence = spec.sequence;
+  records::BatchBuilder builder(options);
+  const std::string value(spec.value_size, spec.fill);
+  for (std::int32_t each = 0; each < spec.count; ++each) {
+    EXPECT_TRUE(builder.add(spec.timestamp + each, std::nullopt, as_bytes(value)));
+  }
+  Buffer out;
+  EXPECT_TRUE(builder.finish(out).has_value());
+  return out;
+}
+
+inline records::BatchInfo info_of(const Buffer& batch) {
+  const auto accepted = records::validate_for_produce(batch, {}, WallTime{1'000'000});
+  EXPECT_TRUE(accepted.has_value());
+  return accepted.value_or(records::BatchInfo{});
+}
+
+class World {
+ public:
+  struct ModelBatch {
+    Offset base;
+    Offset last;
+    Buffer bytes;  // as stored
+    ProducerId producer{-1};
+    std::int32_t sequence = -1;
+  };
+  struct Model {
+    LogIdentity identity;
+    Offset start;
+    Offset acked;  // the largest durable_end seen
+    std::vector<ModelBatch> batches;
+    Offset end() const { return batches.empty() ? start_at : batches.back().last + 1; }
+    Offset start_at;
+    bool removed = false;
+  };
+
+  explicit World(std::uint64_t seed) : disk(seed), random(seed + 1) {
+    set_check_hook([](const char* condition, const char* file, int line) {
+      std::fprintf(stderr, "%s:%d: CHECK(%s)\n", file, line, condition);
+    });
+    options.dirs = {DirId{0}};
+    options.ring_bytes_start = options.ring_bytes_max = 256 << 10;
+    options.frame_bytes_max = 16 << 10;
+    options.memory_bytes = 64 << 20;
+    options.cold_block_bytes = 16 << 10;
+    options.seed = seed * 1'000 + 17;
+  }
+
+  void start() {
+    ++options.seed;
+    storage = std::make_unique<Storage>(options);
+    storage->start(now, effects);
+    disk.submit(effects);
+  }
+  void start_and_recover() {
+    start();
+    pump();
+    ASSERT_TRUE(storage->recovered());
+    match_logs();
+  }
+
+  void turn() {
+    take_news();
+    storage->turn(now, effects);
+    disk.submit(effects);
+  }
+  // One completion, then a turn.
+  void step() {
+    if (!disk.idle()) storage->completed(disk.step(), now);
+    turn();
+  }
+  void pump(int limit = 200'000) {
+    turn();
+    while (!disk.idle() || storage->next_deadline() <= now.monotonic) {
+      step();
+      ASSERT_GT(--limit, 0) << "no rest";
+    }
+  }
+  void advance(Duration span) {
+    now.monotonic = now.monotonic + span;
+    now.wall.ms += span.to_ms();
+  }
+  void take_news() {
+    for (Log* log : storage->changed()) {
+      Model& model = models.at(log->id());
+      EXPECT_GE(log->durable_end(), model.acked);
+      EXPECT_LE(log->durable_end(), model.end());
+      model.acked = log->durable_end();
+    }
+    for (const ReadTicket ticket : storage->ready_reads()) ready.push_back(ticket);
+    storage->clear_news();
+  }
+
+  void crash() {
+    disk.crash();
+    storage.reset();
+    effects.clear();
+    ready.clear();
+  }
+  void kill() {
+    disk.kill();
+    storage.reset();
+    effects.clear();
+    ready.clear();
+  }
+  void stop() {
+    storage->stop();
+    pump();
+    ASSERT_TRUE(storage->stopped());
+    storage.reset();
+    disk.kill();
+  }
+
+  Log& create(const std::string& topic, LogConfig config = {}, DirId dir = DirId{0}) {
+    const auto log = storage->create({LogId{}, random.uuid(), topic, PartitionId{0}, dir}, config);
+    EXPECT_TRUE(log.has_value());
+    configs[topic] = config;
+    models[(*log)->id()].identity = (*log)->identity();
+    return **log;
+  }
+  Log& log(const std::string& topic) {
+    for (Log* each : storage->logs()) {
+      if (each->identity().topic == topic) return *each;
+    }
+    ADD_FAILURE() << topic << " is not there";
+    return *storage->logs()[0];
+  }
+
+  std::expected<Appended, AppendRefusal> append(Log& log, const BatchSpec& spec,
+                                                LeaderEpoch epoch = LeaderEpoch{1}) {
+    Buffer batch = make_batch(spec);
+    const records::BatchInfo info = info_of(batch);
+    const auto appended = storage->append(log, batch, info, {.epoch = epoch}, now);
+    if (!appended || appended->duplicate) return appended;
+    records::set_base_offset(batch, appended->base);
+    records::set_leader_epoch(batch, epoch);
+    if (log.config().log_append_time) records::set_log_append_time(batch, now.wall);
+    models.at(log.id()).batches.push_back(
+        {appended->base, appended->last, std::move(batch), spec.producer, spec.sequence});
+    return appended;
+  }
+  void remove(Log& log) {
+    models.at(log.id()).removed = true;
+    storage->remove(log.id());
+  }
+  TruncateAnswer truncate(Log& log, Offset end) {
+    TruncateAnswer answer = storage->truncate(log, end);
+    for (int tries = 0; answer.kind == TruncateAnswer::Kind::need && tries < 20; ++tries) {
+      while (ready.empty()) step();
+      ready.clear();
+      answer = storage->truncate(log, end);
+    }
+    EXPECT_EQ(answer.kind, TruncateAnswer::Kind::done);
+    Model& model = models.at(log.id());
+    while (!model.batches.empty() && model.batches.back().last >= end) model.batches.pop_back();
+    model.acked = std::min(model.acked, model.end());
+    EXPECT_EQ(log.end_offset(), model.end());
+    return answer;
+  }
+
+  // Reads [from, upper) to the end, waiting for the disk where that is needed.
+  Buffer read_all(Log& log, Offset from, Offset upper, std::size_t bytes_max = 64 << 10) {
+    Buffer all;
+    for (int plans = 0; from < upper; ++plans) {
+      EXPECT_LT(plans, 200'000);
+      std::vector<Bytes> pieces;
+      const ReadPlan plan = storage->plan_read(log, {from, bytes_max, upper, true}, pieces);
+      if (plan.kind == ReadPlan::Kind::need) {
+        while (ready.empty()) {
+          if (disk.idle() && storage->next_deadline() > now.monotonic && plans > 0) turn();
+          step();
+        }
+        ready.clear();
+        continue;
+      }
+      if (plan.kind != ReadPlan::Kind::hot) {
+        ADD_FAILURE() << "plan is " << static_cast<int>(plan.kind) << " at " << from.value << " of "
+                      << upper.value;
+        return all;
+      }
+      std::size_t bytes = 0;
+      for (const Bytes piece : pieces) {
+        all.insert(all.end(), piece.begin(), piece.end());
+        bytes += piece.size();
+      }
+      EXPECT_EQ(bytes, plan.bytes);
+      EXPECT_GT(plan.next, from);
+      storage->unpin(plan.pin);
+      from = plan.next;
+    }
+    return all;
+  }
+  static Buffer bytes_from(const Model& model, Offset from, Offset upper) {
+    Buffer all;
+    for (const ModelBatch& batch : model.batches) {
+      if (batch.last < from || batch.last >= upper) continue;
+      all.insert(all.end(), batch.bytes.begin(), batch.bytes.end());
+    }
+    return all;
+  }
+
+  // After a start: every log holds what was acknowledged, and nothing that was never appended; the model
+  // follows.
+  void match_logs() {
+    for (auto at = models.begin(); at != models.end();) {
+      Model& model = at->second;
+      Log* log = storage->find(at->first);
+      if (log == nullptr) {
+        EXPECT_TRUE(model.removed || model.acked == model.start_at) << model.identity.topic << " is lost";
+        at = models.erase(at);
+        continue;
+      }
+      model.removed = false;
+      storage->set_config(*log, configs[model.identity.topic]);
+      EXPECT_EQ(log->identity(), model.identity);
+      EXPECT_GE(log->end_offset(), model.acked) << model.identity.topic << ": acknowledged records are lost";
+      EXPECT_EQ(log->durable_end(), log->end_offset());
+      while (!model.batches.empty() && model.batches.back().last >= log->end_offset())
+        model.batches.pop_back();
+      EXPECT_EQ(log->end_offset(), model.end())
+          << model.identity.topic << ": an end inside a batch, or offsets nobody gave";
+      model.acked = log->end_offset();
+      ++at;
+    }
+    EXPECT_EQ(storage->logs().size(), models.size());
+  }
+  void verify() {
+    for (auto& [id, model] : models) {
+      Log* log = storage->find(id);
+      if (log == nullptr) continue;
+      const Buffer got = read_all(*log, log->start_offset(), log->end_offset());
+      const Buffer expected = bytes_from(model, log->start_offset(), log->end_offset());
+      ASSERT_EQ(got.size(), expected.size()) << model.identity.topic;
+      ASSERT_TRUE(got == expected) << model.identity.topic << ": other bytes than were appended";
+    }
+    EXPECT_EQ(disk.complaints(), std::vector<std::string>{});
+    EXPECT_TRUE(storage->report(DirId{0}).state != DirState::offline)
+        << storage->report(DirId{0}).failure.message;
+  }
+
+  TestDisk disk;
+  Prng random;
+  StorageOptions options;
+  Now now{Instant{1'000'000'000}, WallTime{1'000'000}};
+  std::unique_ptr<Storage> storage;
+  DiskEffects effects;
+  std::map<LogId, Model> models;
+  std::map<std::string, LogConfig> configs;
+  std::vector<ReadTicket> ready;
+};
+
+}  // namespace tailwater::log
