@@ -17,6 +17,7 @@ from interop import BROKER, PREFIX, await_, expect, step
 JAVA = sys.argv[1:]
 SCRATCH = pathlib.Path(os.environ["INTEROP_SCRATCH"])
 SOURCE, SINK, TOPIC = SCRATCH / "source.txt", SCRATCH / "sink.txt", f"{PREFIX}-lines"
+FROM, TO = f"{PREFIX}-source", f"{PREFIX}-sink"  # names of the connectors
 LINES = 5000
 
 
@@ -111,15 +112,15 @@ def start():
 def connectors():
     write(0, LINES)
     worker = workers["first"]
-    worker.ask("POST", "/connectors", {"name": "source", "config": {
+    worker.ask("POST", "/connectors", {"name": FROM, "config": {
         "connector.class": "FileStreamSource", "tasks.max": "1", "file": str(SOURCE), "topic": TOPIC, "batch.size": "500",
         "topic.creation.default.replication.factor": "1", "topic.creation.default.partitions": "1"}})
-    await_("the source runs", lambda: worker.running("source"))
-    await_("the topic is there", lambda: TOPIC in worker.ask("GET", "/connectors/source/topics")["source"]["topics"])
-    worker.ask("POST", "/connectors", {"name": "sink", "config": {
+    await_("the source runs", lambda: worker.running(FROM))
+    await_("the topic is there", lambda: TOPIC in worker.ask("GET", f"/connectors/{FROM}/topics")[FROM]["topics"])
+    worker.ask("POST", "/connectors", {"name": TO, "config": {
         "connector.class": "FileStreamSink", "tasks.max": "1", "file": str(SINK), "topics": TOPIC,
         "consumer.override.metadata.max.age.ms": "1000"}})
-    await_("the sink runs", lambda: worker.running("sink"))
+    await_("the sink runs", lambda: worker.running(TO))
     return "source and sink RUNNING"
 
 
@@ -133,11 +134,11 @@ def copy():
 def second_worker():
     workers["second"] = Worker("second")
     worker = workers["second"]
-    await_("tasks run again", lambda: worker.running("source") and worker.running("sink"))
+    await_("tasks run again", lambda: worker.running(FROM) and worker.running(TO))
     write(LINES, 2 * LINES)
     await_(f"{2 * LINES} lines", lambda: arrived(2 * LINES))
     exact(2 * LINES)
-    places = {worker.ask("GET", f"/connectors/{c}/status")["tasks"][0]["worker_id"] for c in ("source", "sink")}
+    places = {worker.ask("GET", f"/connectors/{c}/status")["tasks"][0]["worker_id"] for c in (FROM, TO)}
     return f"tasks on {len(places)} workers"
 
 
@@ -149,17 +150,17 @@ def restart():
     workers.clear()
     write(2 * LINES, 3 * LINES)
     workers["third"] = worker = Worker("third")
-    await_("the connectors are remembered", lambda: sorted(worker.ask("GET", "/connectors")) == ["sink", "source"])
+    await_("the connectors are remembered", lambda: sorted(worker.ask("GET", "/connectors")) == [TO, FROM])
     await_(f"{3 * LINES} lines", lambda: arrived(3 * LINES))
     time.sleep(1)
     exact(3 * LINES)
-    offsets = worker.ask("GET", "/connectors/sink/offsets")["offsets"]
+    offsets = worker.ask("GET", f"/connectors/{TO}/offsets")["offsets"]
     return f"{3 * LINES} lines, sink offsets {[o['offset']['kafka_offset'] for o in offsets]}"
 
 
 def remove():
     worker = workers["third"]
-    for connector in ("source", "sink"):
+    for connector in (FROM, TO):
         worker.ask("DELETE", f"/connectors/{connector}")
     await_("they are gone", lambda: worker.ask("GET", "/connectors") == [])
     worker.stop()
