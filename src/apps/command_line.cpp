@@ -5,6 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <map>
+
+#include "apps/cli/help_json.hpp"
 
 namespace tailwater::apps {
 
@@ -14,10 +17,14 @@ class CommandState {
   CLI::App* app;
   std::function<int()> action;
   std::vector<std::unique_ptr<CommandState>> nested;
+  std::map<const CLI::Option*, std::vector<std::string>> allowed;
+  bool hidden = false;
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
-    for (const auto& command : nested) all.push_back(command->app->get_name());
+    for (const auto& command : nested) {
+      if (!command->hidden) all.push_back(command->app->get_name());
+    }
     return all;
   }
   const CommandState* find(std::string_view name) const {
@@ -37,6 +44,12 @@ class CommandState {
 
 namespace {
 
+// "tailwater topic create"
+std::string command_path(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : command_path(*parent) + " " + app.get_name();
+}
+
 CLI::Option* as_option(void* option) {
   return static_cast<CLI::Option*>(option);
 }
@@ -51,7 +64,7 @@ bool complain_of_unknown_command(const CommandState& root, std::span<const char*
     if (next == nullptr) {
       const std::vector<std::string> known = command->names();
       const std::string nearest = nearest_name(word, known);
-      const std::string path = command == &root ? std::string("tailwater") : command->app->get_display_name();
+      const std::string path = command_path(*command->app);
       std::string message = fmt::format("tailwater: there is no command '{}'", word);
       if (!nearest.empty()) message += fmt::format("; did you mean '{}'?", nearest);
       fmt::print(stderr, "{}\nCommands: {}\nSee: {} --help\n", message, fmt::join(known, ", "), path);
@@ -62,6 +75,80 @@ bool complain_of_unknown_command(const CommandState& root, std::span<const char*
   return false;
 }
 
+std::vector<std::string> option_names(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// An option that the command does not have, with the nearest one that it has. Returns whether it was said.
+bool complain_of_unknown_option(const CommandState& command) {
+  for (const std::string& word : command.app->remaining()) {
+    if (word.size() < 2 || word[0] != '-') continue;
+    const std::string given = word.substr(0, word.find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
+      for (const std::string& name : option_names(*option)) {
+        if (name.starts_with("--")) known.push_back(name);
+      }
+    }
+    const std::string nearest = nearest_name(given, known);
+    const std::string path = command_path(*command.app);
+    std::string message = fmt::format("tailwater: '{}' has no option {}", path, given);
+    if (!nearest.empty()) message += fmt::format("; did you mean {}?", nearest);
+    fmt::print(stderr, "{}\nSee: {} --help\n", message, path);
+    return true;
+  }
+  return false;
+}
+
+DescribedOption describe(const CLI::Option& option, const CommandState& command) {
+  DescribedOption described;
+  described.names = option.get_positional() ? std::vector{option.get_name(true)} : option_names(option);
+  if (option.get_type_size_max() != 0) described.kind = option.get_type_name();
+  described.help = option.get_description();
+  described.fallback = option.get_default_str();
+  described.environment = option.get_envname();
+  described.required = option.get_required();
+  described.repeated = option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll ||
+                       option.get_items_expected_max() > 1;
+  if (const auto found = command.allowed.find(&option); found != command.allowed.end()) {
+    described.allowed = found->second;
+  }
+  return described;
+}
+
+DescribedCommand describe(const CommandState& command) {
+  DescribedCommand described;
+  described.name = command.app->get_name();
+  described.summary = command.app->get_description();
+  described.examples = command.app->get_footer();
+  for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
+    if (option->get_group().empty()) continue;
+    (option->get_positional() ? described.arguments : described.options).push_back(describe(*option, command));
+  }
+  for (const auto& nested : command.nested) {
+    if (!nested->hidden) described.commands.push_back(describe(*nested));
+  }
+  return described;
+}
+
+// Prints the innermost command that the words name, as JSON, if they ask for that.
+bool print_help_json(const CommandState& root, std::span<const char* const> words) {
+  const auto is = [](std::string_view wanted) { return [wanted](const char* word) { return word == wanted; }; };
+  const auto end = std::find_if(words.begin(), words.end(), is("--"));
+  if (std::find_if(words.begin(), end, is("--help-json")) == end) return false;
+  const CommandState* command = &root;
+  for (const char* word : words) {
+    const CommandState* next = command->find(word);
+    if (next == nullptr) break;
+    command = next;
+  }
+  fmt::print("{}\n", cli::to_json(describe(*command)));
+  return true;
+}
+
 }  // namespace
 
 CommandOption& CommandOption::required() {
@@ -70,12 +157,22 @@ CommandOption& CommandOption::required() {
 }
 
 CommandOption& CommandOption::one_of(std::vector<std::string> allowed) {
-  as_option(option_)->check(CLI::IsMember(std::move(allowed)));
+  state_->allowed[as_option(option_)] = allowed;
+  const auto check = [allowed = std::move(allowed)](const std::string& value) {
+    if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return std::string();
+    return fmt::format("'{}' is not one of {}", value, fmt::join(allowed, ", "));
+  };
+  as_option(option_)->check(check);
   return *this;
 }
 
 CommandOption& CommandOption::environment(const std::string& variable) {
   as_option(option_)->envname(variable);
+  return *this;
+}
+
+CommandOption& CommandOption::heading(const std::string& heading) {
+  as_option(option_)->group(heading);
   return *this;
 }
 
@@ -92,40 +189,45 @@ Command Command::command(const std::string& name, const std::string& summary, co
 }
 
 CommandOption Command::flag(const std::string& names, bool& target, const std::string& help) {
-  return CommandOption(state_->app->add_flag(names, target, help));
+  return CommandOption(state_, state_->app->add_flag(names, target, help));
 }
 
 CommandOption Command::option(const std::string& names, std::string& target, const std::string& kind,
                               const std::string& help) {
   CLI::Option* option = state_->app->add_option(names, target, help)->type_name(kind);
   if (!target.empty()) option->capture_default_str();
-  return CommandOption(option);
+  return CommandOption(state_, option);
 }
 
 CommandOption Command::option(const std::string& names, std::int64_t& target, const std::string& kind,
                               const std::string& help) {
-  return CommandOption(state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
+  return CommandOption(state_, state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
 }
 
 CommandOption Command::option(const std::string& names, double& target, const std::string& kind,
                               const std::string& help) {
-  return CommandOption(state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
+  return CommandOption(state_, state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
 }
 
 CommandOption Command::repeated(const std::string& names, std::vector<std::string>& target,
                                 const std::string& kind, const std::string& help) {
   CLI::Option* option = state_->app->add_option(names, target, help)->type_name(kind);
   option->type_size(1)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  return CommandOption(option);
+  return CommandOption(state_, option);
 }
 
 CommandOption Command::argument(const std::string& name, std::string& target, const std::string& help) {
-  return CommandOption(state_->app->add_option(name, target, help)->type_name(""));
+  return CommandOption(state_, state_->app->add_option(name, target, help)->type_name(""));
 }
 
 CommandOption Command::arguments(const std::string& name, std::vector<std::string>& target,
                                  const std::string& help) {
-  return CommandOption(state_->app->add_option(name, target, help)->type_name(""));
+  return CommandOption(state_, state_->app->add_option(name, target, help)->type_name(""));
+}
+
+void Command::hidden() {
+  state_->hidden = true;
+  state_->app->group("");
 }
 
 void Command::examples(const std::string& text) {
@@ -145,9 +247,13 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
   Command command(&root);
   add_commands(command);
   const auto words = std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0);
+  if (print_help_json(root, words)) return kExitDone;
   if (complain_of_unknown_command(root, words)) return kExitUsage;
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    if (!complain_of_unknown_option(*root.chosen())) app.exit(error);
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
@@ -158,6 +264,16 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
     return kExitUsage;
   }
   return chosen->action();
+}
+
+DescribedCommand describe_command_line(const std::string& description,
+                                       const std::function<void(Command&)>& add_commands) {
+  CLI::App app(description, "tailwater");
+  app.option_defaults()->always_capture_default(false);
+  CommandState root(&app);
+  Command command(&root);
+  add_commands(command);
+  return describe(root);
 }
 
 std::string nearest_name(std::string_view wrong, std::span<const std::string> known) {

@@ -33,16 +33,39 @@ class CommandState;
 // An option or argument that was just added.
 class CommandOption {
  public:
-  explicit CommandOption(void* option) : option_(option) {}
+  CommandOption(CommandState* state, void* option) : state_(state), option_(option) {}
   CommandOption& required();
   // The value must be one of these.
   CommandOption& one_of(std::vector<std::string> allowed);
   // Taken from this environment variable when it is not given.
   CommandOption& environment(const std::string& variable);
+  // Stands under this heading in --help.
+  CommandOption& heading(const std::string& heading);
   CommandOption& hidden();
 
  private:
+  CommandState* state_;
   void* option_;  // CLI::Option
+};
+
+// What a command line consists of, for completion, documentation and --help-json. Hidden parts are left out.
+struct DescribedOption {
+  std::vector<std::string> names;  // "-p", "--partitions"; of an argument: its one name
+  std::string kind;                // what the value is, as help shows it; empty: a flag, or an argument
+  std::string help;
+  std::string fallback;
+  std::string environment;
+  std::vector<std::string> allowed;  // empty: any value
+  bool required = false;
+  bool repeated = false;
+};
+struct DescribedCommand {
+  std::string name;
+  std::string summary;
+  std::string examples;
+  std::vector<DescribedOption> arguments;
+  std::vector<DescribedOption> options;
+  std::vector<DescribedCommand> commands;
 };
 
 // Targets live at least as long as the action: keep them in a shared object that the action captures. They
@@ -64,6 +87,8 @@ class Command {
                          const std::string& help);
   CommandOption argument(const std::string& name, std::string& target, const std::string& help);
   CommandOption arguments(const std::string& name, std::vector<std::string>& target, const std::string& help);
+  // Neither in --help nor completed.
+  void hidden();
   // Lines below the options in --help.
   void examples(const std::string& text);
   void action(std::function<int()> action);
@@ -76,6 +101,10 @@ class Command {
 // error.
 int run_command_line(int argc, const char* const* argv, const std::string& description,
                      const std::function<void(Command&)>& add_commands);
+
+// The same commands as data. `--help-json` anywhere on the command line prints it.
+DescribedCommand describe_command_line(const std::string& description,
+                                       const std::function<void(Command&)>& add_commands);
 
 // The known name that a wrong one was probably meant to be; empty: none is near.
 std::string nearest_name(std::string_view wrong, std::span<const std::string> known);

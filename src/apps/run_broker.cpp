@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -46,14 +45,6 @@ shell::Descriptor open_signals() {
 int next_signal(const shell::Descriptor& signals) {
   signalfd_siginfo info{};
   return ::read(signals.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
-}
-
-// Every connection and every segment takes a descriptor: as many as the system lets us have.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 struct Prepared {
@@ -191,7 +182,6 @@ class Running {
 
 int run_broker(const RunOptions& options) {
   const shell::Descriptor signals = open_signals();
-  raise_descriptor_limit();
   auto prepared = prepare(options);
   if (!prepared) {
     for (const std::string& error : prepared.error()) fmt::print(stderr, "tailwater: {}\n", error);

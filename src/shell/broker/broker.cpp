@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "base/prng.hpp"
+#include "core/cluster/metadata_start.hpp"
 #include "shell/broker/admin_port.hpp"
 #include "shell/broker/meta_properties.hpp"
-#include "core/cluster/metadata_start.hpp"
 #include "shell/broker/store_thread.hpp"
 #include "shell/metadata_store_sqlite/sqlite_metadata_store.hpp"
 #include "shell/net/acceptor.hpp"
@@ -20,6 +20,7 @@
 #include "shell/net/connection_limits.hpp"
 #include "shell/net/shard_loop.hpp"
 #include "shell/system/boot_id.hpp"
+#include "shell/system/descriptor_limit.hpp"
 #include "shell/system/memory.hpp"
 
 namespace tailwater::shell {
@@ -48,8 +49,15 @@ std::string machine_name() {
   return name.data();
 }
 
-ConnectionLimitValues limit_values(const cluster::BrokerConfig& config) {
-  return {config.max_connections, config.max_connections_per_ip, config.max_connections_per_ip_overrides};
+ConnectionLimitValues limit_values(const cluster::BrokerConfig& config, std::size_t descriptors) {
+  return {std::min(config.max_connections, static_cast<std::int64_t>(descriptors)),
+          config.max_connections_per_ip, config.max_connections_per_ip_overrides};
+}
+
+std::uint32_t shard_count(const BrokerSettings& settings) {
+  const std::int32_t wished = settings.shards > 0 ? settings.shards : settings.config.shards;
+  return wished > 0 ? static_cast<std::uint32_t>(wished)
+                    : std::max(2U, std::thread::hardware_concurrency()) - 1;
 }
 
 Duration idle_max(const cluster::BrokerConfig& config) {
@@ -79,8 +87,10 @@ Broker::Broker(BrokerSettings settings, Log& log)
     : settings_(std::move(settings)),
       log_(log),
       started_ns_(read_clocks().monotonic.nanoseconds),
+      shard_count_(shard_count(settings_)),
+      descriptors_(share_descriptors(raise_descriptor_limit(), shard_count_)),
       seed_(random_seed()),
-      limits_(std::make_unique<ConnectionLimits>(limit_values(settings_.config))) {}
+      limits_(std::make_unique<ConnectionLimits>(limit_values(settings_.config, descriptors_.connections))) {}
 
 Broker::~Broker() {
   stop(Duration::from_ms(10'000));
@@ -174,17 +184,17 @@ Result<void> Broker::prepare_metadata() {
   return {};
 }
 
-node::ShardOptions Broker::shard_options(std::uint32_t shard, std::uint32_t shards) {
+node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   node::ShardOptions options;
   options.shard = ShardId{shard};
-  options.shards = shards;
+  options.shards = shard_count_;
   options.broker = BrokerId{settings_.config.broker_id};
   options.cluster_id = cluster_id_;
   options.rack = settings_.config.rack.value_or("");
   options.listeners = advertised_;
   options.log_dirs = settings_.config.log_dirs;
   options.config = settings_.config;
-  options.memory_budget = memory_budget_ / shards;
+  options.memory_budget = memory_budget_ / shard_count_;
   options.seed = seed_ + shard * 0x9e3779b97f4a7c15ULL;
   options.boot_id = boot_id();
   options.request_log = settings_.request_log;
@@ -192,20 +202,18 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard, std::uint32_t shar
 }
 
 Result<void> Broker::make_shards() {
-  const std::int32_t wished = settings_.shards > 0 ? settings_.shards : settings_.config.shards;
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const std::uint32_t count = wished > 0 ? static_cast<std::uint32_t>(wished) : std::max(1U, cores - 1);
   memory_budget_ = settings_.config.memory_bytes > 0
                        ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
                        : std::max(available_memory() / 2, kMemoryMin);
   const EngineChoice engine = choose_engine(settings_.engine);
   if (!engine.reason.empty()) log_.info("disk", "io_uring is not used", {{"reason", engine.reason}});
-  for (std::uint32_t shard = 0; shard < count; ++shard) {
+  for (std::uint32_t shard = 0; shard < shard_count_; ++shard) {
     ShardLoopOptions options;
-    options.shard = shard_options(shard, count);
+    options.shard = shard_options(shard);
     options.connections.idle_max = idle_max(settings_.config);
     options.disk.name = fmt::format("{}", shard);
     options.disk.engine = engine.kind;
+    options.disk.descriptors_max = descriptors_.files_per_shard;
     for (const LogDirectory& directory : directories_) options.disk.roots.push_back(directory.root());
     ShardLoopPorts ports;
     ports.limits = limits_.get();
@@ -325,7 +333,7 @@ bool Broker::stop(Duration limit) {
 }
 
 void Broker::reload(const cluster::BrokerConfig& config) {
-  limits_->configure(limit_values(config));
+  limits_->configure(limit_values(config, descriptors_.connections));
   for (const auto& shard : shards_) {
     shard->set_idle_max(idle_max(config));
     shard->post([config](node::Shard& running, Now now) { running.reload(config, now); });

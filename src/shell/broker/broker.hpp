@@ -24,6 +24,7 @@
 #include "node/options.hpp"
 #include "shell/disk/log_directory.hpp"
 #include "shell/log/log.hpp"
+#include "shell/system/descriptor_limit.hpp"
 
 namespace tailwater::shell {
 
@@ -92,7 +93,7 @@ class Broker {
   Result<void> prepare_metadata();
   Result<void> make_shards();
   Result<void> start_admin_port();
-  node::ShardOptions shard_options(std::uint32_t shard, std::uint32_t shards);
+  node::ShardOptions shard_options(std::uint32_t shard);
   void start();
   void phase_changed();
   void set_state(BrokerState state, std::unique_lock<std::mutex>& lock);
@@ -101,8 +102,10 @@ class Broker {
   Log& log_;
   std::string cluster_id_;
   std::int64_t started_ns_ = 0;
-  std::uint64_t memory_budget_ = 0;
+  std::uint32_t shard_count_ = 1;
+  DescriptorShares descriptors_;
   std::uint64_t seed_ = 0;
+  std::uint64_t memory_budget_ = 0;
   std::vector<Uuid> directory_ids_;
   std::vector<LogDirectory> directories_;
   std::vector<node::AdvertisedListener> advertised_;

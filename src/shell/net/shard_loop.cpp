@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "node/mail.hpp"
 #include "shell/disk/threads.hpp"
 #include "shell/net/clock.hpp"
 
@@ -191,7 +190,7 @@ void ShardLoop::gather(Now now) {
 void ShardLoop::take_inbox(Now now) {
   if (!inbox_.take(taken_)) return;
   busy_ = true;
-  for (node::Envelope& envelope : taken_.mail) shard_.deliver(std::move(envelope.mail), now);
+  for (node::Envelope& envelope : taken_.mail) shard_.deliver(std::move(envelope), now);
   for (AcceptedSocket& socket : taken_.sockets) connections_.adopt(std::move(socket), now);
   for (ShardTask& task : taken_.tasks) task(shard_, now);
   taken_.mail.clear();
