@@ -324,9 +324,9 @@ void Shard::sent(ConnectionId connection, std::size_t bytes, Now now) {
 void Shard::disconnected(ConnectionId connection) { state_->connections.disconnected(connection); }
 
 void Shard::disk_done(DiskDone done, Now now) { state_->partitions.storage().completed(std::move(done), now); }
-void Shard::deliver(std::unique_ptr<ShardMail> mail, Now now) {
+void Shard::deliver(Envelope envelope, Now now) {
   state_->context.now = now;
-  state_->deliver(*mail);
+  state_->deliver(*envelope.mail);
 }
 void Shard::stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now now) {
   state_->context.now = now;

@@ -51,7 +51,7 @@ class Shard {
 
   // --- everything else
   void disk_done(DiskDone done, Now now);
-  void deliver(std::unique_ptr<ShardMail> mail, Now now);
+  void deliver(Envelope envelope, Now now);
   void stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now now);
   // Replaces what can be changed while running (SIGHUP).
   void reload(const cluster::BrokerConfig& config, Now now);

@@ -1,0 +1,56 @@
+// The simulator's time: things to do, in the order of their time and, at the same time, of their making. Nothing else
+// moves the clock. Wall time runs beside it from a fixed day.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "base/prng.hpp"
+#include "base/time.hpp"
+
+namespace tailwater::sim {
+
+class Agenda {
+ public:
+  using Deed = std::move_only_function<void()>;
+
+  explicit Agenda(std::uint64_t seed) : random_(seed) {}
+
+  Instant now() const { return now_; }
+  Now both() const { return {now_, WallTime{kFirstDayMs + now_.nanoseconds / 1'000'000}}; }
+  Prng& random() { return random_; }
+  std::uint64_t done() const { return done_; }
+
+  void at(Instant when, Deed deed) {
+    deeds_.emplace(std::pair{when < now_ ? now_ : when, next_++}, std::move(deed));
+  }
+  void after(Duration delay, Deed deed) { at(now_ + delay, std::move(deed)); }
+  // After a random time below `bound`.
+  void soon(Duration bound, Deed deed) {
+    const auto delay = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(bound.nanoseconds) + 1));
+    after(Duration{delay}, std::move(deed));
+  }
+
+  // Does the next thing; false if there is none up to `end`.
+  bool step(Instant end) {
+    if (deeds_.empty() || deeds_.begin()->first.first > end) return false;
+    auto first = deeds_.extract(deeds_.begin());
+    now_ = first.key().first;
+    ++done_;
+    first.mapped()();
+    return true;
+  }
+
+ private:
+  static constexpr std::int64_t kFirstDayMs = 1'700'000'000'000;
+
+  Prng random_;
+  Instant now_{1'000'000'000};
+  std::uint64_t next_ = 0;
+  std::uint64_t done_ = 0;
+  std::map<std::pair<Instant, std::uint64_t>, Deed> deeds_;
+};
+
+}  // namespace tailwater::sim
