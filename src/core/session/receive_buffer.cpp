@@ -107,7 +107,7 @@ void ReceiveBuffer::settle(std::size_t frame_size) {
     begin_ = end_ = 0;
     return;
   }
-  const bool own = block_.get() != pool_.scratch().get();
+  const bool own = !pool_.is_scratch(block_);
   // Room for the frame's end, or for what is left of the size field.
   const std::size_t needed = std::max<std::size_t>(frame_size, left < 4 ? 4 : left);
   if (own && block_->capacity - begin_ >= needed) return;

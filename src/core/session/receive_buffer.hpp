@@ -63,6 +63,7 @@ class ReceivePool {
 
   // The shared block; whoever takes a reference makes the pool use another one until it is given back.
   BlockRef scratch();
+  bool is_scratch(const BlockRef& block) const { return block.get() == scratch_.get(); }
   // A block of at least `bytes`, or none if the budget refuses.
   BlockRef reserve(std::size_t bytes);
   // The same, even if the budget is overdrawn: for bytes that have already been received.
