@@ -22,7 +22,7 @@ namespace {
 constexpr std::string_view kTopic = "events";
 constexpr std::string_view kGroup = "readers";
 constexpr Duration kLimit = Duration::from_ms(600'000);
-constexpr std::uint64_t kRecordsEach = 700;
+constexpr std::uint64_t kRecordsEach = 2'000;
 constexpr std::int16_t kCreateTopicsVersion = 5;
 constexpr std::int16_t kFindCoordinatorVersion = 3;
 constexpr std::int16_t kFetchVersion = 11;
@@ -118,7 +118,7 @@ class World {
           }));
       agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
     }
-    restarts_left_ = random.below(3);
+    restarts_left_ = random.below(4);
     plan_unrest();
   }
 
@@ -132,7 +132,7 @@ class World {
 
   // --- members come and go, the broker restarts
   void plan_unrest() {
-    agenda_.soon(Duration::from_ms(2'000), [this] {
+    agenda_.soon(Duration::from_ms(400), [this] {
       if (produced() || !outcome_.failure.empty()) return;
       Prng& random = agenda_.random();
       if (restarts_left_ > 0 && broker_.accepting() && random.one_in(3)) {
