@@ -43,7 +43,7 @@ void emit_message(Text& text, const Message& message) {
   }
   text.line();
   for (const Struct& structure : message.structs) {
-    text.line("using " + structure.name + " = " + struct_name(message, structure.name) + ";");
+    text.line("using " + structure.name + " = wire::" + struct_name(message, structure.name) + ";");
   }
   if (!message.structs.empty()) text.line();
   emit_members(text, message, message.top);
