@@ -100,6 +100,7 @@ void Fetches::attempt(std::uint64_t id) {
   fetch.parts.clear();
   fetch.targets.clear();
   fetch.tickets.clear();
+  fetch.needs = false;
   fetch.terms.watch = fetch.deadline > context_.now.monotonic;
   std::map<ShardId, FetchMail> elsewhere;
   std::size_t total = 0;
@@ -130,7 +131,10 @@ void Fetches::attempt(std::uint64_t id) {
       continue;
     }
     auto outcome = partitions_.fetch(fetch.terms, ask, total == 0);
-    if (outcome.wait) fetch.tickets.insert(outcome.wait->value);
+    if (outcome.wait) {
+      fetch.needs = true;
+      if (fetch.tickets.insert(outcome.wait->value).second) waiting_.emplace(outcome.wait->value, id);
+    }
     total += outcome.part.bytes;
     result = std::move(outcome.part);
   }
@@ -172,9 +176,10 @@ void Fetches::conclude(std::uint64_t id) {
     total += part.bytes;
     news = news || part.error != ErrorCode::none || part.diverging.has_value();
   }
-  if (!fetch.tickets.empty() && (total == 0 || fetch.round < kPatientRounds)) {
+  if (fetch.needs && (total == 0 || fetch.round < kPatientRounds)) {
     drop_all(fetch);
-    for (const std::uint64_t ticket : fetch.tickets) waiting_.emplace(ticket, id);
+    // The blocks may have come while other shards were asked.
+    if (fetch.tickets.empty()) attempt(id);
     return;
   }
   if (news || late || total >= static_cast<std::size_t>(fetch.min_bytes)) return answer(id);
@@ -231,7 +236,7 @@ void Fetches::ready(log::ReadTicket ticket) {
   for (const std::uint64_t id : due) {
     const auto fetch = pending_.find(id);
     if (fetch == pending_.end() || fetch->second.tickets.erase(ticket.value) == 0) continue;
-    if (fetch->second.tickets.empty()) attempt(id);
+    if (fetch->second.tickets.empty() && fetch->second.outstanding == 0) attempt(id);
   }
   std::vector<RemoteWait> remote;
   const auto [begin, end] = remote_waiting_.equal_range(ticket.value);

@@ -75,6 +75,7 @@ class Fetches {
     std::vector<std::pair<ShardId, PartitionKey>> watched;
     std::size_t outstanding = 0;         // shards that have not answered
     std::set<std::uint64_t> tickets;     // blocks that are being read for it
+    bool needs = false;                  // the attempt could not read everything from memory
     bool woken = false;                  // something came while it was being read
   };
   struct Pin {

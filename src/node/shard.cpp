@@ -150,8 +150,7 @@ void ShardState::take_news() {
   log::Storage& storage = partitions.storage();
   partitions.take_news();
   const bool failed = !storage.failed().empty();
-  std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
-  storage.clear_news();
+  const std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
   for (PartitionState* partition : std::exchange(partitions.advanced, {})) {
     if (partition->topic->topic->name == cluster::kOffsetsTopic) groups.advanced(*partition);
   }
@@ -161,6 +160,7 @@ void ShardState::take_news() {
     queries.ready(ticket);
     groups.ready(ticket);
   }
+  storage.clear_news();
 }
 
 void ShardState::return_released() {

@@ -35,6 +35,13 @@ void Member::start() {
   go(Phase::joining);
 }
 
+std::string Member::state() const {
+  constexpr const char* kNames[] = {"out",        "joining",  "syncing", "reading offsets", "fetching",
+                                    "committing", "beating", "leaving"};
+  return std::string(kNames[static_cast<std::size_t>(phase_)]) + (client_.busy() ? ", waiting for an answer" : "") +
+         (leaving_ ? ", on its way out" : "") + ", generation " + std::to_string(generation_);
+}
+
 void Member::go(Phase phase) {
   phase_ = phase;
   agenda_.soon(kPauseMax, [this] { step(); });

@@ -37,6 +37,8 @@ class Member {
   // What is committed as far as this member knows: partition -> offset.
   const std::map<std::int32_t, std::int64_t>& committed() const { return committed_; }
   const std::string& name() const { return client_.name(); }
+  // What it is about, for reports of seeds that do not come to an end.
+  std::string state() const;
   std::string complaint() const { return complaint_.empty() ? client_.complaint() : complaint_; }
 
  private:

@@ -64,7 +64,7 @@ class World {
       text += producer->name() + " " + std::to_string(producer->acknowledged()) + " acknowledged, ";
     }
     for (const auto& member : members_) {
-      text += member->name() + " " + std::to_string(member->records_read()) + " read, ";
+      text += member->name() + " " + std::to_string(member->records_read()) + " read (" + member->state() + "), ";
     }
     return text + std::to_string(outcome_.restarts) + " restarts";
   }

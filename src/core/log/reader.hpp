@@ -38,7 +38,7 @@ class Reader {
   struct Pin {
     std::vector<cache::Chunk*> chunks;
     std::vector<cache::ColdBlock*> blocks;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 1;  // so that no handle is 0, which means none
   };
 
   Pin& new_pin(PinHandle& handle);
