@@ -124,6 +124,26 @@ TEST(DeleteGroup, CoversCommitsInFlight) {
   EXPECT_EQ(harness.coordinator->group_count(), 0u);
 }
 
+TEST(DeleteGroup, OutcomesOfItsPredecessorAreNoneOfTheNewGroup) {
+  Harness harness;
+  harness.persists_at_once = false;
+  const Ticket commit = harness.commit({.offset = 5});
+  const Ticket deletion = harness.delete_group();
+  const AppendToken late = harness.appends.front().token;
+  harness.appends.pop_front();
+  harness.persist_one();
+  EXPECT_EQ(harness.delete_error(deletion), ErrorCode::none);
+  const Ticket next = harness.commit({.offset = 1});
+  harness.coordinator->persisted(late, ErrorCode::none, harness.now,
+                                 harness.out);  // it lies before the deletion
+  harness.drain();
+  EXPECT_TRUE(harness.answered(commit));
+  EXPECT_EQ(harness.fetch(), -1);
+  harness.persist_one();
+  EXPECT_EQ(harness.committed(next), ErrorCode::none);
+  EXPECT_EQ(harness.fetch(), 1);
+}
+
 TEST(DeleteGroup, WithNothingButPendingIds) {
   Harness harness;
   const std::string pending = harness.new_id();

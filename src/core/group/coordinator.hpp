@@ -161,7 +161,7 @@ class GroupCoordinator {
   void update_member(Joiner& joiner, Group& group, Member& member);
   void replace_static_member(Joiner& joiner, Group& group, Member& member, std::string member_id);
   void answer_static_member(Turn& turn, Group& group, const StaticMemberAppend& append, ErrorCode error);
-  std::string new_member_id(std::string_view prefix);
+  std::string new_member_id(Group& group, std::string_view prefix);
 
   // ---- rebalance.cpp
   void rebalance_or_complete(Turn& turn, Group& group);

@@ -40,6 +40,16 @@ std::string_view id_prefix(std::string_view text) {
   return text.substr(0, end);
 }
 
+// In the form of Java's UUIDs: 8-4-4-4-12 hexadecimal digits.
+void append_uuid(std::string& text, const Uuid& uuid) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (int nibble = 0; nibble < 32; ++nibble) {
+    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) text += '-';
+    const std::uint64_t half = nibble < 16 ? uuid.high : uuid.low;
+    text += digits[(half >> (60 - 4 * (nibble % 16))) & 0xF];
+  }
+}
+
 }  // namespace
 
 void GroupCoordinator::join(const Call& call, const wire::JoinGroupRequest& request, GroupEffects& out) {
@@ -129,7 +139,8 @@ void GroupCoordinator::join_newcomer(Joiner& joiner, Group& group) {
     return refuse_join(joiner, ErrorCode::inconsistent_group_protocol);
   }
   const bool is_static = request.group_instance_id.has_value();
-  std::string member_id = new_member_id(is_static ? *request.group_instance_id : joiner.call.client_id);
+  std::string member_id =
+      new_member_id(group, is_static ? *request.group_instance_id : joiner.call.client_id);
   if (known != nullptr) return replace_static_member(joiner, group, *known, std::move(member_id));
   if (memory_is_full()) return refuse_join(joiner, ErrorCode::group_max_size_reached);
   const bool needs_known_id = !is_static && joiner.call.version >= kMemberIdRequiredVersion;
@@ -296,17 +307,15 @@ void GroupCoordinator::answer_static_member(Turn& turn, Group& group, const Stat
   response.members.clear();
 }
 
-std::string GroupCoordinator::new_member_id(std::string_view prefix) {
-  const Uuid uuid = random_.uuid();
-  std::string id(id_prefix(prefix));
-  id += '-';
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (int nibble = 0; nibble < 32; ++nibble) {
-    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) id += '-';
-    const std::uint64_t half = nibble < 16 ? uuid.high : uuid.low;
-    id += digits[(half >> (60 - 4 * (nibble % 16))) & 0xF];
+// An id that the group does not know, whatever the generator draws.
+std::string GroupCoordinator::new_member_id(Group& group, std::string_view prefix) {
+  for (;;) {
+    const Uuid uuid = random_.uuid();
+    std::string id(id_prefix(prefix));
+    id += '-';
+    append_uuid(id, uuid);
+    if (group.find(id) == nullptr && !group.is_pending(id)) return id;
   }
-  return id;
 }
 
 }  // namespace tailwater::group

@@ -157,6 +157,21 @@ TEST(JoinLimits, Memory) {
   EXPECT_EQ(harness.join_error({}), ErrorCode::member_id_required);
 }
 
+TEST(JoinNewIds, NeverCollideEvenIfTheGeneratorRepeatsItself) {
+  Harness harness(no_delay());
+  harness.coordinator = std::make_unique<GroupCoordinator>(harness.options, Prng(1));
+  harness.coordinator->loaded(harness.now, harness.out);
+  harness.drain();
+  const std::string first = stable_static_group(harness, {.instance = "i"});
+  harness.coordinator = std::make_unique<GroupCoordinator>(harness.options, Prng(1));
+  for (const Buffer& batch : harness.log) ASSERT_TRUE(harness.coordinator->replay(batch).has_value());
+  harness.coordinator->loaded(harness.now, harness.out);
+  harness.drain();
+  const auto back = harness.joined(harness.join({.instance = "i"}));
+  EXPECT_EQ(back.error_code, ErrorCode::none);
+  EXPECT_NE(back.member_id, first);
+}
+
 TEST(JoinLimits, ALongClientIdIsCutBetweenCharacters) {
   Harness harness;
   std::string client = "x";
@@ -315,6 +330,40 @@ TEST(JoinStatic, WhoseNewIdCannotBeWrittenIsToldSo) {
   harness.persist_one();
   EXPECT_EQ(harness.joined(again).error_code, ErrorCode::none);
   EXPECT_EQ(harness.heartbeat(harness.joined(again).member_id, 1, "i"), ErrorCode::none);
+}
+
+TEST(JoinStatic, WaitingForASlowWriteCostsNoSession) {
+  Harness harness(no_delay());
+  stable_static_group(harness, {.instance = "i"});
+  harness.persists_at_once = false;
+  const Ticket ticket = harness.join({.instance = "i"});
+  harness.advance_ms(50'000);
+  EXPECT_EQ(harness.state(), "Stable");
+  harness.persist_one();
+  const std::string id = harness.joined(ticket).member_id;
+  harness.advance_ms(9'999);
+  EXPECT_EQ(harness.heartbeat(id, 1, "i"), ErrorCode::none);
+  const Ticket failing = harness.join({.instance = "i"});
+  harness.advance_ms(50'000);
+  harness.persist_one(ErrorCode::not_enough_replicas);
+  EXPECT_TRUE(harness.answered(failing));
+  harness.advance_ms(9'999);
+  EXPECT_EQ(harness.state(), "Stable");
+  harness.advance_ms(1);
+  EXPECT_EQ(harness.state(), "Empty");
+}
+
+TEST(JoinStatic, TheSessionRunsAgainFromTheAnswer) {
+  Harness harness(no_delay());
+  stable_static_group(harness, {.instance = "i"});
+  harness.persists_at_once = false;
+  harness.join({.instance = "i"});
+  harness.advance_ms(50'000);
+  harness.persist_one();
+  harness.advance_ms(9'999);
+  EXPECT_EQ(harness.state(), "Stable");
+  harness.advance_ms(1);
+  EXPECT_EQ(harness.state(), "Empty");
 }
 
 TEST(JoinStatic, ARebalanceOvertakesTheWrite) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <deque>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.hpp"
 #include "core/group/coordinator.hpp"
 #include "wire/writer.hpp"
 
@@ -78,6 +80,9 @@ struct CommitSpec {
 class Harness {
  public:
   explicit Harness(const Options& chosen = {}) : options(chosen) {
+    set_check_hook([](const char* condition, const char* file, int line) {
+      std::fprintf(stderr, "%s:%d: CHECK(%s)\n", file, line, condition);
+    });
     coordinator = std::make_unique<GroupCoordinator>(options, Prng(7));
     coordinator->loaded(now, out);
     drain();
@@ -235,7 +240,7 @@ class Harness {
     coordinator->unload(out);
     collect();
     appends.clear();
-    coordinator = std::make_unique<GroupCoordinator>(options, Prng(8));
+    coordinator = std::make_unique<GroupCoordinator>(options, Prng(++seed_));
     for (const Buffer& batch : log) EXPECT_TRUE(coordinator->replay(batch).has_value());
     coordinator->loaded(now, out);
     drain();
@@ -317,6 +322,7 @@ class Harness {
   }
 
   std::uint64_t next_ticket_ = 1;
+  std::uint64_t seed_ = 7;  // each leadership draws ids of its own
 };
 
 }  // namespace tailwater::group
