@@ -68,6 +68,8 @@ function(tailwater_room room)
   if(TAILWATER_TESTS AND tests)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} GTest::gmock_main)
+    # Tests check what optimised code does; they need not be fast themselves, but quick to build.
+    target_compile_options(${target}_test PRIVATE -O1 -g0)
     add_test(NAME ${room} COMMAND ${target}_test)
   endif()
 endfunction()
