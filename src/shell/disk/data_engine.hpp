@@ -18,6 +18,7 @@ struct EngineCounters {
   std::uint64_t submissions = 0;   // parts and flushes handed to the kernel
   std::uint64_t flushes = 0;       // explicit fdatasync, each one a piece of work for a kernel or data thread
   std::uint64_t refused = 0;       // the kernel had no room; tried again later
+  std::uint64_t by_thread = 0;     // of the submissions of a mixed engine
   std::uint64_t in_flight_max = 0;
   std::uint64_t queued_max = 0;
 };

@@ -11,6 +11,7 @@
 #include "base/check.hpp"
 #include "shell/disk/disk_error.hpp"
 #include "shell/disk/file_table.hpp"
+#include "shell/disk/mixed_engine.hpp"
 #include "shell/disk/path_lanes.hpp"
 #include "shell/disk/pool_engine.hpp"
 #include "shell/disk/uring_engine.hpp"
@@ -27,8 +28,14 @@ std::int64_t now_ns() {
 }
 
 std::unique_ptr<DataEngine> make_engine(const DiskOptions& options, const Wake& wake) {
-  if (options.engine == DiskEngineKind::uring)
-    return std::make_unique<UringEngine>(options.in_flight_max, wake);
+  switch (options.engine) {
+    case DiskEngineKind::uring:
+      return std::make_unique<UringEngine>(options.in_flight_max, wake);
+    case DiskEngineKind::mixed:
+      return std::make_unique<MixedEngine>(options.in_flight_max, wake);
+    case DiskEngineKind::thread_pool:
+      break;
+  }
   return std::make_unique<PoolEngine>(options.data_threads, wake);
 }
 

@@ -27,16 +27,24 @@
 
 namespace tailwater::shell {
 
-enum class DiskEngineKind : std::uint8_t { uring, thread_pool };
+enum class DiskEngineKind : std::uint8_t { uring, thread_pool, mixed };
 
 constexpr std::string_view to_string(DiskEngineKind kind) {
-  return kind == DiskEngineKind::uring ? "io_uring" : "threads";
+  switch (kind) {
+    case DiskEngineKind::uring:
+      return "io_uring";
+    case DiskEngineKind::thread_pool:
+      return "threads";
+    case DiskEngineKind::mixed:
+      return "io_uring and a thread";
+  }
+  return "unknown";
 }
 
 struct DiskOptions {
   std::vector<DiskRoot> roots;
   std::string name = "0";  // of the shard: temporary files of two disks never meet
-  DiskEngineKind engine = DiskEngineKind::uring;
+  DiskEngineKind engine = DiskEngineKind::mixed;
   unsigned in_flight_max = 128;  // of the ring: reads, writes and syncs given to the kernel
   unsigned data_threads = 5;     // without a ring; one of them serves urgent operations alone
   unsigned folder_threads = 2;

@@ -23,7 +23,9 @@ struct Way {
 };
 
 std::string way_name(const testing::TestParamInfo<Way>& info) {
-  std::string name = info.param.engine == DiskEngineKind::uring ? "ring_" : "threads_";
+  std::string name = info.param.engine == DiskEngineKind::uring   ? "ring_"
+                     : info.param.engine == DiskEngineKind::mixed ? "mixed_"
+                                                                  : "threads_";
   switch (info.param.mode) {
     case DiskMode::direct_dsync:
       return name + "direct_dsync";
@@ -38,7 +40,7 @@ std::string way_name(const testing::TestParamInfo<Way>& info) {
 class DiskContract : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
-    if (GetParam().engine == DiskEngineKind::uring) {
+    if (GetParam().engine != DiskEngineKind::thread_pool) {
       if (const std::string why = uring_unavailable(); !why.empty()) GTEST_SKIP() << why;
     }
     start({});
@@ -569,7 +571,7 @@ TEST_P(DiskContract, ManyOperationsOfAllKindsEachCompleteOnce) {
   Prng random(GetParam().mode == DiskMode::direct_dsync ? 1 : 2);
   const Aligned block(16 * kDiskBlock, 'm');
   std::vector<Aligned> rooms;
-  for (int i = 0; i < 600; ++i) rooms.emplace_back(kDiskBlock);
+  for (int i = 0; i < 2000; ++i) rooms.emplace_back(kDiskBlock);
   constexpr std::uint64_t files = 40;
   for (std::uint64_t file = 0; file < files; ++file) {
     d().add_path(DiskOpKind::create_folder, "m-" + std::to_string(file));
@@ -586,7 +588,7 @@ TEST_P(DiskContract, ManyOperationsOfAllKindsEachCompleteOnce) {
         d().add_file(DiskOpKind::preallocate, file).size = at + kDiskBlock;
         break;
       case 2:
-        d().add_read(file, at, rooms[i % rooms.size()].room());
+        d().add_read(file, at, rooms[i].room());
         break;
       case 3:
         d().add_write(file, at, block.bytes()).durable = true;
@@ -692,6 +694,36 @@ TEST_P(DiskContract, CompletionsWakeTheLoop) {
   }
 }
 
+TEST_P(DiskContract, JournalWritesOneAtATimeAndOverlapping) {
+  Aligned block(kDiskBlock);
+  d().add_open(1, "ring").exclusive = true;
+  d().run_well();
+  const auto write = [&](std::uint64_t at) {
+    DiskOp& op = d().add_write(1, at * kDiskBlock, block.bytes());
+    op.urgent = true;
+    op.durable = true;
+  };
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    std::memset(block.data(), static_cast<int>(i + 1), block.size());
+    write(i);
+    d().run_well();
+  }
+  const std::uint64_t by_thread = disk_->counters().engine.by_thread;
+  EXPECT_EQ(by_thread > 20, GetParam().engine == DiskEngineKind::mixed) << by_thread;
+  for (std::uint64_t i = 40; i < 60; ++i) {
+    write(2 * i);
+    write(2 * i + 1);
+    d().run_well();
+  }
+  EXPECT_LE(disk_->counters().engine.by_thread, by_thread + 2) << "overlapping writes are the ring's";
+  Aligned back(40 * kDiskBlock);
+  d().add_read(1, 0, back.room());
+  d().run_well();
+  for (std::size_t i = 0; i < 40; ++i) {
+    EXPECT_TRUE(back.is_all(i * kDiskBlock, (i + 1) * kDiskBlock, static_cast<int>(i + 1))) << i;
+  }
+}
+
 TEST_P(DiskContract, DestructionWaitsForWritesInFlight) {
   const auto block = std::make_unique<Aligned>(1 << 20, 'z');
   d().add_open(1, "file");
@@ -703,7 +735,9 @@ TEST_P(DiskContract, DestructionWaitsForWritesInFlight) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, DiskContract,
-                         testing::Values(Way{DiskEngineKind::uring, DiskMode::direct_dsync},
+                         testing::Values(Way{DiskEngineKind::mixed, DiskMode::direct_dsync},
+                                         Way{DiskEngineKind::mixed, DiskMode::direct_fdatasync},
+                                         Way{DiskEngineKind::uring, DiskMode::direct_dsync},
                                          Way{DiskEngineKind::uring, DiskMode::direct_fdatasync},
                                          Way{DiskEngineKind::uring, DiskMode::buffered_fdatasync},
                                          Way{DiskEngineKind::thread_pool, DiskMode::direct_dsync},

@@ -105,6 +105,8 @@ struct Way {
 };
 
 constexpr Way kWays[] = {
+    {DiskEngineKind::mixed, DiskMode::direct_dsync},
+    {DiskEngineKind::mixed, DiskMode::direct_fdatasync},
     {DiskEngineKind::uring, DiskMode::direct_dsync},
     {DiskEngineKind::uring, DiskMode::direct_fdatasync},
     {DiskEngineKind::uring, DiskMode::buffered_fdatasync},
@@ -118,7 +120,7 @@ void for_each_way(const LoopMount& mount,
                   const std::function<void(Driver&, const std::string& folder)>& test) {
   int number = 0;
   for (const Way& way : kWays) {
-    if (way.engine == DiskEngineKind::uring && !uring_unavailable().empty()) continue;
+    if (way.engine != DiskEngineKind::thread_pool && !uring_unavailable().empty()) continue;
     SCOPED_TRACE(std::string(to_string(way.engine)) + ", " + std::string(to_string(way.mode)));
     const std::string folder = mount.path() + "/" + std::to_string(number++);
     auto directory = LogDirectory::prepare(DirId{0}, folder);
@@ -283,6 +285,7 @@ TEST(DiskDevice, FilesWithoutInodesAreOutOfSpaceToo) {
   ASSERT_TRUE(directory) << directory.error().message;
   DiskOptions options;
   options.roots = {directory->root()};
+  options.engine = choose_engine().kind;
   Disk disk(options);
   Driver driver(disk);
   for (std::uint64_t i = 0; i < 100; ++i) driver.add_open(i, std::to_string(i));

@@ -285,7 +285,7 @@ std::string LogDirectory::description() const {
 EngineChoice choose_engine(std::optional<DiskEngineKind> wish) {
   if (wish == DiskEngineKind::thread_pool) return {DiskEngineKind::thread_pool, "chosen by configuration"};
   std::string reason = uring_unavailable();
-  if (reason.empty()) return {DiskEngineKind::uring, {}};
+  if (reason.empty()) return {wish.value_or(DiskEngineKind::mixed), {}};
   return {DiskEngineKind::thread_pool, std::move(reason)};
 }
 

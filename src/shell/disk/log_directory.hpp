@@ -57,11 +57,12 @@ class LogDirectory {
 };
 
 struct EngineChoice {
-  DiskEngineKind kind = DiskEngineKind::uring;
-  std::string reason;  // why not io_uring; empty if it is
+  DiskEngineKind kind = DiskEngineKind::mixed;
+  std::string reason;  // why there is no io_uring; empty if there is
 };
 
-// io_uring if the kernel lets us, unless `wish` says threads.
+// io_uring with a thread for lonely journal writes, or what is wished for; threads alone if the kernel lets
+// us have no io_uring.
 EngineChoice choose_engine(std::optional<DiskEngineKind> wish = {});
 
 }  // namespace tailwater::shell
