@@ -126,7 +126,8 @@ DescribedCommand describe(const CommandState& command) {
   described.examples = command.app->get_footer();
   for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
     if (option->get_group().empty()) continue;
-    (option->get_positional() ? described.arguments : described.options).push_back(describe(*option, command));
+    (option->get_positional() ? described.arguments : described.options)
+        .push_back(describe(*option, command));
   }
   for (const auto& nested : command.nested) {
     if (!nested->hidden) described.commands.push_back(describe(*nested));
@@ -136,7 +137,9 @@ DescribedCommand describe(const CommandState& command) {
 
 // Prints the innermost command that the words name, as JSON, if they ask for that.
 bool print_help_json(const CommandState& root, std::span<const char* const> words) {
-  const auto is = [](std::string_view wanted) { return [wanted](const char* word) { return word == wanted; }; };
+  const auto is = [](std::string_view wanted) {
+    return [wanted](const char* word) { return word == wanted; };
+  };
   const auto end = std::find_if(words.begin(), words.end(), is("--"));
   if (std::find_if(words.begin(), end, is("--help-json")) == end) return false;
   const CommandState* command = &root;
@@ -201,12 +204,14 @@ CommandOption Command::option(const std::string& names, std::string& target, con
 
 CommandOption Command::option(const std::string& names, std::int64_t& target, const std::string& kind,
                               const std::string& help) {
-  return CommandOption(state_, state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
+  return CommandOption(state_,
+                       state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
 }
 
 CommandOption Command::option(const std::string& names, double& target, const std::string& kind,
                               const std::string& help) {
-  return CommandOption(state_, state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
+  return CommandOption(state_,
+                       state_->app->add_option(names, target, help)->type_name(kind)->capture_default_str());
 }
 
 CommandOption Command::repeated(const std::string& names, std::vector<std::string>& target,

@@ -5,6 +5,9 @@ namespace tailwater::apps {
 void add_commands(Command& tailwater) {
   add_serve_command(tailwater);
   add_dev_command(tailwater);
+  add_topic_command(tailwater);
+  add_produce_command(tailwater);
+  add_consume_command(tailwater);
   add_version_command(tailwater);
 }
 

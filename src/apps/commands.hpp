@@ -8,6 +8,9 @@ namespace tailwater::apps {
 void add_serve_command(Command& tailwater);
 void add_dev_command(Command& tailwater);
 void add_version_command(Command& tailwater);
+void add_topic_command(Command& tailwater);
+void add_produce_command(Command& tailwater);
+void add_consume_command(Command& tailwater);
 
 // All of them.
 void add_commands(Command& tailwater);

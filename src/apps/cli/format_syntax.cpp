@@ -15,11 +15,13 @@ namespace tailwater::apps::cli {
 namespace {
 
 constexpr std::array<std::pair<char, Verb>, 20> kLetters = {{
-    {'t', Verb::topic},         {'T', Verb::topic_size},     {'k', Verb::key},          {'K', Verb::key_size},
-    {'v', Verb::value},         {'V', Verb::value_size},     {'s', Verb::value},        {'S', Verb::value_size},
-    {'h', Verb::headers},       {'H', Verb::header_count},   {'p', Verb::partition},    {'o', Verb::offset},
-    {'e', Verb::leader_epoch},  {'d', Verb::timestamp},      {'a', Verb::attribute},    {'x', Verb::producer_id},
-    {'y', Verb::producer_epoch}, {'[', Verb::log_start},     {']', Verb::high_watermark}, {'i', Verb::counter},
+    {'t', Verb::topic},          {'T', Verb::topic_size},     {'k', Verb::key},
+    {'K', Verb::key_size},       {'v', Verb::value},          {'V', Verb::value_size},
+    {'s', Verb::value},          {'S', Verb::value_size},     {'h', Verb::headers},
+    {'H', Verb::header_count},   {'p', Verb::partition},      {'o', Verb::offset},
+    {'e', Verb::leader_epoch},   {'d', Verb::timestamp},      {'a', Verb::attribute},
+    {'x', Verb::producer_id},    {'y', Verb::producer_epoch}, {'[', Verb::log_start},
+    {']', Verb::high_watermark}, {'i', Verb::counter},
 }};
 
 std::optional<Verb> verb_of(char letter) {
@@ -104,8 +106,8 @@ class FormatParser {
 
  private:
   std::unexpected<Error> refuse(std::string_view what) const {
-    return fail(Errc::invalid_argument, fmt::format("-f '{}', at {}: {}", format_,
-                                                    format_.size() - rest_.size(), what));
+    return fail(Errc::invalid_argument,
+                fmt::format("-f '{}', at {}: {}", format_, format_.size() - rest_.size(), what));
   }
 
   static void add_literal(std::vector<FormatItem>& items, char letter) {
@@ -125,7 +127,8 @@ class FormatParser {
     item.verb = *verb;
     if (auto allowed = check_use(item.verb); !allowed) return std::unexpected(allowed.error());
     const bool braced = rest_.starts_with('{');
-    if (item.verb == Verb::headers) return braced ? headers(std::move(item)) : refuse("%h needs {...}: %h{%k=%v }");
+    if (item.verb == Verb::headers)
+      return braced ? headers(std::move(item)) : refuse("%h needs {...}: %h{%k=%v }");
     if (!braced) {
       if (item.verb == Verb::attribute) return refuse("%a needs {timestamp-type}");
       return item;
@@ -154,9 +157,7 @@ class FormatParser {
     const std::size_t plain = rest_.find('}');
     if (open == std::string_view::npos || plain == std::string_view::npos || open > plain) return plain;
     const char close = rest_[open] == '[' ? ']' : rest_[open] == '(' ? ')' : '#';
-    const std::string_view end{std::array{close, '}'}.data(), 2};
-    const std::string wanted(end);
-    const std::size_t found = rest_.find(wanted, open + 1);
+    const std::size_t found = rest_.find(std::string{close, '}'}, open + 1);
     return found == std::string_view::npos ? found : found + 1;
   }
 
@@ -175,10 +176,11 @@ class FormatParser {
     if (item.verb == Verb::timestamp && modify_time(item, modifier)) return {};
     const auto number = number_form(modifier);
     if (!number || (number->kind == NumberForm::Kind::constant && use_ == FormatUse::print)) {
-      return refuse(fmt::format("{{{}}} is no form of {}; numbers have ascii, hex4 to hex64, big8 to big64, "
-                                "little8 to little64, byte, bool{}",
-                                modifier, verb_name(item.verb),
-                                item.verb == Verb::timestamp ? ", times also strftime[...], go[...], rfc3339" : ""));
+      return refuse(
+          fmt::format("{{{}}} is no form of {}; numbers have ascii, hex4 to hex64, big8 to big64, "
+                      "little8 to little64, byte, bool{}",
+                      modifier, verb_name(item.verb),
+                      item.verb == Verb::timestamp ? ", times also strftime[...], go[...], rfc3339" : ""));
     }
     item.number = *number;
     return {};
@@ -186,17 +188,19 @@ class FormatParser {
 
   Result<void> modify_attribute(FormatItem& item, std::string_view modifier) const {
     if (modifier != "timestamp-type" || use_ == FormatUse::read) {
-      return refuse("of the attributes only %a{timestamp-type} is known to this client, and only when printing");
+      return refuse(
+          "of the attributes only %a{timestamp-type} is known to this client, and only when printing");
     }
     item.literal = modifier;
     return {};
   }
 
   Result<void> modify_text(FormatItem& item, std::string_view modifier) const {
-    static constexpr std::array<std::pair<std::string_view, TextForm>, 4> kForms = {{{"hex", TextForm::hex},
-                                                                                     {"base64", TextForm::base64},
-                                                                                     {"base64raw", TextForm::base64raw},
-                                                                                     {"json", TextForm::json}}};
+    static constexpr std::array<std::pair<std::string_view, TextForm>, 4> kForms = {
+        {{"hex", TextForm::hex},
+         {"base64", TextForm::base64},
+         {"base64raw", TextForm::base64raw},
+         {"json", TextForm::json}}};
     for (const auto& [name, form] : kForms) {
       if (modifier != name || (form == TextForm::json && use_ == FormatUse::print)) continue;
       item.text = form;

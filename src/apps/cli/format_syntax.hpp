@@ -3,15 +3,16 @@
 //   format  = (literal | escape | verb)*          escape = \t \n \r \\ \0 \xNN, and %% %{ %} for themselves
 //   verb    = '%' letter [ '{' modifier '}' ]     %h{...} holds a format for one header
 //
-//   %t %p %o   topic, partition, offset           %k %v  key, value        %K %V %T  their sizes in bytes, and the
-//   %h{...}    each header; %H their count        %d     timestamp         topic's; %s %S are other names of %v %V
-//   %i         number of the record, from 1       %[ %]  start and end offset of the partition
-//   %a{timestamp-type}                            %e %x %y  read and skipped by produce, for formats made elsewhere
+//   %t %p %o   topic, partition, offset           %k %v  key, value        %K %V %T  their sizes in bytes,
+//   and the %h{...}    each header; %H their count        %d     timestamp         topic's; %s %S are other
+//   names of %v %V %i         number of the record, from 1       %[ %]  start and end offset of the partition
+//   %a{timestamp-type}                            %e %x %y  read and skipped by produce, for formats made
+//   elsewhere
 //
-// Modifiers of numbers: ascii hex4 hex8 hex16 hex32 hex64 big8 big16 big32 big64 little8..64 byte bool, and when
-// reading a number alone, which stands for itself and reads nothing: %K{4} says that every key has four bytes.
-// Modifiers of text: hex base64 base64raw unpack[...]; only when reading: json.
-// Modifiers of %d: strftime[...] go[...] rfc3339, and those of numbers (milliseconds).
+// Modifiers of numbers: ascii hex4 hex8 hex16 hex32 hex64 big8 big16 big32 big64 little8..64 byte bool, and
+// when reading a number alone, which stands for itself and reads nothing: %K{4} says that every key has four
+// bytes. Modifiers of text: hex base64 base64raw unpack[...]; only when reading: json. Modifiers of %d:
+// strftime[...] go[...] rfc3339, and those of numbers (milliseconds).
 #pragma once
 
 #include <cstdint>
@@ -48,8 +49,8 @@ enum class Verb : std::uint8_t {
 struct NumberForm {
   enum class Kind : std::uint8_t { ascii, hex, big, little, boolean, constant };
   Kind kind = Kind::ascii;
-  unsigned bytes = 8;          // of hex, big and little; 0: half a byte (hex4)
-  std::int64_t constant = 0;   // of constant
+  unsigned bytes = 8;         // of hex, big and little; 0: half a byte (hex4)
+  std::int64_t constant = 0;  // of constant
 };
 
 enum class TextForm : std::uint8_t { plain, hex, base64, base64raw, json, unpack };

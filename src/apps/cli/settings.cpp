@@ -18,8 +18,9 @@ constexpr const char* kConnection = "Connection and output";
 Result<std::chrono::milliseconds> Settings::timeout_time() const {
   const auto duration = parse_duration(timeout);
   if (!duration || duration->count() <= 0) {
-    return fail(Errc::invalid_argument,
-                fmt::format("--timeout: '{}' is no time to wait; write for example 500ms, 10s or 2m", timeout));
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("--timeout: '{}' is no time to wait; write for example 500ms, 10s or 2m", timeout));
   }
   return *duration;
 }
@@ -51,9 +52,10 @@ void add_confirmation(Command& command, Confirmation& confirmation) {
 Result<bool> confirmed(const Confirmation& confirmation, std::string_view question) {
   if (confirmation.yes) return true;
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) {
-    return fail(Errc::invalid_argument,
-                fmt::format("{}? There is nobody to ask; add -y to do it, or --dry-run to see what it would do",
-                            question));
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("{}? There is nobody to ask; add -y to do it, or --dry-run to see what it would do",
+                    question));
   }
   fmt::print(stderr, "{}? [y/N] ", question);
   std::fflush(stderr);

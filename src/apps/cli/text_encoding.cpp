@@ -130,12 +130,23 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text, plain, at - plain);
     plain = at + 1;
     switch (letter) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", letter);
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", letter);
     }
   }
   out.append(text, plain, text.size() - plain);
@@ -148,7 +159,8 @@ std::string printable(std::string_view text) {
     const std::size_t size = utf8_character(text, at);
     const std::uint32_t first = byte_at(text, at);
     // U+0080 to U+009F are control characters too.
-    const bool control = first < 0x20 || first == 0x7F || (first == 0xC2 && size == 2 && byte_at(text, at + 1) < 0xA0);
+    const bool control =
+        first < 0x20 || first == 0x7F || (first == 0xC2 && size == 2 && byte_at(text, at + 1) < 0xA0);
     if (size == 0 || control) {
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", first);
       ++at;

@@ -237,10 +237,10 @@ std::string strftime_text(const std::string& pattern, std::int64_t unix_ms) {
 std::string go_time_text(std::string_view layout, std::int64_t unix_ms) {
   // The longest first, since "2006" must not be read as "2" and "006".
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kParts = {{
-      {"January", "%B"}, {"Monday", "%A"}, {"Z07:00", "Z"},  {"-07:00", "+00:00"}, {"-0700", "+0000"},
-      {"2006", "%Y"},    {"Jan", "%b"},    {"Mon", "%a"},    {"MST", "UTC"},       {".000", ".%f"},
-      {"01", "%m"},      {"02", "%d"},     {"03", "%I"},     {"04", "%M"},         {"05", "%S"},
-      {"06", "%y"},      {"15", "%H"},     {"PM", "%p"},     {"_2", "%e"},         {"%", "%%"},
+      {"January", "%B"}, {"Monday", "%A"}, {"Z07:00", "Z"}, {"-07:00", "+00:00"}, {"-0700", "+0000"},
+      {"2006", "%Y"},    {"Jan", "%b"},    {"Mon", "%a"},   {"MST", "UTC"},       {".000", ".%f"},
+      {"01", "%m"},      {"02", "%d"},     {"03", "%I"},    {"04", "%M"},         {"05", "%S"},
+      {"06", "%y"},      {"15", "%H"},     {"PM", "%p"},    {"_2", "%e"},         {"%", "%%"},
   }};
   std::string pattern;
   while (!layout.empty()) {

@@ -18,14 +18,19 @@ std::size_t size_of(char letter) {
     case 'b':
     case 'B':
     case 'c':
-    case '.': return 1;
+    case '.':
+      return 1;
     case 'h':
-    case 'H': return 2;
+    case 'H':
+      return 2;
     case 'i':
-    case 'I': return 4;
+    case 'I':
+      return 4;
     case 'q':
-    case 'Q': return 8;
-    default: return 0;
+    case 'Q':
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -50,8 +55,11 @@ Result<void> check_unpack(std::string_view pattern) {
   for (std::size_t index = 0; index < pattern.size(); ++index) {
     const char letter = pattern[index];
     const bool is_last = index + 1 == pattern.size();
-    const bool known = letter == '<' || letter == '>' || letter == ' ' || letter == 's' || letter == '$' || size_of(letter) > 0;
-    if (!known) return fail(Errc::invalid_argument, fmt::format("unpack knows < > b B h H i I q Q c s . $, not '{}'", letter));
+    const bool known = letter == '<' || letter == '>' || letter == ' ' || letter == 's' || letter == '$' ||
+                       size_of(letter) > 0;
+    if (!known)
+      return fail(Errc::invalid_argument,
+                  fmt::format("unpack knows < > b B h H i I q Q c s . $, not '{}'", letter));
     if (letter == '$' && !is_last) return fail(Errc::invalid_argument, "in unpack, $ comes last");
   }
   return {};

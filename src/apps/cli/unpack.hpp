@@ -1,6 +1,6 @@
 // Binary keys and values as numbers, in the manner of kcat and of Python's struct:
-//   < little endian, > big endian (default)    b B  8 bits, signed and unsigned     h H  16    i I  32    q Q  64
-//   c one character    s the rest as text    . one byte skipped    $ here the bytes must end
+//   < little endian, > big endian (default)    b B  8 bits, signed and unsigned     h H  16    i I  32    q Q
+//   64 c one character    s the rest as text    . one byte skipped    $ here the bytes must end
 // Numbers are printed with a space between them.
 #pragma once
 
