@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# simulator 15
+# Seeds twice with clang, then the same seeds with the other compiler: all digests must agree.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seeds=300
+cmake --build build/release --target simulate -j "$(nproc)"
+clang=$(build/release/simulate --seeds $seeds --twice --quiet | tee /dev/stderr | tail -n 1)
+cmake --preset gcc >/dev/null
+cmake --build build/gcc --target simulate -j "$(nproc)"
+gcc=$(build/gcc/simulate --seeds $seeds --quiet | tee /dev/stderr | tail -n 1)
+if [ "$clang" != "$gcc" ]; then
+  echo "simulator: the compilers disagree: clang says $clang, g++ says $gcc"
+  exit 1
+fi
