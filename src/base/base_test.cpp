@@ -1,4 +1,5 @@
-// Goal: base's arithmetic agrees with published vectors. Method: known answers and round trips over edge values.
+// Goal: base's arithmetic agrees with published vectors. Method: known answers and round trips over edge
+// values.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,7 +14,9 @@
 namespace tailwater {
 namespace {
 
-TEST(Crc32c, KnownAnswer) { EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u); }
+TEST(Crc32c, KnownAnswer) {
+  EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u);
+}
 
 TEST(Crc32c, EverySplitGivesTheSameAnswer) {
   Prng random(1);
@@ -27,10 +30,12 @@ TEST(Crc32c, EverySplitGivesTheSameAnswer) {
 }
 
 TEST(Murmur2, JavaVectors) {
-  const std::pair<const char*, std::int32_t> vectors[] = {
-      {"", 275646681},          {"21", -973932308},
-      {"foobar", -790332482},   {"abc", 479470107},
-      {"a-little-bit-long-string", -985981536}, {"a-little-bit-longer-string", -1486304829}};
+  const std::pair<const char*, std::int32_t> vectors[] = {{"", 275646681},
+                                                          {"21", -973932308},
+                                                          {"foobar", -790332482},
+                                                          {"abc", 479470107},
+                                                          {"a-little-bit-long-string", -985981536},
+                                                          {"a-little-bit-longer-string", -1486304829}};
   for (const auto& [key, hash] : vectors) {
     EXPECT_EQ(static_cast<std::int32_t>(murmur2(as_bytes(key))), hash) << key;
   }

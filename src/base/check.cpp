@@ -8,7 +8,9 @@ namespace {
 CheckHook hook = nullptr;
 }
 
-void set_check_hook(CheckHook replacement) { hook = replacement; }
+void set_check_hook(CheckHook replacement) {
+  hook = replacement;
+}
 
 void check_failed(const char* condition, const char* file, int line) {
   if (hook != nullptr) hook(condition, file, line);

@@ -4,7 +4,8 @@
 
 namespace tailwater {
 
-// Called with the failed condition before the process aborts; the shell installs one that writes it to stderr.
+// Called with the failed condition before the process aborts; the shell installs one that writes it to
+// stderr.
 using CheckHook = void (*)(const char* condition, const char* file, int line);
 void set_check_hook(CheckHook replacement);
 

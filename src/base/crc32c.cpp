@@ -14,7 +14,8 @@ namespace {
 
 // ISA-L takes an int length.
 constexpr std::size_t kChunkMax = std::size_t{1} << 30;
-// Below this the instruction beats ISA-L's run-time dispatch and folding (measured: toolchain notes in bench/).
+// Below this the instruction beats ISA-L's run-time dispatch and folding (measured: toolchain notes in
+// bench/).
 constexpr std::size_t kShort = 128;
 
 }  // namespace

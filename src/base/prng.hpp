@@ -1,5 +1,6 @@
 // A deterministic random generator (xoshiro256**), seeded through splitmix64: same seed, same draws, on every
-// compiler. Machines get theirs handed in. Never draw twice within one expression: the order would be the compiler's.
+// compiler. Machines get theirs handed in. Never draw twice within one expression: the order would be the
+// compiler's.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class Prng {
     return result;
   }
 
-  // A number in [0, bound). REQUIRES: bound > 0. The bias of the remainder is below 2^-32 for every bound here.
+  // A number in [0, bound). REQUIRES: bound > 0. The bias of the remainder is below 2^-32 for every bound
+  // here.
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   // True once in `times` draws.
   bool one_in(std::uint64_t times) { return below(times) == 0; }

@@ -11,11 +11,11 @@
 namespace tailwater {
 
 enum class Errc : std::uint8_t {
-  truncated,         // the bytes end before the value does
-  malformed,         // the bytes cannot be what they claim to be
-  too_large,         // beyond a stated limit
-  unsupported,       // well formed, but not spoken here
-  corrupt,           // a checksum does not match
+  truncated,    // the bytes end before the value does
+  malformed,    // the bytes cannot be what they claim to be
+  too_large,    // beyond a stated limit
+  unsupported,  // well formed, but not spoken here
+  corrupt,      // a checksum does not match
   not_found,
   already_exists,
   invalid_argument,  // a user's value; the message names the key and what is allowed

@@ -1,4 +1,5 @@
-// A 128-bit id as Kafka uses it: 16 bytes on the wire, URL-safe base64 without padding (22 characters) as text.
+// A 128-bit id as Kafka uses it: 16 bytes on the wire, URL-safe base64 without padding (22 characters) as
+// text.
 #pragma once
 
 #include <array>

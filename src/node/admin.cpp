@@ -8,7 +8,9 @@
 namespace tailwater::node {
 
 Admin::Admin(Context& context)
-    : context_(context), seen_(context.options.shards, context.image->version), published_(context.image->version) {
+    : context_(context),
+      seen_(context.options.shards, context.image->version),
+      published_(context.image->version) {
   if (context.self() != ShardId{0}) return;
   controller_ = std::make_unique<cluster::MetadataController>(
       cluster::MetadataController::Options{.self = context.options.broker,
@@ -49,7 +51,8 @@ void Admin::stored(cluster::StoreToken token, cluster::StoreOutcome outcome) {
   if (controller_) controller_->stored(token, std::move(outcome));
 }
 
-bool Admin::flush(std::vector<cluster::StoreAppend>& appends, std::vector<cluster::StoreSnapshot>& snapshots) {
+bool Admin::flush(std::vector<cluster::StoreAppend>& appends,
+                  std::vector<cluster::StoreSnapshot>& snapshots) {
   if (!controller_) return false;
   cluster::ControllerEffects effects;
   controller_->flush(effects);
@@ -67,7 +70,9 @@ bool Admin::flush(std::vector<cluster::StoreAppend>& appends, std::vector<cluste
   return unpublished_.has_value();
 }
 
-std::optional<cluster::ImageHandle> Admin::take_image() { return std::exchange(unpublished_, std::nullopt); }
+std::optional<cluster::ImageHandle> Admin::take_image() {
+  return std::exchange(unpublished_, std::nullopt);
+}
 
 void Admin::image_seen(ShardId by, cluster::MetadataVersion version) {
   CHECK(by.value < seen_.size());

@@ -1,6 +1,6 @@
-// The metadata side of a shard. Shard 0 has the controller: it decides changes, has them stored, and tells every shard
-// of the new image. A change is answered only when all shards have seen it, so that a client that was told "created"
-// finds the topic on whatever connection it uses next.
+// The metadata side of a shard. Shard 0 has the controller: it decides changes, has them stored, and tells
+// every shard of the new image. A change is answered only when all shards have seen it, so that a client that
+// was told "created" finds the topic on whatever connection it uses next.
 #pragma once
 
 #include <cstdint>

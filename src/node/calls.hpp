@@ -1,5 +1,5 @@
-// Calls: a question to the shard that owns the matter, and its answer. A request that touches several partitions or
-// groups asks several questions at once and is finished when the last answer is there.
+// Calls: a question to the shard that owns the matter, and its answer. A request that touches several
+// partitions or groups asks several questions at once and is finished when the last answer is there.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +73,9 @@ struct GroupCaller {
   std::string client_host;
 };
 
-using GroupRequest = std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
-                                  wire::LeaveGroupRequest, wire::OffsetCommitRequest, wire::OffsetDeleteRequest>;
+using GroupRequest =
+    std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
+                 wire::LeaveGroupRequest, wire::OffsetCommitRequest, wire::OffsetDeleteRequest>;
 
 struct GroupCall {
   std::int32_t coordinator = 0;  // partition of __consumer_offsets
@@ -121,10 +122,10 @@ using CallBody =
                  wire::CreateTopicsRequest, wire::DeleteTopicsRequest, wire::CreatePartitionsRequest,
                  wire::AlterConfigsRequest, wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest>;
 
-using AnswerBody = std::variant<PartitionAnswer, LogSizesAnswer, group::ReplyBody,
-                                wire::OffsetFetchResponse::OffsetFetchResponseGroup,
-                                wire::DescribeGroupsResponse::DescribedGroup, ListGroupsAnswer,
-                                cluster::ControllerResponse>;
+using AnswerBody =
+    std::variant<PartitionAnswer, LogSizesAnswer, group::ReplyBody,
+                 wire::OffsetFetchResponse::OffsetFetchResponseGroup,
+                 wire::DescribeGroupsResponse::DescribedGroup, ListGroupsAnswer, cluster::ControllerResponse>;
 
 struct Context;
 
@@ -135,7 +136,8 @@ class Calls {
 
   explicit Calls(Context& context) : context_(context) {}
 
-  // A request that asks `parts` questions; `finish` gets the answers by part. With no parts it is called at once.
+  // A request that asks `parts` questions; `finish` gets the answers by part. With no parts it is called at
+  // once.
   class Gather {
    public:
     void ask(ShardId shard, std::uint32_t part, CallBody body);

@@ -65,7 +65,8 @@ void Connections::serve_frame(Connection& connection, session::Frame& frame) {
   wire::Reader reader(frame.bytes);
   const auto header = wire::decode_request_header(reader);
   if (!header) {
-    return close(connection.id, LogLevel::warning, "sent a request that is not spoken here: " + header.error().message);
+    return close(connection.id, LogLevel::warning,
+                 "sent a request that is not spoken here: " + header.error().message);
   }
   const Request request{.connection = connection.id,
                         .slot = frame.slot,
@@ -141,9 +142,9 @@ void Connections::answer_frame(const Request& request, session::Response&& frame
       static_cast<std::uint64_t>((context_.now.monotonic - request.received).nanoseconds / 1000));
   if (context_.options.request_log) {
     context_.note(LogLevel::info, "request " + std::string(wire::find_api(request.key)->name) + " v" +
-                                      std::to_string(request.version) + " from " + request.client_host + " client " +
-                                      request.client_id + ": " + std::to_string(request.bytes) + " bytes in, " +
-                                      std::to_string(size) + " bytes out");
+                                      std::to_string(request.version) + " from " + request.client_host +
+                                      " client " + request.client_id + ": " + std::to_string(request.bytes) +
+                                      " bytes in, " + std::to_string(size) + " bytes out");
   }
   connection->session.answer(request.slot, std::move(frame));
   send_later(*connection);
@@ -175,7 +176,9 @@ void Connections::remove(ConnectionId id) {
   gone.push_back(id);
 }
 
-void Connections::disconnected(ConnectionId id) { remove(id); }
+void Connections::disconnected(ConnectionId id) {
+  remove(id);
+}
 
 std::size_t Connections::gather(ConnectionId id, std::span<Bytes> pieces) const {
   const Connection* connection = find(id);

@@ -51,7 +51,8 @@ class Connections {
   // Sets the size field and sends; late answers to closed connections release their payload.
   void answer_frame(const Request& request, session::Response&& frame);
   void answer_nothing(const Request& request);
-  // For what Kafka answers by closing: broken requests, versions that are not spoken, failed produce with acks=0.
+  // For what Kafka answers by closing: broken requests, versions that are not spoken, failed produce with
+  // acks=0.
   void close(ConnectionId id, LogLevel level, const std::string& reason);
 
   // Payload whose last byte was sent or dropped.
@@ -81,7 +82,8 @@ class Connections {
     bool pumping = false;  // listed in pump_
     bool sending = false;  // listed in send_
 
-    Connection(ConnectionId id, ListenerId listener, Peer peer, session::ReceivePool& pool, std::size_t frame_max)
+    Connection(ConnectionId id, ListenerId listener, Peer peer, session::ReceivePool& pool,
+               std::size_t frame_max)
         : id(id), listener(listener), peer(std::move(peer)), session(pool, frame_max) {}
   };
 

@@ -11,7 +11,8 @@ ShardId shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shar
 Context::Context(ShardOptions given, cluster::ImageHandle newest)
     : options(std::move(given)), image(std::move(newest)), random(options.seed) {}
 
-Envelope::Envelope(ShardId receiver, std::unique_ptr<ShardMail> content) : to(receiver), mail(std::move(content)) {}
+Envelope::Envelope(ShardId receiver, std::unique_ptr<ShardMail> content)
+    : to(receiver), mail(std::move(content)) {}
 Envelope::Envelope(Envelope&&) noexcept = default;
 Envelope& Envelope::operator=(Envelope&&) noexcept = default;
 Envelope::~Envelope() = default;

@@ -1,5 +1,6 @@
-// What all parts of a shard share: who it is, the newest image, the time of this turn, and the way to other shards.
-// Single-threaded, no locks. Parts never keep what they take from here across turns, except the context itself.
+// What all parts of a shard share: who it is, the newest image, the time of this turn, and the way to other
+// shards. Single-threaded, no locks. Parts never keep what they take from here across turns, except the
+// context itself.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,8 @@ struct Context {
   // Mail to any shard, this one included; it is delivered in a later round of this turn, or by the shell.
   template <class Content>
   void send(ShardId to, Content&& content) {
-    outbox.emplace_back(to, std::make_unique<ShardMail>(ShardMail{options.shard, std::forward<Content>(content)}));
+    outbox.emplace_back(
+        to, std::make_unique<ShardMail>(ShardMail{options.shard, std::forward<Content>(content)}));
   }
   std::vector<Envelope> outbox;
 

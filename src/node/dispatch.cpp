@@ -29,7 +29,8 @@ concept Declared = requires {
 };
 
 template <Declared Asked>
-Result<void> decode_and_serve(ShardState& shard, const Request& request, wire::Reader& reader, session::Frame&) {
+Result<void> decode_and_serve(ShardState& shard, const Request& request, wire::Reader& reader,
+                              session::Frame&) {
   Asked asked;
   const Result<void> decoded = decode(reader, request.version, asked);
   if (!decoded) {
@@ -46,11 +47,13 @@ constexpr Entry entry(std::int16_t max_version = INT16_MAX) {
   return {{wire::ApiOf<Asked>::key, std::min(spoken, max_version)}, decode_and_serve<Asked>};
 }
 
-Result<void> serve_produce(ShardState& shard, const Request& request, wire::Reader& reader, session::Frame& frame) {
+Result<void> serve_produce(ShardState& shard, const Request& request, wire::Reader& reader,
+                           session::Frame& frame) {
   return shard.produces.serve(request, frame.bytes.subspan(reader.position()), frame.block);
 }
 
-Result<void> serve_fetch(ShardState& shard, const Request& request, wire::Reader& reader, session::Frame& frame) {
+Result<void> serve_fetch(ShardState& shard, const Request& request, wire::Reader& reader,
+                         session::Frame& frame) {
   return shard.fetches.serve(request, frame.bytes.subspan(reader.position()));
 }
 
@@ -99,13 +102,17 @@ static_assert(std::ranges::is_sorted(kServedApis, {}, &ServedApi::key));
 
 }  // namespace
 
-std::span<const ServedApi> served_apis() { return kServedApis; }
+std::span<const ServedApi> served_apis() {
+  return kServedApis;
+}
 
-Result<void> dispatch(ShardState& shard, const Request& request, wire::Reader& reader, session::Frame& frame) {
-  const auto at = std::ranges::lower_bound(kServed, request.key, {}, [](const Entry& each) { return each.api.key; });
+Result<void> dispatch(ShardState& shard, const Request& request, wire::Reader& reader,
+                      session::Frame& frame) {
+  const auto at =
+      std::ranges::lower_bound(kServed, request.key, {}, [](const Entry& each) { return each.api.key; });
   if (at == kServed.end() || at->api.key != request.key) {
-    return fail(Errc::unsupported, "sent a request of API " +
-                                       std::string(wire::find_api(request.key)->name) + ", which is not served");
+    return fail(Errc::unsupported, "sent a request of API " + std::string(wire::find_api(request.key)->name) +
+                                       ", which is not served");
   }
   const wire::ApiInfo& info = *wire::find_api(request.key);
   if (request.version < info.min_version || request.version > at->api.max_version) {
@@ -114,8 +121,9 @@ Result<void> dispatch(ShardState& shard, const Request& request, wire::Reader& r
       return {};
     }
     return fail(Errc::unsupported, "sent a " + std::string(info.name) + " request of version " +
-                                       std::to_string(request.version) + "; " + std::to_string(info.min_version) +
-                                       " to " + std::to_string(at->api.max_version) + " are served");
+                                       std::to_string(request.version) + "; " +
+                                       std::to_string(info.min_version) + " to " +
+                                       std::to_string(at->api.max_version) + " are served");
   }
   return at->handler(shard, request, reader, frame);
 }

@@ -11,7 +11,8 @@ namespace tailwater::node {
 namespace {
 constexpr std::int16_t kFirstVersionWithIds = 13;
 constexpr std::int8_t kReadCommitted = 1;
-// After so many attempts a fetch is answered with what is there, so that blocks that come and go cannot starve it.
+// After so many attempts a fetch is answered with what is there, so that blocks that come and go cannot
+// starve it.
 constexpr std::uint32_t kPatientRounds = 4;
 }  // namespace
 
@@ -37,8 +38,9 @@ Result<void> Fetches::serve(const Request& request, Bytes body) {
   const wire::FetchReader::Head& head = asked.head();
   ++requests;
   const bool by_id = request.version >= kFirstVersionWithIds;
-  auto begun = sessions_.begin({.session_id = head.session_id, .session_epoch = head.session_epoch, .by_id = by_id},
-                               context_.now.monotonic);
+  auto begun =
+      sessions_.begin({.session_id = head.session_id, .session_epoch = head.session_epoch, .by_id = by_id},
+                      context_.now.monotonic);
   if (begun.error != wire::ErrorCode::none) {
     refuse(request, begun.error);
     return {};
@@ -110,18 +112,20 @@ void Fetches::attempt(std::uint64_t id) {
     fetch.targets.push_back(target);
     FetchPart& result = fetch.parts.emplace_back();
     result.part = part;
-    const cluster::TopicHandle topic = fetch.by_id ? image.topic(target->topic_id) : image.topic(target->topic);
+    const cluster::TopicHandle topic =
+        fetch.by_id ? image.topic(target->topic_id) : image.topic(target->topic);
     const PartitionId partition{target->partition};
     if (!topic || topic->partition(partition) == nullptr) {
-      result.error = fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+      result.error =
+          fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
       continue;
     }
     const std::size_t left = fetch.max_bytes - std::min(total, fetch.max_bytes);
     const FetchAsk ask{.part = part,
                        .key = {topic->id, partition},
                        .offset = target->fetch_offset,
-                       .bytes_max = static_cast<std::int32_t>(
-                           std::min<std::size_t>(left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
+                       .bytes_max = static_cast<std::int32_t>(std::min<std::size_t>(
+                           left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
                        .current_leader_epoch = target->current_leader_epoch,
                        .last_fetched_epoch = target->last_fetched_epoch};
     const ShardId home = context_.home_of(topic->id, partition);
@@ -325,7 +329,8 @@ bool Fetches::is_news(const Pending& fetch, std::size_t index) const {
   const FetchPart& part = fetch.parts[index];
   const session::FetchTarget& target = *fetch.targets[index];
   return part.bytes > 0 || part.error != ErrorCode::none || part.diverging || !target.answered ||
-         target.answered_high_watermark != part.high_watermark || target.answered_log_start != part.log_start_offset;
+         target.answered_high_watermark != part.high_watermark ||
+         target.answered_log_start != part.log_start_offset;
 }
 
 bool Fetches::same_topic(const Pending& fetch, std::size_t one, std::size_t other) const {

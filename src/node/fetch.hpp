@@ -1,13 +1,15 @@
-// Fetch, the connection's side: partitions of a request are read on their shards, and the answer goes out when there is
-// enough, or the time is over. A fetch that waits holds no memory: it is planned again from the start when a partition
-// that it watches has grown, when blocks that it needs were read, or when its time is over.
+// Fetch, the connection's side: partitions of a request are read on their shards, and the answer goes out
+// when there is enough, or the time is over. A fetch that waits holds no memory: it is planned again from the
+// start when a partition that it watches has grown, when blocks that it needs were read, or when its time is
+// over.
 //
 //   attempt --(other shards asked)--> reading --(all answered)--> conclude --> answered
-//                                                                  |   ^--- woken, ticket ready, deadline: attempt
+//                                                                  |   ^--- woken, ticket ready, deadline:
+//                                                                  attempt
 //                                                                  +--> parked
 //
-// A connection has one fetch at a time (a fetch is a barrier), so a fetch is known by its connection's number.
-// Also here: the owner's side of fetches whose connection lives on another shard.
+// A connection has one fetch at a time (a fetch is a barrier), so a fetch is known by its connection's
+// number. Also here: the owner's side of fetches whose connection lives on another shard.
 #pragma once
 
 #include <cstdint>
@@ -73,10 +75,10 @@ class Fetches {
     std::vector<Targets::iterator> targets;
     std::vector<FetchPart> parts;
     std::vector<std::pair<ShardId, PartitionKey>> watched;
-    std::size_t outstanding = 0;         // shards that have not answered
-    std::set<std::uint64_t> tickets;     // blocks that are being read for it
-    bool needs = false;                  // the attempt could not read everything from memory
-    bool woken = false;                  // something came while it was being read
+    std::size_t outstanding = 0;      // shards that have not answered
+    std::set<std::uint64_t> tickets;  // blocks that are being read for it
+    bool needs = false;               // the attempt could not read everything from memory
+    bool woken = false;               // something came while it was being read
   };
   struct Pin {
     ShardId owner;
@@ -110,7 +112,7 @@ class Fetches {
   session::FetchSessions sessions_;
   std::map<std::uint64_t, Pending> pending_;
   std::set<std::pair<Instant, std::uint64_t>> deadlines_;
-  std::multimap<std::uint64_t, std::uint64_t> waiting_;       // ticket -> fetch
+  std::multimap<std::uint64_t, std::uint64_t> waiting_;      // ticket -> fetch
   std::multimap<std::uint64_t, RemoteWait> remote_waiting_;  // ticket -> fetch of another shard
   std::unordered_map<std::uint64_t, Pin> pins_;
   std::map<ShardId, std::vector<log::PinHandle>> returns_;

@@ -61,7 +61,8 @@ group::Options group_options(const cluster::BrokerConfig& config) {
   options.group_size_max = config.group_max_size;
   options.offsets_retention = Duration::from_ms(config.offsets_retention_ms);
   options.expiry_interval = Duration::from_ms(config.offsets_retention_check_interval_ms);
-  options.offset_metadata_max = static_cast<std::size_t>(std::max<std::int64_t>(config.offset_metadata_max_bytes, 0));
+  options.offset_metadata_max =
+      static_cast<std::size_t>(std::max<std::int64_t>(config.offset_metadata_max_bytes, 0));
   return options;
 }
 
@@ -103,10 +104,11 @@ void Groups::load(Coordinator& coordinator) {
   log::Storage& storage = partitions_.storage();
   while (coordinator.load_from < partition->log->end_offset()) {
     std::vector<Bytes> pieces;
-    const log::ReadPlan plan = storage.plan_read(
-        *partition->log,
-        {.from = coordinator.load_from, .bytes_max = kLoadStepBytes, .upper_bound = partition->log->end_offset()},
-        pieces);
+    const log::ReadPlan plan = storage.plan_read(*partition->log,
+                                                 {.from = coordinator.load_from,
+                                                  .bytes_max = kLoadStepBytes,
+                                                  .upper_bound = partition->log->end_offset()},
+                                                 pieces);
     if (plan.kind == log::ReadPlan::Kind::need) {
       coordinator.load_ticket = plan.ticket;
       return;
@@ -249,14 +251,16 @@ void Groups::carry_out(Coordinator& coordinator) {
 void Groups::write(Coordinator& coordinator, const group::Append& append) {
   PartitionState* partition = partitions_.find(coordinator.key);
   if (partition == nullptr || partition->log == nullptr) {
-    return coordinator.machine.persisted(append.token, wire::ErrorCode::not_coordinator, context_.now, effects_);
+    return coordinator.machine.persisted(append.token, wire::ErrorCode::not_coordinator, context_.now,
+                                         effects_);
   }
   const records::BatchView batch(append.batch);
   const auto appended =
       partitions_.storage().append(*partition->log, append.batch, info_of(batch),
                                    {.epoch = partition->epoch, .origin = log::Origin::broker}, context_.now);
   if (!appended) {
-    return coordinator.machine.persisted(append.token, wire::ErrorCode::kafka_storage_error, context_.now, effects_);
+    return coordinator.machine.persisted(append.token, wire::ErrorCode::kafka_storage_error, context_.now,
+                                         effects_);
   }
   coordinator.writing.push_back({appended->last, append.token});
 }
@@ -264,7 +268,8 @@ void Groups::write(Coordinator& coordinator, const group::Append& append) {
 void Groups::fail_writes(Coordinator& coordinator, wire::ErrorCode error) {
   std::deque<Writing> failed;
   failed.swap(coordinator.writing);
-  for (const Writing& write : failed) coordinator.machine.persisted(write.token, error, context_.now, effects_);
+  for (const Writing& write : failed)
+    coordinator.machine.persisted(write.token, error, context_.now, effects_);
   carry_out(coordinator);
 }
 
@@ -283,8 +288,9 @@ void Groups::advanced(const PartitionState& partition) {
 void Groups::directories_failed() {
   for (auto& [number, coordinator] : coordinators_) {
     const PartitionState* partition = partitions_.find(coordinator.key);
-    const bool lost = partition == nullptr || partition->log == nullptr ||
-                      partitions_.storage().report(partition->log->identity().dir).state == log::DirState::offline;
+    const bool lost =
+        partition == nullptr || partition->log == nullptr ||
+        partitions_.storage().report(partition->log->identity().dir).state == log::DirState::offline;
     if (lost) fail_writes(coordinator, wire::ErrorCode::kafka_storage_error);
   }
 }
@@ -316,7 +322,8 @@ std::vector<GroupMetrics> Groups::metrics() const {
       metrics.state = listed.group_state;
       metrics.members =
           static_cast<std::uint32_t>(coordinator.machine.describe_group(listed.group_id, 5).members.size());
-      const auto offsets = coordinator.machine.offset_fetch({.group_id = listed.group_id, .topics = std::nullopt});
+      const auto offsets =
+          coordinator.machine.offset_fetch({.group_id = listed.group_id, .topics = std::nullopt});
       for (const auto& topic : offsets.topics) {
         for (const auto& partition : topic.partitions) {
           metrics.commits.push_back({topic.name, partition.partition_index, partition.committed_offset});

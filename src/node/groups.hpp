@@ -1,5 +1,6 @@
-// The group coordinators that live on this shard: one per partition of __consumer_offsets here. Each is loaded from its
-// log, then asked; what it wants written is appended to the same log, and told back when it is durable.
+// The group coordinators that live on this shard: one per partition of __consumer_offsets here. Each is
+// loaded from its log, then asked; what it wants written is appended to the same log, and told back when it
+// is durable.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ namespace tailwater::node {
 // One bound listener as clients see it.
 struct AdvertisedListener {
   ListenerId id;
-  std::string name;      // "PLAINTEXT", "EXTERNAL", ...
-  std::string host;      // what Metadata answers to clients of this listener
+  std::string name;  // "PLAINTEXT", "EXTERNAL", ...
+  std::string host;  // what Metadata answers to clients of this listener
   std::uint16_t port = 0;
 };
 
@@ -24,14 +24,14 @@ struct ShardOptions {
   std::uint32_t shards = 1;
   BrokerId broker;
   std::string cluster_id;
-  std::string rack;                          // empty: none
+  std::string rack;  // empty: none
   std::vector<AdvertisedListener> listeners;
-  std::vector<std::string> log_dirs;         // as configured, for DescribeLogDirs and messages; index is DirId
+  std::vector<std::string> log_dirs;  // as configured, for DescribeLogDirs and messages; index is DirId
   cluster::BrokerConfig config;
-  std::uint64_t memory_budget = 0;           // bytes, of this shard
-  std::uint64_t seed = 0;                    // of every random choice of the shard
-  Uuid boot_id;                              // of the running kernel
-  bool request_log = false;                  // a log line per request
+  std::uint64_t memory_budget = 0;  // bytes, of this shard
+  std::uint64_t seed = 0;           // of every random choice of the shard
+  Uuid boot_id;                     // of the running kernel
+  bool request_log = false;         // a log line per request
 };
 
 }  // namespace tailwater::node

@@ -14,7 +14,8 @@ constexpr std::size_t kWatchersMax = 20'000;  // of one partition; beyond it fet
 
 Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
-      broker_config_(cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
+      broker_config_(
+          cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
       storage_(std::move(options)) {}
 
 Partitions::~Partitions() = default;
@@ -52,15 +53,16 @@ void Partitions::configure(TopicState& topic) {
   topic.config = cluster::effective_topic_config(topic.topic->configs, broker_config_);
   const cluster::TopicConfig& config = topic.config;
   const bool append_time = config.timestamp_type == cluster::TimestampType::log_append_time;
-  topic.rules = {.zstd_allowed = true,
-                 .batch_bytes_max = static_cast<std::size_t>(std::max<std::int64_t>(config.max_message_bytes, 0)),
-                 .segment_bytes = static_cast<std::size_t>(std::max<std::int64_t>(config.segment_bytes, 0)),
-                 .compacted = config.cleanup_compact,
-                 .timestamp_type =
-                     append_time ? records::TimestampType::log_append_time : records::TimestampType::create_time,
-                 .timestamp_before_ms_max = config.timestamp_before_max_ms,
-                 .timestamp_after_ms_max = config.timestamp_after_max_ms,
-                 .decompress = false};
+  topic.rules = {
+      .zstd_allowed = true,
+      .batch_bytes_max = static_cast<std::size_t>(std::max<std::int64_t>(config.max_message_bytes, 0)),
+      .segment_bytes = static_cast<std::size_t>(std::max<std::int64_t>(config.segment_bytes, 0)),
+      .compacted = config.cleanup_compact,
+      .timestamp_type =
+          append_time ? records::TimestampType::log_append_time : records::TimestampType::create_time,
+      .timestamp_before_ms_max = config.timestamp_before_max_ms,
+      .timestamp_after_ms_max = config.timestamp_after_max_ms,
+      .decompress = false};
 }
 
 void Partitions::open_log(PartitionState& partition) {
@@ -82,7 +84,8 @@ void Partitions::open_log(PartitionState& partition) {
                                 config);
     if (!made) {
       context_.note(LogLevel::error, "cannot create the log of " + topic.name + "-" +
-                                         std::to_string(partition.partition.value) + ": " + made.error().message);
+                                         std::to_string(partition.partition.value) + ": " +
+                                         made.error().message);
       return;
     }
     partition.log = *made;
@@ -210,38 +213,58 @@ namespace {
 
 ErrorCode code_of(records::RejectReason reason) {
   switch (reason) {
-    case records::RejectReason::not_one_batch: return ErrorCode::invalid_record;
-    case records::RejectReason::unsupported_format: return ErrorCode::invalid_record;
-    case records::RejectReason::unsupported_codec: return ErrorCode::unsupported_compression_type;
-    case records::RejectReason::too_large: return ErrorCode::message_too_large;
-    case records::RejectReason::beyond_segment: return ErrorCode::record_list_too_large;
-    case records::RejectReason::corrupt: return ErrorCode::corrupt_message;
-    case records::RejectReason::invalid_record: return ErrorCode::invalid_record;
-    case records::RejectReason::invalid_timestamp: return ErrorCode::invalid_timestamp;
+    case records::RejectReason::not_one_batch:
+      return ErrorCode::invalid_record;
+    case records::RejectReason::unsupported_format:
+      return ErrorCode::invalid_record;
+    case records::RejectReason::unsupported_codec:
+      return ErrorCode::unsupported_compression_type;
+    case records::RejectReason::too_large:
+      return ErrorCode::message_too_large;
+    case records::RejectReason::beyond_segment:
+      return ErrorCode::record_list_too_large;
+    case records::RejectReason::corrupt:
+      return ErrorCode::corrupt_message;
+    case records::RejectReason::invalid_record:
+      return ErrorCode::invalid_record;
+    case records::RejectReason::invalid_timestamp:
+      return ErrorCode::invalid_timestamp;
   }
   return ErrorCode::unknown_server_error;
 }
 
 ErrorCode code_of(log::AppendRefusal refusal) {
   switch (refusal) {
-    case log::AppendRefusal::storage: return ErrorCode::kafka_storage_error;
-    case log::AppendRefusal::invalid_producer_epoch: return ErrorCode::invalid_producer_epoch;
-    case log::AppendRefusal::out_of_order_sequence: return ErrorCode::out_of_order_sequence_number;
-    case log::AppendRefusal::invalid_txn_state: return ErrorCode::invalid_txn_state;
-    case log::AppendRefusal::too_large: return ErrorCode::record_list_too_large;
-    case log::AppendRefusal::out_of_order_offset: return ErrorCode::unknown_server_error;
+    case log::AppendRefusal::storage:
+      return ErrorCode::kafka_storage_error;
+    case log::AppendRefusal::invalid_producer_epoch:
+      return ErrorCode::invalid_producer_epoch;
+    case log::AppendRefusal::out_of_order_sequence:
+      return ErrorCode::out_of_order_sequence_number;
+    case log::AppendRefusal::invalid_txn_state:
+      return ErrorCode::invalid_txn_state;
+    case log::AppendRefusal::too_large:
+      return ErrorCode::record_list_too_large;
+    case log::AppendRefusal::out_of_order_offset:
+      return ErrorCode::unknown_server_error;
   }
   return ErrorCode::unknown_server_error;
 }
 
 records::Codec codec_of(cluster::CompressionChoice choice, records::Codec of_producer) {
   switch (choice) {
-    case cluster::CompressionChoice::producer: return of_producer;
-    case cluster::CompressionChoice::uncompressed: return records::Codec::none;
-    case cluster::CompressionChoice::gzip: return records::Codec::gzip;
-    case cluster::CompressionChoice::snappy: return records::Codec::snappy;
-    case cluster::CompressionChoice::lz4: return records::Codec::lz4;
-    case cluster::CompressionChoice::zstd: return records::Codec::zstd;
+    case cluster::CompressionChoice::producer:
+      return of_producer;
+    case cluster::CompressionChoice::uncompressed:
+      return records::Codec::none;
+    case cluster::CompressionChoice::gzip:
+      return records::Codec::gzip;
+    case cluster::CompressionChoice::snappy:
+      return records::Codec::snappy;
+    case cluster::CompressionChoice::lz4:
+      return records::Codec::lz4;
+    case cluster::CompressionChoice::zstd:
+      return records::Codec::zstd;
   }
   return of_producer;
 }
@@ -268,22 +291,28 @@ void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const Pr
   if (!info) {
     ProduceResult result{.part = ask.part, .error = code_of(info.error().reason)};
     result.message = std::move(info.error().message);
-    for (auto& record : info.error().records) result.record_errors.emplace_back(record.index, std::move(record.message));
+    for (auto& record : info.error().records)
+      result.record_errors.emplace_back(record.index, std::move(record.message));
     answers.push_back({asker, std::move(result)});
     return;
   }
   if (info->transactional) {
-    return refuse(asker, terms, ask, ErrorCode::invalid_txn_state, "Transactions are not served by this broker yet.");
+    return refuse(asker, terms, ask, ErrorCode::invalid_txn_state,
+                  "Transactions are not served by this broker yet.");
   }
   append(*partition, asker, terms, ask, *info);
 }
 
 std::optional<int> Partitions::level_of(const TopicState& topic, records::Codec codec) {
   switch (codec) {
-    case records::Codec::gzip: return topic.config.gzip_level;
-    case records::Codec::lz4: return topic.config.lz4_level;
-    case records::Codec::zstd: return topic.config.zstd_level;
-    default: return std::nullopt;
+    case records::Codec::gzip:
+      return topic.config.gzip_level;
+    case records::Codec::lz4:
+      return topic.config.lz4_level;
+    case records::Codec::zstd:
+      return topic.config.zstd_level;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -291,9 +320,9 @@ Result<Bytes> Partitions::rewritten(const TopicState& topic, Bytes records, reco
   const records::Codec wanted = codec_of(topic.config.compression, info.codec);
   if (wanted != info.codec || info.wrong_offset_deltas) {
     scratch_.clear();
-    const auto done = records::recompress(records::BatchView(records),
-                                          {.codec = wanted, .level = level_of(topic, wanted), .cap = std::nullopt},
-                                          codecs_, scratch_);
+    const auto done = records::recompress(
+        records::BatchView(records), {.codec = wanted, .level = level_of(topic, wanted), .cap = std::nullopt},
+        codecs_, scratch_);
     if (!done) return std::unexpected(done.error());
     const records::BatchView batch(scratch_);
     info.size = scratch_.size();
@@ -311,13 +340,14 @@ Result<Bytes> Partitions::rewritten(const TopicState& topic, Bytes records, reco
   return records;
 }
 
-void Partitions::append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
-                        records::BatchInfo info) {
+void Partitions::append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms,
+                        const ProduceAsk& ask, records::BatchInfo info) {
   const auto bytes = rewritten(*partition.topic, ask.records, info);
   if (!bytes) {
     return refuse(asker, terms, ask, ErrorCode::invalid_record, bytes.error().message);
   }
-  const auto appended = storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
+  const auto appended =
+      storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
   messages_in += static_cast<std::uint64_t>(info.records_count);
   bytes_in += bytes->size();
@@ -353,10 +383,12 @@ void Partitions::take_news() {
   }
   for (const DirId dir : storage_.failed()) {
     const std::string& path = context_.options.log_dirs[dir.value];
-    context_.note(LogLevel::error, "log directory " + path + " is offline: " + storage_.report(dir).failure.message);
+    context_.note(LogLevel::error,
+                  "log directory " + path + " is offline: " + storage_.report(dir).failure.message);
     for (log::Log* log : storage_.logs()) {
       auto* partition = static_cast<PartitionState*>(log->attachment);
-      if (partition != nullptr && log->identity().dir == dir) drop(*partition, ErrorCode::kafka_storage_error);
+      if (partition != nullptr && log->identity().dir == dir)
+        drop(*partition, ErrorCode::kafka_storage_error);
     }
   }
 }
@@ -377,7 +409,8 @@ ErrorCode Partitions::check_epoch(const PartitionState& partition, std::int32_t 
   return ErrorCode::none;
 }
 
-Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch) {
+Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchAsk& ask,
+                                           bool at_least_one_batch) {
   FetchOutcome outcome;
   FetchPart& part = outcome.part;
   part.part = ask.part;
@@ -415,21 +448,29 @@ Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchA
     return outcome;
   }
   if (ask.offset >= upper) return outcome;
-  const log::ReadPlan plan = storage_.plan_read(log,
-                                                {.from = Offset{ask.offset},
-                                                 .bytes_max = static_cast<std::size_t>(std::max(ask.bytes_max, 0)),
-                                                 .upper_bound = Offset{upper},
-                                                 .at_least_one_batch = at_least_one_batch},
-                                                part.pieces);
+  const log::ReadPlan plan =
+      storage_.plan_read(log,
+                         {.from = Offset{ask.offset},
+                          .bytes_max = static_cast<std::size_t>(std::max(ask.bytes_max, 0)),
+                          .upper_bound = Offset{upper},
+                          .at_least_one_batch = at_least_one_batch},
+                         part.pieces);
   switch (plan.kind) {
     case log::ReadPlan::Kind::hot:
       part.bytes = plan.bytes;
       part.pin = plan.pin;
       break;
-    case log::ReadPlan::Kind::need: outcome.wait = plan.ticket; break;
-    case log::ReadPlan::Kind::at_end: break;
-    case log::ReadPlan::Kind::out_of_range: part.error = ErrorCode::offset_out_of_range; break;
-    case log::ReadPlan::Kind::failed: part.error = ErrorCode::kafka_storage_error; break;
+    case log::ReadPlan::Kind::need:
+      outcome.wait = plan.ticket;
+      break;
+    case log::ReadPlan::Kind::at_end:
+      break;
+    case log::ReadPlan::Kind::out_of_range:
+      part.error = ErrorCode::offset_out_of_range;
+      break;
+    case log::ReadPlan::Kind::failed:
+      part.error = ErrorCode::kafka_storage_error;
+      break;
   }
   return outcome;
 }
@@ -462,8 +503,8 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
   if (answer.error != ErrorCode::none) return outcome;
   log::Log& log = *partition->log;
   const std::int64_t high_watermark = partition->high_watermark();
-  const std::int64_t upper = query.read_committed ? std::min(high_watermark, log.first_unstable_offset().value)
-                                                  : high_watermark;
+  const std::int64_t upper =
+      query.read_committed ? std::min(high_watermark, log.first_unstable_offset().value) : high_watermark;
   constexpr std::int64_t kLatest = -1;
   constexpr std::int64_t kEarliest = -2;
   constexpr std::int64_t kLargestTimestamp = -3;
@@ -472,22 +513,28 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
   constexpr std::int64_t kEarliestPendingUpload = -6;
   answer.leader_epoch = partition->epoch.value;
   switch (query.timestamp) {
-    case kLatest: answer.offset = upper; return outcome;
+    case kLatest:
+      answer.offset = upper;
+      return outcome;
     case kEarliest:
-    case kEarliestLocal: answer.offset = log.start_offset().value; return outcome;
+    case kEarliestLocal:
+      answer.offset = log.start_offset().value;
+      return outcome;
     case kLatestTiered:
     case kEarliestPendingUpload:  // nothing is tiered here
       answer.leader_epoch = -1;
       return outcome;
-    default: break;
+    default:
+      break;
   }
   if (query.timestamp < 0 && query.timestamp != kLargestTimestamp) {
     answer = {.error = ErrorCode::unsupported_version};
     return outcome;
   }
-  const log::TimestampAnswer found = query.timestamp == kLargestTimestamp
-                                         ? storage_.max_timestamp(log, Offset{upper})
-                                         : storage_.find_timestamp(log, WallTime{query.timestamp}, Offset{upper});
+  const log::TimestampAnswer found =
+      query.timestamp == kLargestTimestamp
+          ? storage_.max_timestamp(log, Offset{upper})
+          : storage_.find_timestamp(log, WallTime{query.timestamp}, Offset{upper});
   answer.leader_epoch = -1;
   switch (found.kind) {
     case log::TimestampAnswer::Kind::found:
@@ -495,9 +542,14 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
       answer.timestamp = found.timestamp.ms;
       answer.leader_epoch = found.epoch.value;
       break;
-    case log::TimestampAnswer::Kind::none: break;
-    case log::TimestampAnswer::Kind::need: outcome.wait = found.ticket; break;
-    case log::TimestampAnswer::Kind::failed: answer.error = ErrorCode::kafka_storage_error; break;
+    case log::TimestampAnswer::Kind::none:
+      break;
+    case log::TimestampAnswer::Kind::need:
+      outcome.wait = found.ticket;
+      break;
+    case log::TimestampAnswer::Kind::failed:
+      answer.error = ErrorCode::kafka_storage_error;
+      break;
   }
   return outcome;
 }

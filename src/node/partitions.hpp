@@ -1,7 +1,9 @@
-// The partitions that live on this shard: their logs, who waits for their records to become durable, and who waits for
-// records to come. This is the owner's side of produce and fetch; the connection's side is produce.hpp and fetch.hpp.
+// The partitions that live on this shard: their logs, who waits for their records to become durable, and who
+// waits for records to come. This is the owner's side of produce and fetch; the connection's side is
+// produce.hpp and fetch.hpp.
 //
-//   produce  validated, appended, answered when the log's durable end has passed the batch (acks=1 as well: an
+//   produce  validated, appended, answered when the log's durable end has passed the batch (acks=1 as well:
+//   an
 //            acknowledged record is on disk); acks=0 is not answered
 //   fetch    planned against the durable end, which is the high watermark as long as there is one replica
 //

@@ -1,5 +1,6 @@
-// The ports of a shard: what it wishes done at the end of a turn, and the plain values that its shell hands in.
-// Every shell (sockets and disks, or the simulator) carries the wishes out and reports back as inputs of Shard.
+// The ports of a shard: what it wishes done at the end of a turn, and the plain values that its shell hands
+// in. Every shell (sockets and disks, or the simulator) carries the wishes out and reports back as inputs of
+// Shard.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace tailwater::node {
 
 struct ShardMail;  // a message between shards; its content is node's own business (mail.hpp)
 
-// Mail is owned by one shard at a time. From one shard to another it arrives in the order in which it was sent.
+// Mail is owned by one shard at a time. From one shard to another it arrives in the order in which it was
+// sent.
 struct Envelope {
   ShardId to;
   std::unique_ptr<ShardMail> mail;
@@ -41,10 +43,11 @@ struct LogLine {
   std::string text;
 };
 
-// What a shard wishes at the end of a turn. The shell carries out all of it and clears the lists; the object is
-// reused, so that its capacity stays.
+// What a shard wishes at the end of a turn. The shell carries out all of it and clears the lists; the object
+// is reused, so that its capacity stays.
 struct TurnEffects {
-  // Connections that have bytes to send: call gather(), send, report sent(); again while gather() gives pieces.
+  // Connections that have bytes to send: call gather(), send, report sent(); again while gather() gives
+  // pieces.
   std::vector<ConnectionId> send;
   // Connections whose receive_space() was empty and now is not: read them again.
   std::vector<ConnectionId> resume;
@@ -52,9 +55,11 @@ struct TurnEffects {
   std::vector<ConnectionId> close;
   std::vector<DiskOp> disk;
   std::vector<Envelope> mail;
-  // Only from shard 0: appends to the metadata changelog, in order. Outcomes come back through Shard::stored().
+  // Only from shard 0: appends to the metadata changelog, in order. Outcomes come back through
+  // Shard::stored().
   std::vector<cluster::StoreAppend> store;
-  // Only from shard 0: snapshots of the metadata, to be put after the appends before them. No outcome is awaited.
+  // Only from shard 0: snapshots of the metadata, to be put after the appends before them. No outcome is
+  // awaited.
   std::vector<cluster::StoreSnapshot> snapshots;
   std::vector<LogLine> log;
   // The shard wants a turn at this time even if nothing else happens.

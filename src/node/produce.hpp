@@ -1,5 +1,5 @@
-// Produce, the connection's side: the parts of a request go to the shards of their partitions, and the answer goes out
-// when the last part is answered. The request's bytes stay in its receive block until then.
+// Produce, the connection's side: the parts of a request go to the shards of their partitions, and the answer
+// goes out when the last part is answered. The request's bytes stay in its receive block until then.
 #pragma once
 
 #include <cstdint>

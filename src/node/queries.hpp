@@ -1,5 +1,5 @@
-// Questions about partitions of this shard (ListOffsets, OffsetForLeaderEpoch, DeleteRecords, sizes): answered at once,
-// or after blocks were read.
+// Questions about partitions of this shard (ListOffsets, OffsetForLeaderEpoch, DeleteRecords, sizes):
+// answered at once, or after blocks were read.
 #pragma once
 
 #include <cstdint>

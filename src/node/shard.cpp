@@ -129,7 +129,9 @@ struct Delivery {
 
 }  // namespace
 
-void ShardState::deliver(ShardMail& mail) { std::visit(Delivery{*this, mail.from}, mail.content); }
+void ShardState::deliver(ShardMail& mail) {
+  std::visit(Delivery{*this, mail.from}, mail.content);
+}
 
 bool ShardState::deliver_own_mail() {
   std::vector<Envelope> outbox;
@@ -171,7 +173,8 @@ void ShardState::return_released() {
 
 namespace {
 
-// Answers and wake-ups that partitions gathered go to their askers: here at once, elsewhere in one mail per request.
+// Answers and wake-ups that partitions gathered go to their askers: here at once, elsewhere in one mail per
+// request.
 void hand_out(ShardState& shard) {
   Context& context = shard.context;
   std::map<std::pair<ShardId, std::uint64_t>, ProducedMail> elsewhere;
@@ -238,11 +241,13 @@ void ShardState::turn(Now now, TurnEffects& effects) {
 Instant ShardState::next_deadline() const {
   const bool news = !partitions.answers.empty() || !partitions.woken.empty();
   if (news) return context.now.monotonic;
-  return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(), produces.next_deadline(),
-                   fetches.next_deadline(), groups.next_deadline()});
+  return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(),
+                   produces.next_deadline(), fetches.next_deadline(), groups.next_deadline()});
 }
 
-void ShardState::stop() { stop_asked_ = true; }
+void ShardState::stop() {
+  stop_asked_ = true;
+}
 
 void ShardState::stop_step() {
   if (!stop_asked_) return;
@@ -280,7 +285,8 @@ MetricsSnapshot ShardState::metrics() const {
     const log::DirReport& report = storage.report(DirId{static_cast<std::uint32_t>(dir)});
     snapshot.journal_frames += report.frames;
     snapshot.journal_bytes += report.frame_bytes;
-    snapshot.journal_padding_bytes += report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
+    snapshot.journal_padding_bytes +=
+        report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
   for (const auto& [key, api] : connections.api_metrics()) {
@@ -301,15 +307,23 @@ Shard::Shard(ShardOptions options, std::shared_ptr<const cluster::MetadataImage>
     : state_(std::make_unique<ShardState>(std::move(options), std::move(image))) {}
 Shard::~Shard() = default;
 
-void Shard::start(Now now) { state_->start(now); }
-bool Shard::ready() const { return state_->adopted; }
-const std::string& Shard::failure() const { return state_->failure; }
+void Shard::start(Now now) {
+  state_->start(now);
+}
+bool Shard::ready() const {
+  return state_->adopted;
+}
+const std::string& Shard::failure() const {
+  return state_->failure;
+}
 
 void Shard::connected(ConnectionId connection, ListenerId listener, Peer peer, Now now) {
   state_->context.now = now;
   state_->connections.connected(connection, listener, std::move(peer));
 }
-MutableBytes Shard::receive_space(ConnectionId connection) { return state_->connections.receive_space(connection); }
+MutableBytes Shard::receive_space(ConnectionId connection) {
+  return state_->connections.receive_space(connection);
+}
 void Shard::received(ConnectionId connection, std::size_t bytes, Now now) {
   state_->context.now = now;
   state_->connections.received(connection, bytes);
@@ -321,9 +335,13 @@ void Shard::sent(ConnectionId connection, std::size_t bytes, Now now) {
   state_->context.now = now;
   state_->connections.sent(connection, bytes);
 }
-void Shard::disconnected(ConnectionId connection) { state_->connections.disconnected(connection); }
+void Shard::disconnected(ConnectionId connection) {
+  state_->connections.disconnected(connection);
+}
 
-void Shard::disk_done(DiskDone done, Now now) { state_->partitions.storage().completed(std::move(done), now); }
+void Shard::disk_done(DiskDone done, Now now) {
+  state_->partitions.storage().completed(std::move(done), now);
+}
 void Shard::deliver(Envelope envelope, Now now) {
   state_->context.now = now;
   state_->deliver(*envelope.mail);
@@ -337,12 +355,18 @@ void Shard::reload(const cluster::BrokerConfig& config, Now now) {
   state_->context.options.config = config;
   if (state_->adopted) state_->partitions.reconfigure();
 }
-void Shard::turn(Now now, TurnEffects& effects) { state_->turn(now, effects); }
+void Shard::turn(Now now, TurnEffects& effects) {
+  state_->turn(now, effects);
+}
 void Shard::stop(Now now) {
   state_->context.now = now;
   state_->stop();
 }
-bool Shard::stopped() const { return state_->stopped(); }
-MetricsSnapshot Shard::metrics() const { return state_->metrics(); }
+bool Shard::stopped() const {
+  return state_->stopped();
+}
+MetricsSnapshot Shard::metrics() const {
+  return state_->metrics();
+}
 
 }  // namespace tailwater::node

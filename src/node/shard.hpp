@@ -1,12 +1,12 @@
-// One shard of a broker: all connections that it accepted, all partitions, groups and coordinators that live on it.
-// A pure machine: single-threaded, no locks, no clock. The shell (or the simulator) feeds inputs in any order and
-// then calls turn() once; every wish of the turn is in its TurnEffects.
+// One shard of a broker: all connections that it accepted, all partitions, groups and coordinators that live
+// on it. A pure machine: single-threaded, no locks, no clock. The shell (or the simulator) feeds inputs in
+// any order and then calls turn() once; every wish of the turn is in its TurnEffects.
 //
-//   inputs   connected, received, sent, disconnected | disk_done | deliver (mail of other shards) | stored | reload
-//   turn     steps what is due, forms at most one journal frame per directory, and lists all effects
+//   inputs   connected, received, sent, disconnected | disk_done | deliver (mail of other shards) | stored |
+//   reload turn     steps what is due, forms at most one journal frame per directory, and lists all effects
 //
-// GUARANTEES: inputs of unknown connections are ignored; no input from a peer makes it crash or allocate without bound;
-// no produce is answered before its records are durable.
+// GUARANTEES: inputs of unknown connections are ignored; no input from a peer makes it crash or allocate
+// without bound; no produce is answered before its records are durable.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +31,12 @@ class Shard {
   Shard(ShardOptions options, std::shared_ptr<const cluster::MetadataImage> image);
   ~Shard();
 
-  // Begins recovery of the shard's logs; ready() once all directories are recovered (or given up, see failure()).
+  // Begins recovery of the shard's logs; ready() once all directories are recovered (or given up, see
+  // failure()).
   void start(Now now);
   bool ready() const;
-  // Non-empty when the broker cannot serve at all (every log directory failed at start): one sentence for the user.
+  // Non-empty when the broker cannot serve at all (every log directory failed at start): one sentence for the
+  // user.
   const std::string& failure() const;
 
   // --- connections
@@ -58,7 +60,8 @@ class Shard {
 
   void turn(Now now, TurnEffects& effects);
 
-  // Begins a clean stop: no new requests, logs flushed and ended exactly. Continue with turns until stopped().
+  // Begins a clean stop: no new requests, logs flushed and ended exactly. Continue with turns until
+  // stopped().
   void stop(Now now);
   bool stopped() const;
 

@@ -1,4 +1,5 @@
-// All parts of a shard, in the order in which they depend on each other. Private to node: everybody else sees Shard.
+// All parts of a shard, in the order in which they depend on each other. Private to node: everybody else sees
+// Shard.
 #pragma once
 
 #include <memory>

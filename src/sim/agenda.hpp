@@ -1,5 +1,5 @@
-// The simulator's time: things to do, in the order of their time and, at the same time, of their making. Nothing else
-// moves the clock. Wall time runs beside it from a fixed day.
+// The simulator's time: things to do, in the order of their time and, at the same time, of their making.
+// Nothing else moves the clock. Wall time runs beside it from a fixed day.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ class Agenda {
   void after(Duration delay, Deed deed) { at(now_ + delay, std::move(deed)); }
   // After a random time below `bound`.
   void soon(Duration bound, Deed deed) {
-    const auto delay = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(bound.nanoseconds) + 1));
+    const auto delay =
+        static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(bound.nanoseconds) + 1));
     after(Duration{delay}, std::move(deed));
   }
 

@@ -45,7 +45,8 @@ cluster::ImageHandle Broker::load_image() {
   cluster::MetadataStart start;
   start.cluster_id = "simulated-cluster-id-00";
   start.registration.broker = kBroker;
-  start.registration.endpoints = {{.listener = "PLAINTEXT", .host = "sim", .port = 9092, .security_protocol = 0}};
+  start.registration.endpoints = {
+      {.listener = "PLAINTEXT", .host = "sim", .port = 9092, .security_protocol = 0}};
   start.registration.log_dirs = {Uuid{1, 1}};
   start.config = configuration();
   start.seed = agenda_.random().next();
@@ -272,7 +273,8 @@ void Broker::flush(std::uint64_t id) {
     auto sent = std::make_shared<Buffer>(std::move(flat));
     agenda_.at(connection.last_departure, [this, id, sent] {
       const auto found = connections_.find(id);
-      if (found != connections_.end() && found->second.wire != nullptr) found->second.wire->bytes_arrived(*sent);
+      if (found != connections_.end() && found->second.wire != nullptr)
+        found->second.wire->bytes_arrived(*sent);
     });
   }
   ask_turn(connection.lane);

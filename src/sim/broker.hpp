@@ -1,6 +1,7 @@
-// A broker in the simulator: the same shards as in the real one, with a make-believe network, disk and metadata store
-// around them. Connections are pairs of byte streams, each first-in first-out, cut and delayed at random; mail between
-// shards is delayed, in order for each pair. A stop is a clean one; disk and store stay for the next start.
+// A broker in the simulator: the same shards as in the real one, with a make-believe network, disk and
+// metadata store around them. Connections are pairs of byte streams, each first-in first-out, cut and delayed
+// at random; mail between shards is delayed, in order for each pair. A stop is a clean one; disk and store
+// stay for the next start.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +61,8 @@ class Broker {
     std::uint32_t lane = 0;
     std::deque<Buffer> incoming;  // delivered to the broker's host, not read yet
     std::size_t incoming_offset = 0;
-    Instant last_arrival;         // of bytes to the broker; later ones arrive later
-    Instant last_departure;       // of bytes to the client
+    Instant last_arrival;    // of bytes to the broker; later ones arrive later
+    Instant last_departure;  // of bytes to the client
     bool open_at_broker = false;
   };
 

@@ -1,5 +1,5 @@
-// A model client: one connection to the broker, one request at a time, reconnecting by itself. What it asks and what it
-// makes of the answers is its owner's.
+// A model client: one connection to the broker, one request at a time, reconnecting by itself. What it asks
+// and what it makes of the answers is its owner's.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +27,9 @@ class Client : public Wire {
     Buffer frame(4);
     wire::Writer writer(frame);
     constexpr auto key = static_cast<std::int16_t>(wire::ApiOf<Request>::key);
-    wire::encode_request_header(writer, {.api_key = key,
-                                         .api_version = version,
-                                         .correlation_id = ++correlation_,
-                                         .client_id = name_});
+    wire::encode_request_header(
+        writer,
+        {.api_key = key, .api_version = version, .correlation_id = ++correlation_, .client_id = name_});
     encode(writer, version, request);
     store_big(frame.data(), static_cast<std::uint32_t>(frame.size() - 4));
     send(std::move(frame), [this, version, then = std::move(then)](Bytes body) mutable {

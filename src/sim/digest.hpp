@@ -1,5 +1,5 @@
-// A running digest over everything that goes into and comes out of the machines. Two runs of a seed must agree in it,
-// whatever compiler made them. Only values are added, never addresses or padding.
+// A running digest over everything that goes into and comes out of the machines. Two runs of a seed must
+// agree in it, whatever compiler made them. Only values are added, never addresses or padding.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,9 @@ DiskDone done_with(const DiskOp& op, Result<std::uint64_t> outcome) {
 
 }  // namespace
 
-std::string Disk::path_of(DirId dir, const std::string& path) { return std::to_string(dir.value) + "/" + path; }
+std::string Disk::path_of(DirId dir, const std::string& path) {
+  return std::to_string(dir.value) + "/" + path;
+}
 
 std::uint64_t Disk::enter(Done done) {
   const std::uint64_t id = next_user_++;
@@ -86,17 +88,22 @@ DiskDone Disk::carry_out(std::uint64_t user_id, DiskOp& op) {
       if (op.extend && content.size() < op.at + op.size) content.resize(op.at + op.size);
       return done_with(op, op.size);
     }
-    case DiskOpKind::truncate: user.open.at(op.file)->content.resize(op.size); return done_with(op, op.size);
+    case DiskOpKind::truncate:
+      user.open.at(op.file)->content.resize(op.size);
+      return done_with(op, op.size);
     case DiskOpKind::sync:
-    case DiskOpKind::sync_all: return done_with(op, 0);
-    default: return structural(user_id, user, op);
+    case DiskOpKind::sync_all:
+      return done_with(op, 0);
+    default:
+      return structural(user_id, user, op);
   }
 }
 
 DiskDone Disk::structural(std::uint64_t user_id, User& user, DiskOp& op) {
   const std::string path = path_of(op.dir, op.path);
   switch (op.kind) {
-    case DiskOpKind::open: return open_file(user_id, user, op);
+    case DiskOpKind::open:
+      return open_file(user_id, user, op);
     case DiskOpKind::close: {
       const auto at = user.open.find(op.file);
       CHECK(at != user.open.end());
@@ -105,12 +112,15 @@ DiskDone Disk::structural(std::uint64_t user_id, User& user, DiskOp& op) {
       return done_with(op, 0);
     }
     case DiskOpKind::rename: {
-      const bool any = files_.contains(path) || files_.lower_bound(path + "/") != files_.lower_bound(path + "0");
+      const bool any =
+          files_.contains(path) || files_.lower_bound(path + "/") != files_.lower_bound(path + "0");
       if (!any) return done_with(op, fail(Errc::not_found, "there is no " + op.path));
       rename(path, path_of(op.dir, op.path2));
       return done_with(op, 0);
     }
-    case DiskOpKind::remove: remove(path); return done_with(op, 0);
+    case DiskOpKind::remove:
+      remove(path);
+      return done_with(op, 0);
     case DiskOpKind::replace: {
       auto file = std::make_shared<File>();
       file->content = std::move(op.content);
@@ -136,7 +146,8 @@ DiskDone Disk::structural(std::uint64_t user_id, User& user, DiskOp& op) {
       done.names.assign(names.begin(), names.end());
       return done;
     }
-    default: return done_with(op, 0);  // create_folder: folders exist as far as files are in them
+    default:
+      return done_with(op, 0);  // create_folder: folders exist as far as files are in them
   }
 }
 

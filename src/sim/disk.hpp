@@ -1,6 +1,6 @@
-// A make-believe disk that outlives its broker: files in memory, operations that finish after random times and in any
-// order. Content changes when an operation is submitted and is told when it finishes; what a write or sync promised is
-// not taken back here (faults come with the power-failure work).
+// A make-believe disk that outlives its broker: files in memory, operations that finish after random times
+// and in any order. Content changes when an operation is submitted and is told when it finishes; what a write
+// or sync promised is not taken back here (faults come with the power-failure work).
 #pragma once
 
 #include <cstdint>

@@ -36,10 +36,11 @@ void Member::start() {
 }
 
 std::string Member::state() const {
-  constexpr const char* kNames[] = {"out",        "joining",  "syncing", "reading offsets", "fetching",
-                                    "committing", "beating", "leaving"};
-  return std::string(kNames[static_cast<std::size_t>(phase_)]) + (client_.busy() ? ", waiting for an answer" : "") +
-         (leaving_ ? ", on its way out" : "") + ", generation " + std::to_string(generation_);
+  constexpr const char* kNames[] = {"out",      "joining",    "syncing", "reading offsets",
+                                    "fetching", "committing", "beating", "leaving"};
+  return std::string(kNames[static_cast<std::size_t>(phase_)]) +
+         (client_.busy() ? ", waiting for an answer" : "") + (leaving_ ? ", on its way out" : "") +
+         ", generation " + std::to_string(generation_);
 }
 
 void Member::go(Phase phase) {
@@ -62,27 +63,42 @@ void Member::rejoin(bool forget_id) {
 void Member::step() {
   if (client_.busy()) return;
   switch (phase_) {
-    case Phase::out: return;
-    case Phase::joining: return join();
-    case Phase::syncing: return sync();
-    case Phase::reading_offsets: return read_offsets();
-    case Phase::fetching: return fetch();
-    case Phase::committing: return commit();
-    case Phase::beating: return beat();
-    case Phase::leaving: return leave_now();
+    case Phase::out:
+      return;
+    case Phase::joining:
+      return join();
+    case Phase::syncing:
+      return sync();
+    case Phase::reading_offsets:
+      return read_offsets();
+    case Phase::fetching:
+      return fetch();
+    case Phase::committing:
+      return commit();
+    case Phase::beating:
+      return beat();
+    case Phase::leaving:
+      return leave_now();
   }
 }
 
 bool Member::must_rejoin(wire::ErrorCode error) {
   using wire::ErrorCode;
   switch (error) {
-    case ErrorCode::none: return false;
-    case ErrorCode::unknown_member_id: rejoin(true); return true;
+    case ErrorCode::none:
+      return false;
+    case ErrorCode::unknown_member_id:
+      rejoin(true);
+      return true;
     case ErrorCode::illegal_generation:
-    case ErrorCode::rebalance_in_progress: rejoin(false); return true;
+    case ErrorCode::rebalance_in_progress:
+      rejoin(false);
+      return true;
     case ErrorCode::not_coordinator:
     case ErrorCode::coordinator_not_available:
-    case ErrorCode::coordinator_load_in_progress: again(); return true;
+    case ErrorCode::coordinator_load_in_progress:
+      again();
+      return true;
     default:
       complaint_ = name() + ": refused with " + std::string(wire::name(error));
       return true;
@@ -153,7 +169,8 @@ void Member::read_offsets() {
     if (must_rejoin(response.error_code)) return;
     for (const auto& answered : response.topics) {
       for (const auto& partition : answered.partitions) {
-        if (partition.committed_offset >= 0) position_[partition.partition_index] = partition.committed_offset;
+        if (partition.committed_offset >= 0)
+          position_[partition.partition_index] = partition.committed_offset;
       }
     }
     go(Phase::fetching);
@@ -169,7 +186,8 @@ void Member::fetch() {
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
   for (const auto& [partition, offset] : position_) {
-    topic.partitions.push_back({.partition = partition, .fetch_offset = offset, .partition_max_bytes = 16 * 1024});
+    topic.partitions.push_back(
+        {.partition = partition, .fetch_offset = offset, .partition_max_bytes = 16 * 1024});
   }
   client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
 }

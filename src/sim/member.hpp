@@ -1,6 +1,6 @@
-// A model of a group member: joins, assigns if it leads, reads what it is given, commits what it has read, leaves.
-// It does one thing after the other over one connection: join, sync, committed offsets, then fetch, commit, heartbeat in
-// turns. What it has read is reported with its generation, for the checkers.
+// A model of a group member: joins, assigns if it leads, reads what it is given, commits what it has read,
+// leaves. It does one thing after the other over one connection: join, sync, committed offsets, then fetch,
+// commit, heartbeat in turns. What it has read is reported with its generation, for the checkers.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ namespace tailwater::sim {
 class Member {
  public:
   // A partition was given to this member in a generation.
-  using Given = std::function<void(std::int32_t generation, std::int32_t partition, const std::string& member)>;
+  using Given =
+      std::function<void(std::int32_t generation, std::int32_t partition, const std::string& member)>;
 
   Member(Agenda& agenda, Broker& broker, std::string name, std::string group, std::string topic,
          std::int32_t partitions, Given given);
@@ -70,7 +71,7 @@ class Member {
   bool leaving_ = false;
   std::string member_id_;
   std::int32_t generation_ = -1;
-  std::vector<std::string> members_;           // if this one leads
+  std::vector<std::string> members_;               // if this one leads
   std::map<std::int32_t, std::int64_t> position_;  // of what is assigned
   std::map<std::int32_t, std::int64_t> committed_;
   std::uint64_t records_read_ = 0;

@@ -15,8 +15,8 @@ constexpr std::uint64_t kPaddingMax = 300;
 
 }  // namespace
 
-Producer::Producer(Agenda& agenda, Broker& broker, std::string name, std::string topic, std::int32_t partitions,
-                   std::uint64_t records_wanted)
+Producer::Producer(Agenda& agenda, Broker& broker, std::string name, std::string topic,
+                   std::int32_t partitions, std::uint64_t records_wanted)
     : agenda_(agenda),
       client_(broker, std::move(name), [this] { again(); }),
       topic_(std::move(topic)),

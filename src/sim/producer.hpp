@@ -1,5 +1,5 @@
-// A model of an idempotent producer: numbered records to the partitions of one topic, one batch at a time, sent again
-// with the same sequence until it is acknowledged. It knows what the broker has promised.
+// A model of an idempotent producer: numbered records to the partitions of one topic, one batch at a time,
+// sent again with the same sequence until it is acknowledged. It knows what the broker has promised.
 #pragma once
 
 #include <cstdint>

@@ -64,7 +64,8 @@ class World {
       text += producer->name() + " " + std::to_string(producer->acknowledged()) + " acknowledged, ";
     }
     for (const auto& member : members_) {
-      text += member->name() + " " + std::to_string(member->records_read()) + " read (" + member->state() + "), ";
+      text +=
+          member->name() + " " + std::to_string(member->records_read()) + " read (" + member->state() + "), ";
     }
     return text + std::to_string(outcome_.restarts) + " restarts";
   }
@@ -112,8 +113,8 @@ class World {
     const std::uint64_t members = 1 + random.below(4);
     for (std::uint64_t index = 0; index < members; ++index) {
       members_.push_back(std::make_unique<Member>(
-          agenda_, broker_, "member-" + std::to_string(index), std::string(kGroup), std::string(kTopic), partitions_,
-          [this](std::int32_t generation, std::int32_t partition, const std::string& member) {
+          agenda_, broker_, "member-" + std::to_string(index), std::string(kGroup), std::string(kTopic),
+          partitions_, [this](std::int32_t generation, std::int32_t partition, const std::string& member) {
             given(generation, partition, member);
           }));
       agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
@@ -126,7 +127,8 @@ class World {
   void given(std::int32_t generation, std::int32_t partition, const std::string& member) {
     const auto [at, fresh] = owners_.emplace(std::pair{generation, partition}, member);
     if (!fresh && at->second != member) {
-      fail("partition " + std::to_string(partition) + " has two owners in generation " + std::to_string(generation));
+      fail("partition " + std::to_string(partition) + " has two owners in generation " +
+           std::to_string(generation));
     }
   }
 
@@ -203,7 +205,8 @@ class World {
     request.max_bytes = 1 << 20;
     auto& topic = request.topics.emplace_back();
     topic.topic = kTopic;
-    topic.partitions.push_back({.partition = partition, .fetch_offset = offset, .partition_max_bytes = 1 << 20});
+    topic.partitions.push_back(
+        {.partition = partition, .fetch_offset = offset, .partition_max_bytes = 1 << 20});
     admin_.ask(kFetchVersion, request, [this, partition, offset](wire::FetchResponse&& response) {
       const auto& answer = response.responses.at(0).partitions.at(0);
       if (answer.error_code != wire::ErrorCode::none) {
@@ -212,8 +215,9 @@ class World {
       std::int64_t next = offset;
       records::BatchCursor cursor(answer.records.value_or(Bytes{}));
       while (const auto batch = cursor.next()) {
-        if (batch->base_offset().value != next) return fail("offsets of partition " + std::to_string(partition) +
-                                                            " are not dense at " + std::to_string(next));
+        if (batch->base_offset().value != next)
+          return fail("offsets of partition " + std::to_string(partition) + " are not dense at " +
+                      std::to_string(next));
         auto records = records::records_of(*batch);
         while (const auto record = records.next()) {
           const Bytes value = record->value.value_or(Bytes{});
@@ -243,9 +247,9 @@ class World {
       for (const auto& producer : producers_) {
         const std::uint64_t promised = producer->acknowledged_by_partition()[partition];
         if (next[producer->name()] != promised) {
-          return fail("partition " + std::to_string(partition) + ": " + std::to_string(promised) + " records of " +
-                      producer->name() + " were acknowledged, " + std::to_string(next[producer->name()]) +
-                      " are there");
+          return fail("partition " + std::to_string(partition) + ": " + std::to_string(promised) +
+                      " records of " + producer->name() + " were acknowledged, " +
+                      std::to_string(next[producer->name()]) + " are there");
         }
       }
     }
@@ -274,6 +278,8 @@ class World {
 
 }  // namespace
 
-Outcome run(std::uint64_t seed) { return World(seed).run(); }
+Outcome run(std::uint64_t seed) {
+  return World(seed).run();
+}
 
 }  // namespace tailwater::sim

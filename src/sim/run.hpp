@@ -1,5 +1,5 @@
-// One simulation: a broker, producers, members of a group, clean restarts in between, all from one seed; then the
-// verdict. GUARANTEES: the same seed gives the same digest, on every compiler.
+// One simulation: a broker, producers, members of a group, clean restarts in between, all from one seed; then
+// the verdict. GUARANTEES: the same seed gives the same digest, on every compiler.
 #pragma once
 
 #include <cstdint>

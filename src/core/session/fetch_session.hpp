@@ -1,12 +1,12 @@
-// Fetch sessions (KIP-227): a consumer names its partitions once and afterwards only what changed, and the broker
-// answers only partitions with news.
+// Fetch sessions (KIP-227): a consumer names its partitions once and afterwards only what changed, and the
+// broker answers only partitions with news.
 //
 //   id 0, epoch -1   no session: full request, full answer        id 0, epoch 0    full, may open a session
 //   id n, epoch > 0  incremental request of session n             id n, epoch -1   closes n, full answer
 //   id n, epoch 0    closes n and opens a new one
 //
-// Sessions belong to the shard of the connection that opened them; an id that is not known here is answered with
-// FETCH_SESSION_ID_NOT_FOUND, upon which clients start over.
+// Sessions belong to the shard of the connection that opened them; an id that is not known here is answered
+// with FETCH_SESSION_ID_NOT_FOUND, upon which clients start over.
 #pragma once
 
 #include <cstdint>
@@ -90,9 +90,9 @@ class FetchSessions {
  public:
   FetchSessions(std::size_t sessions_max, std::uint64_t seed) : sessions_max_(sessions_max), random_(seed) {}
 
-  // The session that serves a request and whether the answer is incremental, or the error that is the whole answer.
-  // `session` is empty for a full answer without a session. The caller puts the request's targets and forgets its
-  // forgotten ones, and calls done() when the request is answered.
+  // The session that serves a request and whether the answer is incremental, or the error that is the whole
+  // answer. `session` is empty for a full answer without a session. The caller puts the request's targets and
+  // forgets its forgotten ones, and calls done() when the request is answered.
   struct Begun {
     wire::ErrorCode error{};
     std::shared_ptr<FetchSession> session;

@@ -16,7 +16,8 @@ TEST(FetchSessions, OpenContinueClose) {
   ASSERT_TRUE(opened.session);
   EXPECT_FALSE(opened.incremental);
   const std::int32_t id = opened.session->id();
-  EXPECT_EQ(sessions.begin({id, 1, true}, now).error, ErrorCode::invalid_fetch_session_epoch) << "still being served";
+  EXPECT_EQ(sessions.begin({id, 1, true}, now).error, ErrorCode::invalid_fetch_session_epoch)
+      << "still being served";
   sessions.done(*opened.session);
   EXPECT_EQ(sessions.begin({id, 2, true}, now).error, ErrorCode::invalid_fetch_session_epoch);
   EXPECT_EQ(sessions.begin({id, 1, false}, now).error, ErrorCode::fetch_session_topic_id_error);

@@ -1,6 +1,7 @@
 // One shard's memory for requests and responses, as a number that is reserved before memory is taken.
-// GUARANTEES: reservations beyond the limit are refused, except forced ones for bytes that have already arrived; whoever
-// was refused is told through `waiting` that it should ask again when something was released.
+// GUARANTEES: reservations beyond the limit are refused, except forced ones for bytes that have already
+// arrived; whoever was refused is told through `waiting` that it should ask again when something was
+// released.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// What a connection has to send: responses in order, each made of encoded bytes with borrowed payload spliced in.
-// GUARANTEES: payload is borrowed until it is sent or dropped; its release tokens then appear in `released`, each once.
+// What a connection has to send: responses in order, each made of encoded bytes with borrowed payload spliced
+// in. GUARANTEES: payload is borrowed until it is sent or dropped; its release tokens then appear in
+// `released`, each once.
 #pragma once
 
 #include <cstdint>

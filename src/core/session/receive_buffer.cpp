@@ -16,7 +16,9 @@ BlockRef::~BlockRef() {
   if (block_ != nullptr && --block_->holders == 0) block_->pool->give_back(block_);
 }
 
-ReceivePool::~ReceivePool() { scratch_ = BlockRef(); }
+ReceivePool::~ReceivePool() {
+  scratch_ = BlockRef();
+}
 
 BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
   auto* block = new Block;

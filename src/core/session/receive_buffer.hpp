@@ -1,11 +1,13 @@
 // Where bytes of connections are received.
 //
-// Sockets are read one at a time, so all connections of a shard share one scratch block of 64 KiB: a connection owns
-// memory only while a request of it is incomplete or still being served. A frame that does not fit the scratch block
-// gets a block of exactly its size, reserved from the budget before the rest of it is read.
+// Sockets are read one at a time, so all connections of a shard share one scratch block of 64 KiB: a
+// connection owns memory only while a request of it is incomplete or still being served. A frame that does
+// not fit the scratch block gets a block of exactly its size, reserved from the budget before the rest of it
+// is read.
 //
 //   scratch --received--> frames handed out --settle--> nothing left: the block goes back
-//                                                  --> a part of a frame, or frames that must wait: an own block
+//                                                  --> a part of a frame, or frames that must wait: an own
+//                                                  block
 //
 // Blocks are counted by hand (one thread): a request that is served later holds its block with a BlockRef.
 #pragma once
@@ -95,8 +97,9 @@ class ReceiveBuffer {
   // The block that unread() lies in, for requests that outlive this turn.
   BlockRef block() const { return block_; }
 
-  // Call when no more frames are taken for now: leaves the scratch block free for the next connection. `frame_size` is
-  // the whole size of the frame that unread() begins with, 0 if not known yet (then its size field is incomplete).
+  // Call when no more frames are taken for now: leaves the scratch block free for the next connection.
+  // `frame_size` is the whole size of the frame that unread() begins with, 0 if not known yet (then its size
+  // field is incomplete).
   void settle(std::size_t frame_size);
   // An own block was wanted and refused; space() asks again.
   bool starved() const { return wanted_ > 0; }

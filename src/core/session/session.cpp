@@ -70,11 +70,17 @@ std::optional<Frame> Session::next_frame(bool hold_produce) {
   return Frame{slot, frame, std::move(block)};
 }
 
-void Session::settle() { input_.settle(broken_ ? 0 : frame_size()); }
+void Session::settle() {
+  input_.settle(broken_ ? 0 : frame_size());
+}
 
-void Session::answer(SlotId slot, Response&& response) { finish(slot, std::move(response)); }
+void Session::answer(SlotId slot, Response&& response) {
+  finish(slot, std::move(response));
+}
 
-void Session::answer_nothing(SlotId slot) { finish(slot, Response{}); }
+void Session::answer_nothing(SlotId slot) {
+  finish(slot, Response{});
+}
 
 void Session::finish(SlotId id, Response&& response) {
   if (closed_) return;

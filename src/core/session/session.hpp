@@ -1,11 +1,12 @@
 // One client connection: frames in, responses out in request order, and the rule of what may overtake what.
 //
-//   Produce may follow Produce without waiting (idempotent producers keep five in flight); every other request is a
-//   barrier: it starts when all before it are answered, and nothing starts before it is answered.
+//   Produce may follow Produce without waiting (idempotent producers keep five in flight); every other
+//   request is a barrier: it starts when all before it are answered, and nothing starts before it is
+//   answered.
 //
 // A connection whose answers are not read, or whose announced request has no memory yet, is not read from:
-// GUARANTEES: at most kRequestsInFlight requests are being served, no request starts while kUnsentBytesMax or more
-// wait to be sent.
+// GUARANTEES: at most kRequestsInFlight requests are being served, no request starts while kUnsentBytesMax or
+// more wait to be sent.
 #pragma once
 
 #include <cstdint>
@@ -84,8 +85,8 @@ class Session {
 
   ReceiveBuffer input_;
   OutputQueue output_;
-  std::deque<Slot> slots_;       // in request order; the front one is not answered yet
-  std::uint64_t first_slot_ = 1;  // SlotId of slots_.front()
+  std::deque<Slot> slots_;             // in request order; the front one is not answered yet
+  std::uint64_t first_slot_ = 1;       // SlotId of slots_.front()
   std::size_t unanswered_others_ = 0;  // slots that are no Produce
   std::size_t frame_bytes_max_;
   std::int32_t announced_ = 0;

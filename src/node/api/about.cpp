@@ -26,16 +26,18 @@ std::vector<wire::ApiVersionsResponseApiVersion> served_ranges() {
 // [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?
 bool is_software_name(std::string_view text) {
   const auto alphanumeric = [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9');
   };
   if (text.empty() || !alphanumeric(text.front()) || !alphanumeric(text.back())) return false;
-  return std::ranges::all_of(text,
-                             [&](char letter) { return alphanumeric(letter) || letter == '-' || letter == '.'; });
+  return std::ranges::all_of(
+      text, [&](char letter) { return alphanumeric(letter) || letter == '-' || letter == '.'; });
 }
 
-wire::ErrorCode check(const ShardState& shard, const Request& request, const wire::ApiVersionsRequest& asked) {
-  if (request.version >= 3 && (!is_software_name(asked.client_software_name) ||
-                               !is_software_name(asked.client_software_version))) {
+wire::ErrorCode check(const ShardState& shard, const Request& request,
+                      const wire::ApiVersionsRequest& asked) {
+  if (request.version >= 3 &&
+      (!is_software_name(asked.client_software_name) || !is_software_name(asked.client_software_version))) {
     return wire::ErrorCode::invalid_request;
   }
   if (request.version < 5) return wire::ErrorCode::none;
@@ -61,9 +63,9 @@ std::int32_t authorized_operations(wire::Resource resource) {
   const auto add = [&bits](Operation operation) { bits |= 1 << static_cast<int>(operation); };
   switch (resource) {
     case wire::Resource::topic:
-      for (const auto operation : {Operation::read, Operation::write, Operation::create, Operation::remove,
-                                   Operation::alter, Operation::describe, Operation::describe_configs,
-                                   Operation::alter_configs}) {
+      for (const auto operation :
+           {Operation::read, Operation::write, Operation::create, Operation::remove, Operation::alter,
+            Operation::describe, Operation::describe_configs, Operation::alter_configs}) {
         add(operation);
       }
       break;
@@ -74,13 +76,14 @@ std::int32_t authorized_operations(wire::Resource resource) {
       }
       break;
     case wire::Resource::cluster:
-      for (const auto operation : {Operation::create, Operation::alter, Operation::describe,
-                                   Operation::cluster_action, Operation::describe_configs, Operation::alter_configs,
-                                   Operation::idempotent_write}) {
+      for (const auto operation :
+           {Operation::create, Operation::alter, Operation::describe, Operation::cluster_action,
+            Operation::describe_configs, Operation::alter_configs, Operation::idempotent_write}) {
         add(operation);
       }
       break;
-    default: break;
+    default:
+      break;
   }
   return bits;
 }
@@ -116,10 +119,11 @@ void serve(ShardState& shard, const Request& request, wire::DescribeClusterReque
   if (asked.endpoint_type != kBrokers) {
     response.error_code = asked.endpoint_type == kControllers ? wire::ErrorCode::mismatched_endpoint_type
                                                               : wire::ErrorCode::unsupported_endpoint_type;
-    response.error_message = asked.endpoint_type == kControllers
-                                 ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of "
-                                   "type CONTROLLER"
-                                 : "Unsupported endpoint type " + std::to_string(asked.endpoint_type);
+    response.error_message =
+        asked.endpoint_type == kControllers
+            ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of "
+              "type CONTROLLER"
+            : "Unsupported endpoint type " + std::to_string(asked.endpoint_type);
     return shard.connections.answer(request, response);
   }
   response.cluster_id = context.options.cluster_id;
@@ -182,18 +186,19 @@ void serve(ShardState& shard, const Request& request, wire::FindCoordinatorReque
   constexpr std::int8_t kGroup = 0;
   constexpr std::int8_t kTransaction = 1;
   if (asked.key_type != kGroup) {
-    return answer_coordinators(shard, request, asked,
-                               {wire::ErrorCode::invalid_request,
-                                asked.key_type == kTransaction
-                                    ? "This broker does not serve transactions yet."
-                                    : "This broker has no coordinator of type " + std::to_string(asked.key_type)});
+    return answer_coordinators(
+        shard, request, asked,
+        {wire::ErrorCode::invalid_request,
+         asked.key_type == kTransaction
+             ? "This broker does not serve transactions yet."
+             : "This broker has no coordinator of type " + std::to_string(asked.key_type)});
   }
   if (shard.context.image->topic(cluster::kOffsetsTopic)) {
     return answer_coordinators(shard, request, asked, {});
   }
   // The first group of this cluster: its topic is made now, and the answer waits for it.
-  auto gather = shard.calls.begin(
-      1, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
+  auto gather =
+      shard.calls.begin(1, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
         const auto& ensured =
             std::get<cluster::EnsuredTopics>(std::get<cluster::ControllerResponse>(answers.front()));
         const bool made = !ensured.topics.empty() && ensured.topics.front().error_code == 0;
@@ -227,11 +232,13 @@ void serve(ShardState& shard, const Request& request, wire::InitProducerIdReques
   wire::InitProducerIdResponse refused;
   refused.producer_epoch = -1;
   if (asked.transactional_id) {
-    refused.error_code = asked.transactional_id->empty() ? wire::ErrorCode::invalid_request
-                                                         : wire::ErrorCode::transactional_id_authorization_failed;
+    refused.error_code = asked.transactional_id->empty()
+                             ? wire::ErrorCode::invalid_request
+                             : wire::ErrorCode::transactional_id_authorization_failed;
     return shard.connections.answer(request, refused);
   }
-  // A producer that lost track of its sequence asks with its old id: it gets a new one, which is always right.
+  // A producer that lost track of its sequence asks with its old id: it gets a new one, which is always
+  // right.
   if (const auto id = shard.admin.take_producer_id()) return answer_producer_id(shard, request, *id);
   auto gather = shard.calls.begin(1, [&shard, request, refused](std::vector<AnswerBody>& answers) mutable {
     const auto& block =

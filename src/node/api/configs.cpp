@@ -1,4 +1,5 @@
-// DescribeConfigs: every key of a topic, a broker or a group with its value, where that comes from, and its meaning.
+// DescribeConfigs: every key of a topic, a broker or a group with its value, where that comes from, and its
+// meaning.
 #include <algorithm>
 #include <charconv>
 
@@ -62,13 +63,15 @@ std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& 
     case cluster::ResourceType::topic: {
       const cluster::TopicHandle topic = context.image->topic(result.resource_name);
       if (!topic) {
-        fail(result, wire::ErrorCode::unknown_topic_or_partition, "This server does not host this topic-partition.");
+        fail(result, wire::ErrorCode::unknown_topic_or_partition,
+             "This server does not host this topic-partition.");
         return {};
       }
       return cluster::describe_topic_values(topic->configs, context.options.config, *context.image,
                                             context.options.broker);
     }
-    case cluster::ResourceType::broker: return broker_values(context, result);
+    case cluster::ResourceType::broker:
+      return broker_values(context, result);
     case cluster::ResourceType::group:
       return cluster::describe_group_values(
           context.image->configs(cluster::ResourceType::group, result.resource_name), context.options.config,

@@ -1,4 +1,5 @@
-// The APIs of groups: each group's request goes to the shard of its coordinator, and the coordinator's answer back.
+// The APIs of groups: each group's request goes to the shard of its coordinator, and the coordinator's answer
+// back.
 #include <algorithm>
 
 #include "core/group/partition.hpp"
@@ -29,7 +30,8 @@ CoordinatorPlace place_of(const Context& context, const std::string& group) {
 
 GroupCaller caller_of(const Request& request) {
   // Kafka shows the host as Java prints an address.
-  return {.version = request.version, .client_id = request.client_id, .client_host = "/" + request.client_host};
+  return {
+      .version = request.version, .client_id = request.client_id, .client_host = "/" + request.client_host};
 }
 
 template <class Asked>
@@ -72,17 +74,18 @@ void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&
   for (auto& topic : asked.topics) {
     const bool by_id = request.version >= kFirstCommitWithIds;
     const cluster::TopicHandle found = by_id ? image.topic(topic.topic_id) : image.topic(topic.name);
-    wire::OffsetCommitResponseTopic rejected{.name = topic.name, .topic_id = topic.topic_id, .partitions = {}};
+    wire::OffsetCommitResponseTopic rejected{
+        .name = topic.name, .topic_id = topic.topic_id, .partitions = {}};
     std::vector<wire::OffsetCommitRequestPartition> partitions;
     for (auto& partition : topic.partitions) {
       if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) {
         partitions.push_back(std::move(partition));
         continue;
       }
-      rejected.partitions.push_back(
-          {.partition_index = partition.partition_index,
-           .error_code =
-               by_id && !found ? wire::ErrorCode::unknown_topic_id : wire::ErrorCode::unknown_topic_or_partition});
+      rejected.partitions.push_back({.partition_index = partition.partition_index,
+                                     .error_code = by_id && !found
+                                                       ? wire::ErrorCode::unknown_topic_id
+                                                       : wire::ErrorCode::unknown_topic_or_partition});
     }
     if (!rejected.partitions.empty()) refused.topics.push_back(std::move(rejected));
     if (partitions.empty()) continue;
@@ -126,14 +129,14 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
     }
   }
   const std::vector<wire::OffsetFetchRequestGroup> groups = asked.groups;
-  auto gather = shard.calls.begin(
-      groups.size(), [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
-        std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
-        for (AnswerBody& answer : answers) {
-          fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
-        }
-        shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
-      });
+  auto gather = shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked)](
+                                                     std::vector<AnswerBody>& answers) {
+    std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
+    for (AnswerBody& answer : answers) {
+      fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
+    }
+    shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
+  });
   std::uint32_t part = 0;
   for (const auto& group : groups) {
     const CoordinatorPlace place = place_of(shard.context, group.group_id);
@@ -158,17 +161,17 @@ void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& 
 
 void serve(ShardState& shard, const Request& request, wire::DescribeGroupsRequest&& asked) {
   const bool with_operations = asked.include_authorized_operations;
-  auto gather = shard.calls.begin(
-      asked.groups.size(), [&shard, request, with_operations](std::vector<AnswerBody>& answers) {
-        wire::DescribeGroupsResponse response;
-        for (AnswerBody& answer : answers) {
-          response.groups.push_back(std::get<wire::DescribeGroupsResponse::DescribedGroup>(std::move(answer)));
-          if (with_operations) {
-            response.groups.back().authorized_operations = authorized_operations(wire::Resource::group);
-          }
-        }
-        shard.connections.answer(request, response);
-      });
+  auto gather = shard.calls.begin(asked.groups.size(), [&shard, request,
+                                                        with_operations](std::vector<AnswerBody>& answers) {
+    wire::DescribeGroupsResponse response;
+    for (AnswerBody& answer : answers) {
+      response.groups.push_back(std::get<wire::DescribeGroupsResponse::DescribedGroup>(std::move(answer)));
+      if (with_operations) {
+        response.groups.back().authorized_operations = authorized_operations(wire::Resource::group);
+      }
+    }
+    shard.connections.answer(request, response);
+  });
   std::uint32_t part = 0;
   for (const std::string& group : asked.groups) {
     const CoordinatorPlace place = place_of(shard.context, group);

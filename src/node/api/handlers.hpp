@@ -1,5 +1,6 @@
-// One handler per API that is served: from a decoded request to its answer, at once or when other shards have answered.
-// They translate between the protocol and the parts of the shard; they decide nothing about storage, groups or metadata.
+// One handler per API that is served: from a decoded request to its answer, at once or when other shards have
+// answered. They translate between the protocol and the parts of the shard; they decide nothing about
+// storage, groups or metadata.
 #pragma once
 
 #include <string>

@@ -10,7 +10,8 @@ namespace tailwater::node {
 namespace {
 
 wire::ErrorCode partition_error(const cluster::Partition& partition) {
-  return partition.leader == cluster::kNoBroker ? wire::ErrorCode::leader_not_available : wire::ErrorCode::none;
+  return partition.leader == cluster::kNoBroker ? wire::ErrorCode::leader_not_available
+                                                : wire::ErrorCode::none;
 }
 
 std::vector<std::int32_t> numbers(const cluster::BrokerIds& ids) {
@@ -52,7 +53,8 @@ wire::MetadataResponseTopic describe(const cluster::MetadataImage& image, const 
 }
 
 // Topics that are asked for by name and do not exist.
-std::vector<std::string> missing_topics(const cluster::MetadataImage& image, const wire::MetadataRequest& asked) {
+std::vector<std::string> missing_topics(const cluster::MetadataImage& image,
+                                        const wire::MetadataRequest& asked) {
   std::set<std::string> missing;
   if (!asked.topics) return {};
   for (const auto& topic : *asked.topics) {
@@ -90,7 +92,8 @@ void answer_metadata(ShardState& shard, const Request& request, const wire::Meta
   wire::MetadataResponse response;
   response.cluster_id = context.options.cluster_id;
   response.controller_id = context.options.broker.value;
-  const auto listener = std::ranges::find(context.options.listeners, request.listener, &AdvertisedListener::id);
+  const auto listener =
+      std::ranges::find(context.options.listeners, request.listener, &AdvertisedListener::id);
   if (listener != context.options.listeners.end()) {
     auto& broker = response.brokers.emplace_back();
     broker.node_id = context.options.broker.value;

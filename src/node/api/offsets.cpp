@@ -1,5 +1,5 @@
-// ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs: one question per partition (or per shard) to the
-// shards that own them, one answer when all are back.
+// ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs: one question per partition (or per
+// shard) to the shards that own them, one answer when all are back.
 #include <map>
 #include <optional>
 
@@ -18,10 +18,11 @@ struct Fan {
   std::vector<std::pair<std::size_t, std::size_t>> places;
 };
 
-// Walks topics and partitions of a request of the common shape, making an item for each; `question` gives what to ask
-// the partition's shard, or nothing if the item is already answered.
+// Walks topics and partitions of a request of the common shape, making an item for each; `question` gives
+// what to ask the partition's shard, or nothing if the item is already answered.
 template <class Query, class Topics, class Question>
-std::vector<std::pair<ShardId, Query>> questions(const Context& context, const Topics& topics, Question question) {
+std::vector<std::pair<ShardId, Query>> questions(const Context& context, const Topics& topics,
+                                                 Question question) {
   std::vector<std::pair<ShardId, Query>> asked;
   for (std::size_t at = 0; at < topics.size(); ++at) {
     for (std::size_t index = 0; index < topics[at].partitions.size(); ++index) {
@@ -39,8 +40,9 @@ void ask_all(Calls::Gather gather, std::vector<std::pair<ShardId, Query>>& asked
 }
 
 wire::ErrorCode existence(const cluster::TopicHandle& topic, std::int32_t partition) {
-  return topic && topic->partition(PartitionId{partition}) != nullptr ? wire::ErrorCode::none
-                                                                      : wire::ErrorCode::unknown_topic_or_partition;
+  return topic && topic->partition(PartitionId{partition}) != nullptr
+             ? wire::ErrorCode::none
+             : wire::ErrorCode::unknown_topic_or_partition;
 }
 
 }  // namespace
@@ -145,9 +147,8 @@ void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest
         }
         if (item.error_code != wire::ErrorCode::none) return std::nullopt;
         fan->places.emplace_back(at, index);
-        return DeleteRecordsQuery{.topic_id = topic->id,
-                                  .partition = PartitionId{wanted.partition_index},
-                                  .before = wanted.offset};
+        return DeleteRecordsQuery{
+            .topic_id = topic->id, .partition = PartitionId{wanted.partition_index}, .before = wanted.offset};
       });
   const std::size_t parts = queries.size();
   ask_all(shard.calls.begin(parts,
@@ -166,7 +167,8 @@ void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest
 
 namespace {
 
-bool is_wanted(const wire::DescribeLogDirsRequest& asked, const cluster::Topic& topic, std::int32_t partition) {
+bool is_wanted(const wire::DescribeLogDirsRequest& asked, const cluster::Topic& topic,
+               std::int32_t partition) {
   if (!asked.topics) return true;
   for (const auto& wanted : *asked.topics) {
     if (wanted.topic != topic.name) continue;
@@ -181,7 +183,8 @@ wire::DescribeLogDirsResponse log_dirs_response(ShardState& shard, const wire::D
                                                 const std::vector<AnswerBody>& answers) {
   const Context& context = shard.context;
   wire::DescribeLogDirsResponse response;
-  std::vector<std::map<std::string, std::map<std::int32_t, std::uint64_t>>> sizes(context.options.log_dirs.size());
+  std::vector<std::map<std::string, std::map<std::int32_t, std::uint64_t>>> sizes(
+      context.options.log_dirs.size());
   for (const AnswerBody& answer : answers) {
     for (const LogSize& log : std::get<LogSizesAnswer>(answer).logs) {
       const cluster::TopicHandle topic = context.image->topic(log.topic_id);

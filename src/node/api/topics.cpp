@@ -25,7 +25,8 @@ void serve(ShardState& shard, const Request& request, wire::CreateTopicsRequest&
 void serve(ShardState& shard, const Request& request, wire::DeleteTopicsRequest&& asked) {
   constexpr std::int16_t kFirstVersionWithIds = 6;
   if (request.version < kFirstVersionWithIds) {
-    for (std::string& name : asked.topic_names) asked.topics.push_back({.name = std::move(name), .topic_id = {}});
+    for (std::string& name : asked.topic_names)
+      asked.topics.push_back({.name = std::move(name), .topic_id = {}});
     asked.topic_names.clear();
   }
   pass_to_controller(shard, request, std::move(asked));

@@ -1,5 +1,5 @@
-// simulate: runs seeds, each twice on demand, and says what happened. Exit codes: 0 all held, 1 a seed failed or two
-// runs of one seed differed, 2 usage.
+// simulate: runs seeds, each twice on demand, and says what happened. Exit codes: 0 all held, 1 a seed failed
+// or two runs of one seed differed, 2 usage.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -46,12 +46,14 @@ bool parse(int count, char** words, Wanted& wanted) {
 }
 
 void print(const tailwater::sim::Outcome& outcome) {
-  std::printf("SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu restarts=%llu ms=%lld%s%s\n",
-              static_cast<unsigned long long>(outcome.seed), static_cast<unsigned long long>(outcome.digest),
-              static_cast<unsigned long long>(outcome.unseed), static_cast<unsigned long long>(outcome.events),
-              static_cast<unsigned long long>(outcome.acknowledged), static_cast<unsigned long long>(outcome.read),
-              static_cast<unsigned long long>(outcome.restarts), static_cast<long long>(outcome.simulated_ms),
-              outcome.failure.empty() ? "" : " FAILED: ", outcome.failure.c_str());
+  std::printf(
+      "SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu restarts=%llu "
+      "ms=%lld%s%s\n",
+      static_cast<unsigned long long>(outcome.seed), static_cast<unsigned long long>(outcome.digest),
+      static_cast<unsigned long long>(outcome.unseed), static_cast<unsigned long long>(outcome.events),
+      static_cast<unsigned long long>(outcome.acknowledged), static_cast<unsigned long long>(outcome.read),
+      static_cast<unsigned long long>(outcome.restarts), static_cast<long long>(outcome.simulated_ms),
+      outcome.failure.empty() ? "" : " FAILED: ", outcome.failure.c_str());
 }
 
 }  // namespace
@@ -80,8 +82,8 @@ int main(int count, char** words) {
     acknowledged += outcome.acknowledged;
     all = all * 0x100000001b3ULL ^ outcome.digest;
   }
-  std::printf("DIGEST=%016llx seeds=%llu acknowledged=%llu failed=%llu\n", static_cast<unsigned long long>(all),
-              static_cast<unsigned long long>(wanted.seeds), static_cast<unsigned long long>(acknowledged),
-              static_cast<unsigned long long>(failed));
+  std::printf("DIGEST=%016llx seeds=%llu acknowledged=%llu failed=%llu\n",
+              static_cast<unsigned long long>(all), static_cast<unsigned long long>(wanted.seeds),
+              static_cast<unsigned long long>(acknowledged), static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;
 }
