@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -297,6 +298,9 @@ class Harness {
   std::deque<Append> appends;
   std::vector<Buffer> log;
   Instant wake_at = Instant::max();
+  // Called with each effect as it appears, for transcripts.
+  std::function<void(const Reply&)> on_reply;
+  std::function<void(const Append&)> on_append;
   bool persists_at_once = true;
 
  private:
@@ -313,10 +317,14 @@ class Harness {
   }
   void collect() {
     for (Reply& reply : out.replies) {
+      if (on_reply) on_reply(reply);
       const bool is_first = replies.emplace(reply.ticket, std::move(reply.body)).second;
       EXPECT_TRUE(is_first) << "ticket " << reply.ticket.value << " was answered twice";
     }
-    for (Append& append : out.appends) appends.push_back(std::move(append));
+    for (Append& append : out.appends) {
+      if (on_append) on_append(append);
+      appends.push_back(std::move(append));
+    }
     if (out.wake_at) wake_at = *out.wake_at;
     out.clear();
   }
