@@ -1,20 +1,17 @@
 // The port to the metadata store: one ordered changelog of entries, a snapshot from time to time, and the
 // registrations of brokers. It decides nothing and knows no record.
-//
+#pragma once
+
 //   entry     bytes of at most kEntryBytesMax under the number `expected head + 1`; once append() has
-//   answered with
-//             success the entry is on stable storage, and it is never changed
-//   snapshot  chunks of at most kEntryBytesMax that stand for all entries up to a version; putting one allows
-//   the
-//             store to forget entries up to that version. All chunks or none.
-//   register  makes a broker visible to the others for as long as its session lasts; a new registration of
-//   the same id
-//             gets a greater epoch
+//             answered with success the entry is on stable storage, and it is never changed
+//   snapshot  chunks of at most kEntryBytesMax that stand for all entries up to a version; putting one
+//             allows the store to forget entries up to that version. All chunks or none.
+//   register  makes a broker visible to the others for as long as its session lasts; a new
+//             registration of the same id gets a greater epoch
 //
 // Machines use the effects and inputs below; adapters implement MetadataStore (blocking calls, made by one
 // thread at a time, off the shards) and pass the suite in metadata_store_contract.hpp. Adapters:
 // MemoryMetadataStore (tests and the simulator), an SQLite file (one broker), ZooKeeper (a cluster).
-#pragma once
 
 #include <cstdint>
 #include <functional>

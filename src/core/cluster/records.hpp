@@ -1,19 +1,18 @@
 // Records of the metadata changelog, and batches of them, which are the entries of the store.
-//
+#pragma once
+
 // A record is framed as in Kafka's metadata log: uvarint 1, uvarint key of its kind, uvarint version, body in
 // Kafka's flexible encoding. Kinds are Kafka's own where Kafka has one; those below are ours and have keys
 // from 1000 on.
 //
-//   batch    u8 format 1 | u32 CRC-32C of all that follows | i32 controller | i32 controller epoch | u64
-//   nonce
-//            | uvarint count | count x { uvarint size, frame }         (numbers big-endian)
+//   batch    u8 format 1 | u32 CRC-32C of all that follows | i32 controller | i32 controller epoch
+//            | u64 nonce | uvarint count | count x { uvarint size, frame }      (numbers big-endian)
 //
 // The nonce is the writer's and makes a batch recognisable: after an append with an unknown outcome the
 // writer reads the entry back and sees whether it is his.
 //
 // Reading is total: damaged bytes give Errc::corrupt, kinds and versions of a newer release
 // Errc::unsupported.
-#pragma once
 
 #include <cstdint>
 #include <string>
@@ -63,8 +62,7 @@ struct ClusterRecord {
 
 // The log ids of the replicas of consecutive partitions: first those of the partition `first_partition` in
 // the order of its replicas, then those of the next one, and so on. Zero leaves a replica as it is.
-//   body  uuid topic_id, i32 first_partition, compact bytes { zigzag uvarint difference to the id before } *,
-//   tags
+//   body  uuid topic_id, i32 first_partition, compact bytes { zigzag uvarint step from the id before }*, tags
 struct ReplicaLogsRecord {
   static constexpr std::int16_t kRecordKey = 1001;
   static constexpr std::int16_t kMinVersion = 0;

@@ -1,10 +1,11 @@
 // The metadata store of a single broker: the changelog in an SQLite file, `metadata.sqlite` in the first log
 // directory.
-//
-//   entries(version, batch)   the changelog        snapshot(part, chunk)   the newest snapshot, whole or none
+#pragma once
+
+//   entries(version, batch)   the changelog
+//   snapshot(part, chunk)     the newest snapshot, whole or none
 //   marks(name, value)        head, snapshot_version
-//   epochs(broker, epoch)     the last epoch given to a broker id; registrations themselves end with the
-//   process
+//   epochs(broker, epoch)     the last epoch given to a broker; registrations end with the process
 //
 // GUARANTEES: what append() answered is on stable storage (write-ahead log with synchronous=FULL, one sync
 // per entry). The file is locked for as long as the store is open: a second process is told that it is in
@@ -12,7 +13,6 @@
 // again.
 //
 // Used by one thread at a time.
-#pragma once
 
 #include <map>
 #include <memory>
