@@ -109,11 +109,11 @@ def go(name):
 def java(name):
     """The class path of one Maven module: its jars and, where it has sources, its classes."""
     source, folder = CLIENTS / name, CACHE / "java" / name
-    java_tool, maven = tool("java"), tool("mvn")
+    java_tool = tool("java")
 
     def jars():
         shutil.rmtree(folder / "lib", ignore_errors=True)
-        fetch(maven, "-q", "-B", "-f", source / "pom.xml", COPY_PLUGIN, f"-DoutputDirectory={folder / 'lib'}",
+        fetch(tool("mvn"), "-q", "-B", "-f", source / "pom.xml", COPY_PLUGIN, f"-DoutputDirectory={folder / 'lib'}",
               "-DincludeScope=runtime")
 
     once(folder, [source / "pom.xml"], jars)

@@ -38,13 +38,16 @@ def row(result):
 
 def tables(results):
     """Lines of Markdown: the common scenario, the applications, what failed, what was not run."""
-    lines = ["| client | " + " | ".join(COLUMNS) + " | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for result in (r for r in results if r["client"].judged and r["state"] != "not run"):
+    lines = []
+    common = [r for r in results if r["client"].judged and r["state"] != "not run"]
+    if common:
+        lines = ["| client | " + " | ".join(COLUMNS) + " | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for result in common:
         cells = row(result)
         lines.append("| " + " | ".join([result["client"].title, *(cells[c] for c in COLUMNS), f"{result['seconds']:.0f}"]) + " |")
     applications = [r for r in results if not r["client"].judged and r["state"] != "not run"]
     if applications:
-        lines += ["", "| application | steps | seconds |", "|---|---|---|"]
+        lines += [""] * bool(lines) + ["| application | steps | seconds |", "|---|---|---|"]
         for result in applications:
             steps = " ".join(s["step"] if s["ok"] else s["step"] + ":FAIL" for s in result["steps"])
             lines.append(f"| {result['client'].title} | {steps} | {result['seconds']:.0f} |")

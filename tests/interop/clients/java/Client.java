@@ -85,6 +85,7 @@ public final class Client {
                     Scenario.await("three members share", () -> m[0].assigned > 0 && m[1].assigned > 0 && m[2].assigned > 0
                         && m[0].assigned + m[1].assigned + m[2].assigned == all);
                     String shares = m[0].assigned + "+" + m[1].assigned + "+" + m[2].assigned;
+                    Scenario.await("the third reads", () -> pace.hasRead("c"));
                     pace.upTo(0.45);
                     Scenario.await("45 % are read", () -> pace.reached(0.45));
                     return shares;

@@ -3,8 +3,10 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.BooleanSupplier;
 
@@ -72,6 +74,7 @@ final class Scenario {
     static final class Pace implements AutoCloseable {
         private final PrintWriter events;
         private final Map<String, Long> next = new HashMap<>();
+        private final Set<String> readers = new HashSet<>();
         private long progress;
         private volatile long ceiling;
 
@@ -81,6 +84,8 @@ final class Scenario {
 
         synchronized boolean reached(double share) { return progress >= (long) (share * RECORDS * CODECS.length); }
 
+        synchronized boolean hasRead(String member) { return readers.contains(member); }
+
         synchronized void event(Object... fields) {
             StringBuilder line = new StringBuilder();
             for (Object field : fields) line.append(line.length() == 0 ? "" : "\t").append(field);
@@ -89,6 +94,7 @@ final class Scenario {
 
         void read(String member, String topic, int partition, long offset, String key, String value) throws InterruptedException {
             synchronized (this) {
+                readers.add(member);
                 event("R", member, topic, partition, offset, key, value);
                 long before = next.merge(topic + "-" + partition, 0L, (have, none) -> have);
                 if (offset >= before) {

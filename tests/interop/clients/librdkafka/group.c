@@ -12,6 +12,7 @@ struct member {
   pthread_t thread;
   rd_kafka_t *consumer;
   int64_t done[CODECS][64]; /* offset after the last read, 0 when there is nothing to commit */
+  int64_t first[CODECS][64]; /* where the broker's committed offset lets this member start */
   int assigned;
   bool stopping, failed;
 };
@@ -43,9 +44,25 @@ static void commit(struct member *m, const rd_kafka_topic_partition_list_t *only
   rd_kafka_topic_partition_list_destroy(list);
 }
 
+static int codec_of(const char *topic) {
+  for (int c = 0; c < CODECS; c++)
+    if (!strcmp(topic, topic_of(codec_names[c]))) return c;
+  return 0;
+}
+
+static void set_start(struct member *m, rd_kafka_topic_partition_t *partition) {
+  m->first[codec_of(partition->topic)][partition->partition] = partition->offset;
+  if (partition->offset < 0) partition->offset = RD_KAFKA_OFFSET_BEGINNING;
+}
+
 static void rebalanced(rd_kafka_t *consumer, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque) {
   struct member *m = opaque;
   if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    /* 2.0.2 now and then starts a partition that it had before at a stale offset, whatever was committed or asked
+     * for: the member knows the right start and passes over what lies before it. */
+    if (rd_kafka_committed(consumer, list, 10000)) m->failed = true;
+    for (int i = 0; i < list->cnt; i++)
+      set_start(m, &list->elems[i]);
     rd_kafka_assign(consumer, list);
     __atomic_store_n(&m->assigned, list->cnt, __ATOMIC_SEQ_CST);
     return;
@@ -64,8 +81,8 @@ static void read_one(struct member *m, rd_kafka_message_t *message) {
     m->failed = true;
     return;
   }
-  for (int c = 0; c < CODECS; c++)
-    if (!strcmp(topic, topic_of(codec_names[c]))) m->done[c][message->partition] = message->offset + 1;
+  if (message->offset < m->first[codec_of(topic)][message->partition]) return;
+  m->done[codec_of(topic)][message->partition] = message->offset + 1;
   pace_read(m->name, topic, message->partition, message->offset, message->key, (int)message->key_len, message->payload,
             (int)message->len);
 }
@@ -123,6 +140,8 @@ static bool shared(void *with) {
 
 static bool reached(void *with) { return pace_reached(*(double *)with); }
 
+static bool has_read(void *with) { return pace_has_read(with); }
+
 static bool read_up_to(double share, char *note, int size) {
   pace_up_to(share);
   if (await_truth(reached, &share)) return true;
@@ -148,7 +167,9 @@ static bool phase_two(char *note, int size, void *with) {
 static bool phase_join(char *note, int size, void *with) {
   (void)with;
   start(&members[2]);
-  return await_shared("abc", note, size) && read_up_to(0.45, note, size);
+  if (!await_shared("abc", note, size)) return false;
+  if (!await_truth(has_read, "c")) return snprintf(note, size, "60 s passed before the third read"), false;
+  return read_up_to(0.45, note, size);
 }
 
 static bool phase_leave(char *note, int size, void *with) {

@@ -14,6 +14,7 @@ int records, partitions;
 static char topic_names[CODECS + 1][128];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *events;
+static bool readers[256]; /* by the first letter of the member's name */
 static int64_t next_offset[CODECS][64], progress, ceiling;
 
 static const char *need(const char *name) {
@@ -90,10 +91,13 @@ static int64_t part(double share) { return (int64_t)(share * records * CODECS); 
 void pace_up_to(double share) { __atomic_store_n(&ceiling, part(share), __ATOMIC_SEQ_CST); }
 bool pace_reached(double share) { return __atomic_load_n(&progress, __ATOMIC_SEQ_CST) >= part(share); }
 
+bool pace_has_read(const char *member) { return __atomic_load_n(&readers[(unsigned char)*member], __ATOMIC_SEQ_CST); }
+
 /* Members run freely up to the ceiling, then slowly, so that a join or leave falls in the middle of the
  * work and polling never stops. */
 void pace_read(const char *member, const char *topic, int partition, int64_t offset, const char *key, int key_size,
                const char *value, int value_size) {
+  __atomic_store_n(&readers[(unsigned char)*member], true, __ATOMIC_SEQ_CST);
   pthread_mutex_lock(&lock);
   fprintf(events, "R\t%s\t%s\t%d\t%ld\t%.*s\t%.*s\n", member, topic, partition, (long)offset, key_size, key, value_size, value);
   for (int c = 0; c < CODECS; c++)

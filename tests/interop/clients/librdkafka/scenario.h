@@ -25,6 +25,7 @@ bool await_truth(bool (*truth)(void *), void *with); /* false when 60 s have pas
 void pace_open(void);
 void pace_up_to(double share);
 bool pace_reached(double share);
+bool pace_has_read(const char *member);
 void pace_read(const char *member, const char *topic, int partition, int64_t offset, const char *key, int key_size,
                const char *value, int value_size);
 void pace_committed(const char *member, const char *topic, int partition, int64_t offset);

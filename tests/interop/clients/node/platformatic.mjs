@@ -75,7 +75,12 @@ class Member {
     const offsets = [...this.#done.values()].filter((o) => this.owns(o.topic, o.partition))
     this.#done.clear()
     if (!offsets.length) return
-    await this.consumer.commit({ offsets })
+    try {
+      await this.consumer.commit({ offsets })
+    } catch (refused) { // a rebalance came first; these records are read again
+      console.error(this.name, 'commit refused', refused.errors?.map(String) ?? refused)
+      return
+    }
     for (const o of offsets) this.pace.event('C', this.name, o.topic, o.partition, o.offset)
   }
 

@@ -62,7 +62,7 @@ class Pace:
     def __init__(self, suffix):
         self.file = open(os.environ["INTEROP_EVENTS"] + suffix, "w", encoding="utf-8")
         self.lock = threading.Lock()
-        self.next, self.progress, self.ceiling = {}, 0, 0
+        self.next, self.progress, self.ceiling, self.readers = {}, 0, 0, set()
 
     def up_to(self, share):
         self.ceiling = share * RECORDS * len(CODECS)
@@ -72,12 +72,15 @@ class Pace:
 
     def event(self, *fields):
         with self.lock:
+            if self.file.closed:  # a member that outlives a failed group
+                return
             self.file.write("\t".join(map(str, fields)) + "\n")
 
     def read(self, member, name, partition, offset, key, value):
         """Notes a record; returns the seconds that the member shall wait before its next one."""
         self.event("R", member, name, partition, offset, key, value)
         with self.lock:
+            self.readers.add(member)
             before = self.next.get((name, partition), 0)
             if offset >= before:
                 self.next[(name, partition)] = offset + 1
@@ -153,6 +156,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
         m["c"] = member("c", group_id, protocol, pace)
         await_("three members share", lambda: shared("a", "b", "c"))
         text = shares("a", "b", "c")
+        await_("the third reads", lambda: sound() or "c" in pace.readers)
         pace.up_to(0.45)
         read_up_to(0.45)
         return text

@@ -132,6 +132,9 @@ func RunGroup(work Work, protocol, suffix string, describe func(group string) (s
 			if err != nil {
 				return "", err
 			}
+			if err = Await("the third reads", func() bool { g.sound(); return pace.hasRead("c") }); err != nil {
+				return "", err
+			}
 			return text, g.readUpTo(0.45)
 		}},
 		{"leave", func() (string, error) {

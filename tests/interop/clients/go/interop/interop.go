@@ -108,6 +108,7 @@ type Pace struct {
 	file     *os.File
 	out      *bufio.Writer
 	next     map[string]int64
+	readers  map[string]bool
 	progress atomic.Int64
 	ceiling  atomic.Int64
 }
@@ -117,7 +118,7 @@ func newPace(suffix string) *Pace {
 	if err != nil {
 		panic(err)
 	}
-	return &Pace{file: file, out: bufio.NewWriter(file), next: map[string]int64{}}
+	return &Pace{file: file, out: bufio.NewWriter(file), next: map[string]int64{}, readers: map[string]bool{}}
 }
 
 func share(of float64) int64            { return int64(of * float64(Records*len(Codecs))) }
@@ -138,6 +139,7 @@ func (p *Pace) event(fields ...any) {
 func (p *Pace) Read(member, topic string, partition int32, offset int64, key, value []byte) {
 	p.lock.Lock()
 	p.event("R", member, topic, partition, offset, string(key), string(value))
+	p.readers[member] = true
 	place := fmt.Sprint(topic, "-", partition)
 	if before := p.next[place]; offset >= before {
 		p.next[place] = offset + 1
@@ -147,6 +149,12 @@ func (p *Pace) Read(member, topic string, partition int32, offset int64, key, va
 	if p.progress.Load() >= p.ceiling.Load() {
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+func (p *Pace) hasRead(member string) bool {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.readers[member]
 }
 
 // Committed notes a synchronous commit that has succeeded.
