@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "records/batch.hpp"
 #include "wire/api/fetch.hpp"
 #include "wire/fetch_stream.hpp"
 
@@ -10,10 +11,34 @@ namespace tailwater::node {
 
 namespace {
 constexpr std::int16_t kFirstVersionWithIds = 13;
+constexpr std::int16_t kFirstVersionWithZstd = 10;
 constexpr std::int8_t kReadCommitted = 1;
 // After so many attempts a fetch is answered with what is there, so that blocks that come and go cannot
 // starve it.
 constexpr std::uint32_t kPatientRounds = 4;
+
+// Up to four bytes that may lie across pieces, as a big-endian number; 0 beyond the end.
+std::uint32_t number_at(const std::vector<Bytes>& pieces, std::size_t at, std::size_t bytes) {
+  std::uint32_t number = 0;
+  std::size_t begin = 0;
+  for (const Bytes piece : pieces) {
+    for (; bytes > 0 && at >= begin && at < begin + piece.size(); ++at, --bytes) {
+      number = number << 8 | static_cast<std::uint8_t>(piece[at - begin]);
+    }
+    begin += piece.size();
+  }
+  return bytes == 0 ? number : 0;
+}
+
+bool holds_zstd(const FetchPart& part) {
+  for (std::size_t at = 0; at + records::kBatchHeaderSize <= part.bytes;) {
+    const std::uint32_t attributes = number_at(part.pieces, at + records::at::kAttributes, 2);
+    if ((attributes & records::kCodecMask) == static_cast<std::uint32_t>(records::Codec::zstd)) return true;
+    at += records::kLogOverhead + number_at(part.pieces, at + records::at::kBatchLength, 4);
+  }
+  return false;
+}
+
 }  // namespace
 
 Fetches::Fetches(Context& context, Partitions& partitions, Connections& connections)
@@ -177,6 +202,10 @@ void Fetches::conclude(std::uint64_t id) {
   for (FetchPart& part : fetch.parts) {
     // Shards that were asked at the same time may have given more than the whole may hold.
     if (total > 0 && total + part.bytes > fetch.max_bytes) drop_pieces(part);
+    if (fetch.request.version < kFirstVersionWithZstd && holds_zstd(part)) {
+      drop_pieces(part);
+      part.error = ErrorCode::unsupported_compression_type;
+    }
     total += part.bytes;
     news = news || part.error != ErrorCode::none || part.diverging.has_value();
   }
