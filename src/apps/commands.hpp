@@ -11,6 +11,11 @@ void add_version_command(Command& tailwater);
 void add_topic_command(Command& tailwater);
 void add_produce_command(Command& tailwater);
 void add_consume_command(Command& tailwater);
+void add_group_command(Command& tailwater);
+void add_cluster_command(Command& tailwater);
+void add_config_command(Command& tailwater);
+void add_api_versions_command(Command& tailwater);
+void add_generate_command(Command& tailwater);
 
 // All of them.
 void add_commands(Command& tailwater);

@@ -67,6 +67,9 @@ Result<KafkaConfig> config_of(const ConsumeOptions& options, const OffsetRange& 
   // An offset that is deleted while it is being read: go on with what is left.
   config.set("auto.offset.reset", range.from.kind == OffsetPoint::Kind::end ? "latest" : "earliest");
   config.set("enable.auto.offset.store", "false");
+  // The broker holds back the news of a partition's end for so long; whoever follows has time.
+  const bool bounded = options.to_end || options.count > 0 || range.until;
+  config.set("fetch.wait.max.ms", bounded ? "20" : "500");
   if (!options.group.empty()) config.set("group.id", options.group);
   config.set("enable.auto.commit", options.group.empty() ? "false" : "true");
   if (auto applied = config.apply(options.settings, options.overrides); !applied) {

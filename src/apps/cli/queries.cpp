@@ -170,7 +170,7 @@ Result<wire::MetadataResponse> find_topics(AdminClient& client, const std::vecto
   return answer;
 }
 
-std::string no_such_topic(AdminClient& client, std::string_view name) {
+std::string no_such_topic(AdminClient& client, std::string_view name, CreationHint hint) {
   std::string message = fmt::format("there is no topic '{}'", name);
   std::vector<std::string> names;
   if (const auto all = client.metadata({})) {
@@ -178,6 +178,7 @@ std::string no_such_topic(AdminClient& client, std::string_view name) {
   }
   const std::string nearest = nearest_name(name, names);
   if (!nearest.empty()) return message + fmt::format("; did you mean '{}'?", nearest);
+  if (hint == CreationHint::leave_out) return message;
   return message + fmt::format("; create it with: tailwater topic create {}", name);
 }
 

@@ -57,8 +57,9 @@ bool is_pattern(std::string_view text);
 // only. A name without * and ? that is not there comes back with its error.
 Result<wire::MetadataResponse> find_topics(AdminClient& client, const std::vector<std::string>& patterns);
 
-// "there is no topic 'ordrs'; did you mean 'orders'?"
-std::string no_such_topic(AdminClient& client, std::string_view name);
+// "there is no topic 'ordrs'; did you mean 'orders'?" Without a near name, how to create it where that helps.
+enum class CreationHint { give, leave_out };
+std::string no_such_topic(AdminClient& client, std::string_view name, CreationHint hint = CreationHint::give);
 
 // "0-3,7" -> 0 1 2 3 7. Errc::invalid_argument on anything else. Ascending, no doubles.
 Result<std::vector<std::int32_t>> parse_partitions(const std::vector<std::string>& texts);

@@ -178,6 +178,10 @@ std::size_t display_width(std::string_view text) {
   return width;
 }
 
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 Result<char> take_escape(std::string_view& after_backslash) {
   const char letter = after_backslash.empty() ? ' ' : after_backslash.front();
   if (letter == 'x' && after_backslash.size() >= 3) {

@@ -31,6 +31,9 @@ std::string printable(std::string_view text);
 // Columns that it takes; every character counts as one.
 std::size_t display_width(std::string_view text);
 
+// "1 topic", "3 topics"
+std::string counted(std::size_t count, std::string_view noun);
+
 // The value of one hex digit, or -1.
 int hex_digit(char letter);
 

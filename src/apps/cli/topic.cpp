@@ -12,6 +12,7 @@
 #include "apps/cli/results.hpp"
 #include "apps/cli/settings.hpp"
 #include "apps/cli/table.hpp"
+#include "apps/cli/text_encoding.hpp"
 #include "apps/commands.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/delete_topics.hpp"
@@ -21,10 +22,6 @@ namespace tailwater::apps {
 namespace cli {
 
 namespace {
-
-std::string plural(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
 
 struct ListOptions {
   Settings settings;
@@ -134,8 +131,8 @@ Result<int> create_topics(const CreateOptions& options) {
     if (topic.num_partitions > 0) {
       item["partitions"] = topic.num_partitions;
       item["replicas"] = topic.replication_factor;
-      size = fmt::format(": {}, {}", plural(static_cast<std::size_t>(topic.num_partitions), "partition"),
-                         plural(static_cast<std::size_t>(topic.replication_factor), "replica"));
+      size = fmt::format(": {}, {}", counted(static_cast<std::size_t>(topic.num_partitions), "partition"),
+                         counted(static_cast<std::size_t>(topic.replication_factor), "replica"));
     }
     results.done(std::move(item),
                  fmt::format("{} {}{}", options.dry_run ? "would create" : "created", topic.name, size));
@@ -166,10 +163,10 @@ Result<int> delete_topics(const DeleteOptions& options) {
       results.done({{"topic", text(name)}, {"deleted", false}}, fmt::format("{} is not there", name));
     } else if (missing) {
       results.failed({{"topic", text(name)}, {"deleted", false}}, name, topic.error_code,
-                     no_such_topic(*client, name));
+                     no_such_topic(*client, name, CreationHint::leave_out));
     } else if (options.dry_run) {
       results.done({{"topic", text(name)}, {"deleted", false}},
-                   fmt::format("would delete {}: {}", name, plural(topic.partitions.size(), "partition")));
+                   fmt::format("would delete {}: {}", name, counted(topic.partitions.size(), "partition")));
     } else {
       request.topic_names.push_back(name);
       request.topics.push_back({.name = name});
