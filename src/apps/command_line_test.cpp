@@ -82,6 +82,26 @@ TEST(CommandLine, WrongUsageIsTwoAndHelpIsNot) {
   EXPECT_EQ(run({"--help"}).code, kExitDone);
 }
 
+TEST(CommandLine, UnknownOptionsGetTheNearestName) {
+  const Outcome near = run({"topic", "create", "x", "--partition", "3"});
+  EXPECT_EQ(near.code, kExitUsage);
+  EXPECT_THAT(near.error,
+              HasSubstr("'tailwater topic create' has no option --partition; did you mean --partitions?"));
+  EXPECT_THAT(near.error, HasSubstr("See: tailwater topic create --help"));
+  EXPECT_THAT(run({"topic", "create", "x", "--zzzzzzzz=1"}).error, HasSubstr("has no option --zzzzzzzz\n"));
+}
+
+TEST(CommandLine, HelpAsJsonOfTheCommandThatWasNamed) {
+  const Outcome whole = run({"--help-json"});
+  EXPECT_EQ(whole.code, kExitDone);
+  EXPECT_THAT(whole.out, HasSubstr(R"({"name":"tailwater","summary":"Test.")"));
+  const Outcome part = run({"topic", "create", "--help-json"});
+  EXPECT_EQ(part.code, kExitDone);
+  EXPECT_EQ(part.ran, "");
+  EXPECT_THAT(part.out, HasSubstr(R"({"name":"create","summary":"Create a topic.")"));
+  EXPECT_THAT(part.out, HasSubstr(R"("names":["-p","--partitions"],"value":"N")"));
+}
+
 TEST(CommandLine, NearestName) {
   const std::vector<std::string> known = {"produce", "consume", "topic"};
   EXPECT_EQ(nearest_name("prodcue", known), "produce");
