@@ -70,7 +70,8 @@ class Started:
         values = dict(SETTINGS)
         if not self.kafka:
             values |= {"node.id": "1", "listeners": f"PLAINTEXT://127.0.0.1:{port}",
-                       "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}", "log.dirs": f"{self.folder}/data"}
+                       "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}", "log.dirs": f"{self.folder}/data",
+                       "tailwater.admin.listener": ""}
             if self.shards:
                 values["tailwater.shards"] = str(self.shards)
         return values | self.overrides

@@ -5,6 +5,7 @@ and the file sink. Usage: client.py JAVA-COMMAND... (the driver gives java, opti
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -86,7 +87,12 @@ class Worker:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(40)
+        try:
+            self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)  # its threads go to the log
+            time.sleep(2)
+            raise
 
 
 def write(first, last):

@@ -77,6 +77,7 @@ public final class Client {
                     m[0] = new Member("a", group, protocol, pace);
                     m[1] = new Member("b", group, protocol, pace);
                     Scenario.await("two members share all partitions", () -> m[0].assigned > 0 && m[1].assigned > 0 && m[0].assigned + m[1].assigned == all);
+                    Scenario.await("both read", () -> pace.hasRead("a") && pace.hasRead("b"));
                     Scenario.await("a fifth is read", () -> pace.reached(0.20));
                     return m[0].assigned + "+" + m[1].assigned;
                 },

@@ -116,6 +116,7 @@ def run_group():
         start("b")
         interop.await_("two members share all partitions", lambda: shared("a", "b"))
         text = shares("a", "b")
+        interop.await_("both read", lambda: m["a"].reads and m["b"].reads)
         pace.up_to(0.15)
         interop.await_("15 % are read", lambda: pace.reached(0.15))
         return text

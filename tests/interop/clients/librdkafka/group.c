@@ -161,7 +161,9 @@ static bool phase_two(char *note, int size, void *with) {
   pace_up_to(0.20);
   start(&members[0]);
   start(&members[1]);
-  return await_shared("ab", note, size) && read_up_to(0.20, note, size);
+  if (!await_shared("ab", note, size)) return false;
+  if (!await_truth(has_read, "a") || !await_truth(has_read, "b")) return snprintf(note, size, "60 s passed before both read"), false;
+  return read_up_to(0.20, note, size);
 }
 
 static bool phase_join(char *note, int size, void *with) {

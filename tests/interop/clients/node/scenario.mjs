@@ -130,6 +130,7 @@ export async function runGroup (start, describe, protocol = 'classic', suffix = 
       add('b')
       await shared('a', 'b')
       const text = shares('a', 'b')
+      await until('both read', () => sound() ?? (pace.readers.has('a') && pace.readers.has('b')))
       await readUpTo(0.20)
       return text
     },

@@ -149,6 +149,7 @@ def run_group(member, protocol="classic", suffix="", describe=lambda group_id: "
         m["a"], m["b"] = member("a", group_id, protocol, pace), member("b", group_id, protocol, pace)
         await_("two members share all partitions", lambda: shared("a", "b"))
         text = shares("a", "b")
+        await_("both read", lambda: sound() or {"a", "b"} <= pace.readers)
         read_up_to(0.20)
         return text
 

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -99,6 +100,14 @@ func (g *group) sound() {
 	}
 }
 
+// awaitReads waits until each of them has read something: fast ones could leave nothing for the others.
+func (g *group) awaitReads(names ...string) error {
+	return Await("reads of "+strings.Join(names, ", "), func() bool {
+		g.sound()
+		return !slices.ContainsFunc(names, func(name string) bool { return !g.pace.hasRead(name) })
+	})
+}
+
 func (g *group) wait(of float64) error {
 	return Await(fmt.Sprintf("%.0f %% are read", of*100), func() bool {
 		g.sound()
@@ -124,6 +133,9 @@ func RunGroup(work Work, protocol, suffix string, describe func(group string) (s
 			if err != nil {
 				return "", err
 			}
+			if err = g.awaitReads("a", "b"); err != nil {
+				return "", err
+			}
 			return text, g.readUpTo(0.20)
 		}},
 		{"join", func() (string, error) {
@@ -132,7 +144,7 @@ func RunGroup(work Work, protocol, suffix string, describe func(group string) (s
 			if err != nil {
 				return "", err
 			}
-			if err = Await("the third reads", func() bool { g.sound(); return pace.hasRead("c") }); err != nil {
+			if err = g.awaitReads("c"); err != nil {
 				return "", err
 			}
 			return text, g.readUpTo(0.45)
