@@ -1,0 +1,222 @@
+"""A producer that costs almost nothing: batches are built once and sent again and again over raw sockets,
+so that nearly all processor time of a run is the broker's. Same bytes, same requests for every broker.
+
+The protocol pieces come from the interoperability suite's wire client. Every answer is checked: an error
+code other than "try again" ends the measurement.
+"""
+
+import pathlib
+import random
+import selectors
+import socket
+import struct
+import sys
+import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "interop" / "driver"))
+
+import wire  # noqa: E402
+
+PRODUCE, PRODUCE_VERSION = 0, 7
+CREATE_TOPICS, CREATE_TOPICS_VERSION = 19, 4
+CREATE_PARTITIONS = 37
+RETRIABLE = {3, 5, 6, 7, 9, 14, 15, 16, 19, 20}
+POLICY_VIOLATION = 44
+TIMEOUT_MS = 60000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def varint(number):
+    number = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def batch(count, size, seed=1):
+    """A magic-2 batch of count records with values of size bytes, no keys, no compression."""
+    source, now, records = random.Random(seed), int(time.time() * 1000), bytearray()
+    for index in range(count):
+        body = b"\0" + varint(0) + varint(index) + varint(-1) + varint(size) + source.randbytes(size) + varint(0)
+        records += varint(len(body)) + body
+    checked = struct.pack(">hiqqqhii", 0, count - 1, now, now, -1, -1, -1, count) + records
+    return struct.pack(">qiibI", 0, len(checked) + 9, 0, 2, wire.crc32c(checked)) + checked
+
+
+def produce_body(topic, partitions, records):
+    head = struct.pack(">hhi", -1, -1, TIMEOUT_MS)  # no transaction, acks=all
+    parts = [struct.pack(">ii", p, len(records)) + records for p in partitions]
+    return head + wire.array([wire.string(topic) + wire.array(parts)])
+
+
+def failed_partitions(answer):
+    """{partition: error code} of a produce answer, good ones left out."""
+    failed = {}
+
+    def partition():
+        index, error, _, _, _ = answer.take("ihqqq")
+        if error:
+            failed[index] = error
+
+    answer.array(lambda: (answer.string(), answer.array(partition)))
+    return failed
+
+
+def create_topic(connection, topic, partitions):
+    """0 or the error code."""
+    entry = wire.string(topic) + struct.pack(">ihii", partitions, 1, 0, 0)
+    answer = connection.ask(CREATE_TOPICS, CREATE_TOPICS_VERSION, wire.array([entry]) + struct.pack(">i?", TIMEOUT_MS, False))
+    answer.take("i")
+    return answer.array(lambda: (answer.string(), answer.take("h"), answer.string()))[0][1]
+
+
+def grow_topic(connection, topic, partitions):
+    entry = wire.string(topic) + struct.pack(">ii", partitions, -1)
+    answer = connection.ask(CREATE_PARTITIONS, 0, wire.array([entry]) + struct.pack(">i?", TIMEOUT_MS, False))
+    answer.take("i")
+    return answer.array(lambda: (answer.string(), answer.take("h"), answer.string()))[0][1]
+
+
+def connect(broker, limit_s=90):
+    """Tries until the broker accepts."""
+    limit = time.monotonic() + limit_s
+    while True:
+        try:
+            connection = wire.Connection(f"127.0.0.1:{broker.port}", timeout=limit_s)
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError:
+            if time.monotonic() > limit or not broker.alive():
+                raise wire.WireError("the broker does not accept connections") from None
+            time.sleep(broker.poll_s)
+
+
+def insist(work, done, pause_s, limit_s=90):
+    """Repeats work() until done(result); an error code that is no "try again" is the end."""
+    limit = time.monotonic() + limit_s
+    while True:
+        result = work()
+        if done(result):
+            return result
+        if result not in RETRIABLE or time.monotonic() > limit:
+            raise wire.WireError(f"error code {result}")
+        time.sleep(pause_s)
+
+
+def make_topic(connection, broker, topic, partitions):
+    insist(lambda: create_topic(connection, topic, partitions), lambda code: code == 0, broker.poll_s)
+
+
+def write(connection, topic, partitions, records, pause_s):
+    """One batch into each of the partitions, again where the leader is not there yet."""
+    todo, limit = list(partitions), time.monotonic() + 300
+    while True:
+        failed = failed_partitions(connection.ask(PRODUCE, PRODUCE_VERSION, produce_body(topic, todo, records)))
+        if not failed:
+            return
+        if set(failed.values()) - RETRIABLE or time.monotonic() > limit:
+            raise wire.WireError(f"{len(failed)} partitions failed, error codes {sorted(set(failed.values()))[:5]}")
+        todo = sorted(failed)
+        time.sleep(pause_s)
+
+
+def must_hold(connection, topic, partitions, records):
+    """What was acknowledged is there: the end offsets add up."""
+    found = sum(connection.offsets(topic, partitions))
+    if found != records:
+        raise wire.WireError(f"{topic} holds {found} records, {records} were acknowledged")
+
+
+class _Lane:
+    """One connection with some requests in flight."""
+
+    def __init__(self, port, requests):
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self.requests, self.next = requests, 0
+        self.flying, self.out, self.inbox = 0, memoryview(b""), bytearray()
+
+    def send(self):
+        """False when the socket is full."""
+        try:
+            self.out = self.out[self.socket.send(self.out):]
+        except BlockingIOError:
+            pass
+        return not self.out
+
+    def fill(self):
+        self.out = memoryview(self.requests[self.next])
+        self.next = (self.next + 1) % len(self.requests)
+        self.flying += 1
+
+    def answers(self):
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise wire.WireError("the broker closed the connection")
+        self.inbox += data
+        count = 0
+        while len(self.inbox) >= 4:
+            size = struct.unpack_from(">i", self.inbox)[0]
+            if len(self.inbox) < 4 + size:
+                break
+            answer = wire.Reader(bytes(self.inbox[4:4 + size]))
+            del self.inbox[:4 + size]
+            answer.take("i")
+            failed = failed_partitions(answer)
+            if failed:
+                raise wire.WireError(f"produce: {failed}")
+            self.flying -= 1
+            count += 1
+        return count
+
+
+def pump(port, topic, partitions, records, requests, lanes, depth, limit_s):
+    """Sends `requests` batches, depth in flight on each of the lanes, until all are acknowledged or, past
+    limit_s, those in flight are. (acknowledged, seconds)."""
+    framed = []
+    for partition in range(partitions):
+        head = struct.pack(">hhi", PRODUCE, PRODUCE_VERSION, partition) + wire.string("bench")
+        body = produce_body(topic, [partition], records)
+        framed.append(struct.pack(">i", len(head) + len(body)) + head + body)
+    selector, pool = selectors.DefaultSelector(), []
+    for index in range(lanes):
+        turn = index % partitions
+        lane = _Lane(port, framed[turn:] + framed[:turn])
+        pool.append(lane)
+        selector.register(lane.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, lane)
+    sent = acknowledged = 0
+    start = time.monotonic()
+    try:
+        while acknowledged < sent or sent < requests:
+            events = selector.select(30)
+            if not events:
+                raise wire.WireError("no answer for 30 s")
+            if time.monotonic() - start > limit_s:
+                requests = min(requests, sent)
+            for key, mask in events:
+                lane = key.data
+                if mask & selectors.EVENT_READ:
+                    acknowledged += lane.answers()
+                while lane.out or (sent < requests and lane.flying < depth):
+                    if not lane.out:
+                        lane.fill()
+                        sent += 1
+                    if not lane.send():
+                        break
+                wish = selectors.EVENT_READ | (selectors.EVENT_WRITE if lane.out else 0)
+                if wish != key.events:
+                    selector.modify(lane.socket, wish, lane)
+        return acknowledged, time.monotonic() - start
+    finally:
+        for lane in pool:
+            lane.socket.close()
+        selector.close()

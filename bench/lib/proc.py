@@ -1,0 +1,110 @@
+"""What the machine says about processes: memory and processor time of a broker with its children,
+and how much of the machine other work took meanwhile. Reads /proc only; ends and starts nothing.
+
+Processor time has steps of 10 ms (the kernel's tick). Work that the kernel does in its own threads
+for a broker (writing back dirty pages) is in nobody's account and so shows up as foreign.
+"""
+
+import os
+import time
+
+TICK = os.sysconf("SC_CLK_TCK")
+CORES = os.cpu_count() or 1
+
+
+def _stat(pid):
+    """Fields of /proc/PID/stat from the third on; None once it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def tree(root):
+    """root and all its living descendants."""
+    children = {}
+    for name in os.listdir("/proc"):
+        fields = _stat(name) if name.isdigit() else None
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(name))
+    found, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += children.get(pid, [])
+    return found
+
+
+def cpu_seconds(root):
+    """User and system time of the tree, ended and waited-for children included."""
+    total = 0
+    for pid in tree(root):
+        fields = _stat(pid)
+        if fields:
+            total += sum(int(ticks) for ticks in fields[11:15])
+    return total / TICK
+
+
+def resident_mib(root):
+    """Sum of the resident sets of the tree, file-backed pages included."""
+    total = 0
+    for pid in tree(root):
+        try:
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+        except OSError:
+            pass
+    return total / 1024
+
+
+def started_at(pid):
+    """When the process was started, on the clock of time.clock_gettime(CLOCK_BOOTTIME), to 10 ms."""
+    fields = _stat(pid)
+    return int(fields[19]) / TICK if fields else None
+
+
+def _busy_seconds():
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _, _, irq, softirq, steal = (int(n) for n in file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICK
+
+
+def _own_seconds():
+    t = os.times()
+    return t.user + t.system + t.children_user + t.children_system
+
+
+class Load:
+    """Adds up windows of measuring; foreign() is the share of all cores that others took in them."""
+
+    def __init__(self):
+        self.busy = self.own = self.elapsed = 0.0
+
+    def window(self, broker):
+        return _Window(self, broker)
+
+    def foreign(self):
+        return max(0.0, self.busy - self.own) / (self.elapsed * CORES) if self.elapsed else 0.0
+
+
+class _Window:
+    """The broker may start inside the window, and must still live at its end."""
+
+    def __init__(self, load, broker):
+        self.load, self.broker = load, broker
+
+    def _now(self):
+        # A child that this process will wait for is not in its times before that.
+        broker = cpu_seconds(self.broker.pid) if self.broker.pid else 0.0
+        return time.monotonic(), _busy_seconds(), _own_seconds() + broker
+
+    def __enter__(self):
+        self.before = self._now()
+        return self
+
+    def __exit__(self, *_):
+        elapsed, busy, own = (b - a for a, b in zip(self.before, self._now()))
+        self.load.elapsed += elapsed
+        self.load.busy += busy
+        self.load.own += own
