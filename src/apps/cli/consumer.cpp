@@ -84,14 +84,15 @@ Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
                                                    const OffsetRange& range,
                                                    std::chrono::milliseconds timeout) {
   std::vector<PartitionPlan> plans;
+  const auto marks = query_watermarks(client, partitions, timeout);
   const bool special = range.from.kind == Kind::start || range.from.kind == Kind::end;
-  if (special && !range.until) {
+  if (!marks && special && !range.until) {
+    // Some partition has no leader now; librdkafka waits for it.
     const std::int64_t from =
         range.from.kind == Kind::start ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
     for (const TopicPartition& partition : partitions) plans.push_back({partition, from, std::nullopt});
     return plans;
   }
-  const auto marks = query_watermarks(client, partitions, timeout);
   if (!marks) return std::unexpected(marks.error());
   std::map<TopicPartition, std::int64_t> from_times;
   std::map<TopicPartition, std::int64_t> until_times;

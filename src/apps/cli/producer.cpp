@@ -10,6 +10,7 @@ namespace tailwater::apps::cli {
 
 namespace {
 
+constexpr int kFirstAnswer = 2000;        // ms
 constexpr int kQueuePause = 50;           // ms, while the queue is full
 constexpr std::int64_t kComplaints = 10;  // failures that are told one by one
 constexpr std::int64_t kServeEvery = 64;  // records between looks at outcomes
@@ -47,6 +48,13 @@ Result<std::unique_ptr<Producer>> Producer::make(KafkaConfig config, const std::
   auto client = config.make(RD_KAFKA_PRODUCER);
   if (!client) return std::unexpected(client.error());
   producer->client_ = std::move(*client);
+  // librdkafka looks for the leaders of a new topic once a second if no broker is connected yet; so they are
+  // asked for first. Without an answer it goes on by itself, until message.timeout.ms.
+  producer->handle_.reset(rd_kafka_topic_new(producer->client_.get(), topic.c_str(), nullptr));
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto code =
+      rd_kafka_metadata(producer->client_.get(), 0, producer->handle_.get(), &metadata, kFirstAnswer);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
   return producer;
 }
 

@@ -50,7 +50,8 @@ class Producer {
   std::string topic_;
   ProduceCounts counts_;
   std::vector<rd_kafka_vu_t> arguments_;
-  KafkaOwner<rd_kafka_t> client_;  // last: its end calls back
+  KafkaOwner<rd_kafka_t> client_;  // after all that its end calls back to
+  KafkaOwner<rd_kafka_topic_t> handle_;
 };
 
 }  // namespace tailwater::apps::cli

@@ -1,0 +1,42 @@
+# Commands that need no broker, wrong usage, and a broker that is not there.
+run 0 version; out_has "tailwater "
+run 0 --help; out_has "topic"; out_lacks "__complete"
+run 0 topic create --help; out_has "--partitions"
+run 0 --help-json; json "it['name']=='tailwater' and any(c['name']=='topic' for c in it['commands'])"
+run 0 topic create --help-json; json "it['name']=='create' and any('--partitions' in o['names'] for o in it['options'])"
+run 2 tpoic; err_has "did you mean 'topic'?"
+run 2 topic lst; err_has "did you mean 'list'?"
+run 2 topic create x --partition 3; err_has "did you mean --partitions?"
+run 2 topic create x -p 0; err_has "--partitions is 1 or more"
+run 2 topic list --format xml; err_has "not one of"
+run 2 topic list --timeout soon; err_has "--timeout"
+run 2 topic list -B nonsense:port; err_has "write HOST:PORT"
+run 2 consume x -o nonsense; err_has "no range of offsets"
+run 2 consume x -f '%q'; err_has "there is no %q"
+run 2 consume x --grep '('; err_has "no regular expression"
+run 2 produce x -f '%k%v'; err_has "where does %k end"
+run 2 produce x --template 'x'; err_has "--count"
+run 2 produce x -X nonsense=1 --template x --count 1; err_has "nonsense"
+
+# Nobody listens at the port of a listener that was closed.
+closed=$(python3 -c "import socket; s=socket.socket(); s.bind(('127.0.0.1',0)); print(s.getsockname()[1])")
+for words in "topic list" "cluster info" "group list" "api-versions" "config get topic x" "consume x" "cluster health"; do
+  # shellcheck disable=SC2086
+  run 1 $words -B "127.0.0.1:$closed"; err_has "cannot reach 127.0.0.1:$closed: connection refused; is the broker running?"
+  out_is ""
+done
+feed 'x\n' 1 produce x -B "127.0.0.1:$closed"; err_has "Start one with: tailwater dev"
+run 1 cluster health -B "127.0.0.1:$closed" --wait 50ms; err_has "cannot reach"
+
+run 0 config list topic retention.ms; out_has "retention.ms (topic)"; out_has "long, default 604800000"
+run 0 config list all --short; out_has "log.retention.ms"
+run 0 config list --format json; json "len(it['keys'])>100 and all(k['documentation'] for k in it['keys'])"
+run 1 config list topic no.such.key; err_has "no key"
+
+for shell in bash zsh fish; do run 0 generate completion $shell; out_has "__complete"; done
+run 0 generate completion bash; bash -n out || failed "the script of bash is wrong"
+run 2 generate completion tcsh
+run 0 __complete -- top; out_is "topic"
+run 0 __complete -- topic create x --rep; out_is "--replicas"
+run 0 __complete -- topic create x -c retention.m; out_is "retention.ms="
+run 0 __complete -- topic describe "" -B "127.0.0.1:$closed"; err_is_empty
