@@ -99,7 +99,9 @@ def partitions(broker, sizes, load):
         result = {"partitions.all": time.monotonic() - begin, "partitions.create": created,
                   "partitions.cpu": proc.cpu_seconds(broker.pid) - used, "partitions.rss": proc.resident_mib(broker.pid)}
         client.must_hold(connection, "many", count, count)
-        return result
+    begin = time.monotonic()
+    broker.stop()
+    return result | {"partitions.stop": time.monotonic() - begin}
 
 
 BATCH_BYTES, SPREAD, LANES, DEPTH = 64 << 10, 6, 4, 5
@@ -145,6 +147,7 @@ CASES = [
     Case("partitions", [Row("partitions.all", "{partitions} partitions created, each written", "s", "< 2"),
                         Row("partitions.create", "  of it: CreateTopics answered", "s"),
                         Row("partitions.cpu", "  CPU of the broker", "s"),
+                        Row("partitions.stop", "  a clean stop afterwards", "s"),
                         Row("partitions.rss", "  memory then", "MiB", "< 200")], partitions, 3),
     Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
 ]

@@ -141,6 +141,8 @@ class Kafka:
     def stop(self):
         with contextlib.suppress(Broke, subprocess.TimeoutExpired):
             self.launched()
+        if not self.pid and not (self.folder / "pid").exists():
+            return
         self.pid = None
         subprocess.run([str(KAFKA), "stop", str(self.folder)], check=False, timeout=90,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

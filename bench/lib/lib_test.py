@@ -1,0 +1,69 @@
+"""Goal: the bench's figures rest on bytes and sums that are right. Method: a batch is read back by the
+interoperability suite's own reader; medians, bests and ratios of known samples; this process as /proc's example.
+
+    python3 bench/lib/lib_test.py
+"""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import cases  # noqa: E402
+import client  # noqa: E402
+import proc  # noqa: E402
+import table  # noqa: E402
+
+
+class Batches(unittest.TestCase):
+    def test_what_is_built_is_read_back(self):
+        for count, size in ((1, 0), (1, 100), (64, 1024), (700, 100)):
+            built = client.batch(count, size)
+            self.assertEqual(list(client.wire.batches(built)), [(0, count - 1, "none", count, False, True)])
+            self.assertGreaterEqual(len(built), 61 + count * (size + 6))
+
+    def test_the_checksum_covers_the_records(self):
+        built = bytearray(client.batch(3, 10))
+        built[-2] ^= 1
+        self.assertFalse(list(client.wire.batches(bytes(built)))[0][5])
+
+    def test_varints(self):
+        for number, expected in ((0, b"\0"), (-1, b"\1"), (1, b"\2"), (63, b"\x7e"), (64, b"\x80\x01"), (1024, b"\x80\x10")):
+            self.assertEqual(client.varint(number), expected)
+
+
+class Tables(unittest.TestCase):
+    less = cases.Row("a", "a", "ms")
+    more = cases.Row("b", "b", "MB/s", more_is_better=True)
+
+    def test_best_depends_on_the_row(self):
+        self.assertEqual(table.cell([30, 10, 20], self.less), "20.0 (10.0) ms")
+        self.assertEqual(table.cell([30, 10, 20], self.more), "20.0 (30.0) MB/s")
+
+    def test_above_one_means_better(self):
+        self.assertEqual(table.ratio([10], [30], self.less), "3.0x")
+        self.assertEqual(table.ratio([10], [30], self.more), "0.3x")
+
+    def test_no_ratio_without_both(self):
+        for ours, theirs in (([1], "not run"), ("broke", [1]), ([], [1]), ([0.0], [1])):
+            self.assertEqual(table.ratio(ours, theirs, self.less), "-")
+
+
+class Processes(unittest.TestCase):
+    def test_own_tree(self):
+        self.assertIn(os.getpid(), proc.tree(os.getppid()))
+        self.assertGreater(proc.resident_mib(os.getpid()), 1)
+
+    def test_own_work_is_not_foreign(self):
+        load = proc.Load()
+        load.elapsed, load.busy, load.own = 10.0, 9.0, 9.0
+        self.assertEqual(load.foreign(), 0)
+        load.own = 9.0 - 2 * proc.CORES
+        self.assertAlmostEqual(load.foreign(), 0.2)
+
+
+if __name__ == "__main__":
+    unittest.main()
