@@ -254,10 +254,29 @@ void Groups::write(Coordinator& coordinator, const group::Append& append) {
     return coordinator.machine.persisted(append.token, wire::ErrorCode::not_coordinator, context_.now,
                                          effects_);
   }
+  if (!coordinator.deferred.empty() || partitions_.held_back()) {
+    coordinator.deferred.push_back(append);
+    return;
+  }
+  write_now(coordinator, *partition, append);
+}
+
+void Groups::write_deferred(Coordinator& coordinator) {
+  PartitionState* partition = partitions_.find(coordinator.key);
+  if (partition == nullptr || partition->log == nullptr) return;
+  while (!coordinator.deferred.empty() && !partitions_.held_back()) {
+    const group::Append next = std::move(coordinator.deferred.front());
+    coordinator.deferred.pop_front();
+    write_now(coordinator, *partition, next);
+  }
+  carry_out(coordinator);
+}
+
+void Groups::write_now(Coordinator& coordinator, PartitionState& partition, const group::Append& append) {
   const records::BatchView batch(append.batch);
   const auto appended =
-      partitions_.storage().append(*partition->log, append.batch, info_of(batch),
-                                   {.epoch = partition->epoch, .origin = log::Origin::broker}, context_.now);
+      partitions_.storage().append(*partition.log, append.batch, info_of(batch),
+                                   {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
   if (!appended) {
     return coordinator.machine.persisted(append.token, wire::ErrorCode::kafka_storage_error, context_.now,
                                          effects_);
@@ -268,6 +287,9 @@ void Groups::write(Coordinator& coordinator, const group::Append& append) {
 void Groups::fail_writes(Coordinator& coordinator, wire::ErrorCode error) {
   std::deque<Writing> failed;
   failed.swap(coordinator.writing);
+  for (const group::Append& append : std::exchange(coordinator.deferred, {})) {
+    failed.push_back({Offset{}, append.token});
+  }
   for (const Writing& write : failed)
     coordinator.machine.persisted(write.token, error, context_.now, effects_);
   carry_out(coordinator);
@@ -297,6 +319,7 @@ void Groups::directories_failed() {
 
 void Groups::tick() {
   for (auto& [number, coordinator] : coordinators_) {
+    if (!coordinator.deferred.empty()) write_deferred(coordinator);
     if (coordinator.wake_at > context_.now.monotonic) continue;
     coordinator.wake_at = Instant::max();
     coordinator.machine.tick(context_.now, effects_);

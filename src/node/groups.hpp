@@ -57,7 +57,8 @@ class Groups {
     bool loading = true;
     Offset load_from{0};
     log::ReadTicket load_ticket;
-    std::deque<Writing> writing;  // in log order
+    std::deque<Writing> writing;         // in log order
+    std::deque<group::Append> deferred;  // while the journal has no room
     std::map<group::Ticket, Asking> askers;
     Instant wake_at = Instant::max();
 
@@ -73,6 +74,8 @@ class Groups {
   // Carries out what the coordinator wishes.
   void carry_out(Coordinator& coordinator);
   void write(Coordinator& coordinator, const group::Append& append);
+  void write_deferred(Coordinator& coordinator);
+  void write_now(Coordinator& coordinator, PartitionState& partition, const group::Append& append);
   void fail_writes(Coordinator& coordinator, wire::ErrorCode error);
 
   Context& context_;

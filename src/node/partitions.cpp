@@ -245,6 +245,8 @@ ErrorCode code_of(log::AppendRefusal refusal) {
       return ErrorCode::invalid_txn_state;
     case log::AppendRefusal::too_large:
       return ErrorCode::record_list_too_large;
+    case log::AppendRefusal::held_back:
+      return ErrorCode::request_timed_out;  // never: held_back() is asked before each append
     case log::AppendRefusal::out_of_order_offset:
       return ErrorCode::unknown_server_error;
   }
@@ -272,6 +274,23 @@ records::Codec codec_of(cluster::CompressionChoice choice, records::Codec of_pro
 }  // namespace
 
 void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
+  // The order of a connection's batches must hold: behind one that waits, all wait.
+  if (!deferred_.empty() || held_back()) {
+    deferred_.push_back({asker, terms, ask});
+    return;
+  }
+  produce_now(asker, terms, ask);
+}
+
+void Partitions::retry_deferred() {
+  while (!deferred_.empty() && !held_back()) {
+    const Deferred next = deferred_.front();
+    deferred_.pop_front();
+    produce_now(next.asker, next.terms, next.ask);
+  }
+}
+
+void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
   PartitionState* partition = find(ask.key);
   if (partition == nullptr) return refuse(asker, terms, ask, ErrorCode::unknown_topic_or_partition);
   if (partition->log == nullptr) return refuse(asker, terms, ask, ErrorCode::kafka_storage_error);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -94,7 +95,9 @@ class Partitions {
   PartitionState* find(const PartitionKey& key);
 
   // --- the data path
+  // While the journal has no room the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
+  void retry_deferred();
   // A ticket if blocks must be read first: plan again when it is ready.
   struct FetchOutcome {
     FetchPart part;
@@ -137,6 +140,11 @@ class Partitions {
   }
 
  private:
+  struct Deferred {
+    Asker asker;
+    ProduceTerms terms;
+    ProduceAsk ask;
+  };
   struct TopicEntry {
     std::shared_ptr<TopicState> state;
     std::vector<std::unique_ptr<PartitionState>> partitions;  // null where the partition lives elsewhere
@@ -154,6 +162,7 @@ class Partitions {
               std::string message = {});
   void answer_durable(PartitionState& partition);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
+  void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
               records::BatchInfo info);
   // Where the batch must be changed before it is stored, the changed copy; else the records themselves.
@@ -165,6 +174,7 @@ class Partitions {
   log::Storage storage_;
   records::Codecs codecs_;
   Buffer scratch_;
+  std::deque<Deferred> deferred_;
   std::unordered_map<Uuid, TopicEntry> topics_;
 };
 

@@ -204,6 +204,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   context.now = now;
   finish_recovery();
   take_news();
+  partitions.retry_deferred();
   produces.tick();
   fetches.tick();
   groups.tick();
@@ -235,7 +236,9 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   }
   std::ranges::move(context.log, std::back_inserter(effects.log));
   context.log.clear();
-  effects.wake_at = own_mail_left ? now.monotonic : std::min(effects.wake_at, next_deadline());
+  // Recovery may have ended just now: what waits for it goes on at once.
+  const bool again = own_mail_left || (!adopted && partitions.storage().recovered());
+  effects.wake_at = again ? now.monotonic : std::min(effects.wake_at, next_deadline());
 }
 
 Instant ShardState::next_deadline() const {

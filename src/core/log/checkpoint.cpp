@@ -75,8 +75,9 @@ void Checkpointer::take_state() {
   for (const auto& [id, log] : dir_.logs) manifest.logs.push_back(describe(*log));
   manifest.doomed = dir_.janitor.describe();
   content_ = encode(manifest);
-  oldest_needed_.reset();
-  if (!dir_.dirty.empty()) oldest_needed_ = dir_.dirty.begin()->first;
+  // What waits in front of the fence will be in frames from here on, and is not flushed either.
+  oldest_needed_ = dir_.ring.next();
+  if (!dir_.dirty.empty()) oldest_needed_ = std::min(oldest_needed_, dir_.dirty.begin()->first);
   final_ = dir_.stopping;
   dir_.journal.place_fence();
   phase_ = Phase::fence;
@@ -120,7 +121,7 @@ void Checkpointer::completed(const DiskDone& done) {
   }
   no_room_ = false;
   wanted_.manifest_generation = generation_;
-  wanted_.trim = oldest_needed_ ? std::min(*oldest_needed_, checkpoint_) : checkpoint_;
+  wanted_.trim = oldest_needed_;
   wanted_.trim_prev_crc = dir_.ring.prev_crc_at(wanted_.trim);
   wanted_.clean = final_;
   phase_ = Phase::superblock;

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "base/disk.hpp"
 #include "core/journal/superblock.hpp"
@@ -70,7 +69,7 @@ class Checkpointer {
   bool no_room_ = false;
   std::uint64_t last_ = 0;  // generations that are on the disk
   std::uint64_t before_last_ = 0;
-  std::optional<Lsn> oldest_needed_;
+  Lsn oldest_needed_;
   Lsn checkpoint_;
   bool final_ = false;
   bool finished_ = false;

@@ -45,7 +45,10 @@ struct Directory {
   // Logs that have a run worth flushing without need.
   std::deque<LogState*> ripe;
   bool stopping = false;
-  bool frames_blocked = false;  // until the journal has jumped (superblock.hpp)
+  bool recovered = false;
+  // Until the journal has jumped (superblock.hpp): logs are flushed to make room for that, nothing new is
+  // taken.
+  bool frames_blocked = false;
 
   JournalQueue journal{*this};
   Flusher flusher{*this};
@@ -56,7 +59,8 @@ struct Directory {
   Starter starter{*this};
 
   bool full() const { return flusher.no_room() || checkpoint.no_room(); }
-  bool online() const { return report.state == DirState::online || report.state == DirState::full; }
+  bool online() const { return recovered && report.state != DirState::offline; }
+  bool accepts() const { return online() && !frames_blocked; }
   void take_offline(Error error);
   // A disk error that is not "full": takes the directory offline. Returns whether it did.
   bool check(const DiskDone& done);
@@ -69,7 +73,13 @@ struct Directory {
   void set_dirty(LogState& log, Lsn lsn);
   void clear_dirty(LogState& log);
   // Bytes of the ring that are in use or asked for.
-  std::uint64_t ring_demand() const { return ring.used() + journal.waiting_bytes(); }
+  std::uint64_t ring_demand() const { return ring.used() + journal.demand(); }
+  // Everything that waits always fits into the ring, whatever is trimmed: else no checkpoint could ever pass
+  // it.
+  bool has_room(std::uint64_t bytes) const {
+    const std::uint64_t limit = ring.capacity() - ring.capacity() / 16;
+    return ring.used() + journal.demand(bytes + 2 * journal::kBlock) <= limit;
+  }
   // The file of a segment, named for use: the last segment's are made if absent.
   FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);
   void forget_files(Segment& segment);

@@ -24,9 +24,8 @@ FileHandle Files::add(Terms terms) {
 
 void Files::submit(FileHandle file, DiskOp op) {
   Entry& entry = entries_[file];
-  CHECK(entry.in_use);
-  CHECK(!entry.forgotten);
-  if (entry.users++ == 0 && entry.state == State::open) unlink(file);
+  CHECK(!entry.forgotten || entry.users > 0);
+  retain(file);
   op.dir = entry.terms.dir;
   if (entry.state == State::open) {
     op.file = entry.id;
@@ -35,6 +34,12 @@ void Files::submit(FileHandle file, DiskOp op) {
   }
   entry.waiting.push_back(std::move(op));
   if (entry.state == State::closed) open(file);
+}
+
+void Files::retain(FileHandle file) {
+  Entry& entry = entries_[file];
+  CHECK(entry.in_use);
+  if (entry.users++ == 0 && entry.state == State::open) unlink(file);
 }
 
 void Files::release(FileHandle file) {
@@ -106,9 +111,9 @@ void Files::completed(const DiskDone& done, Now now) {
   // What a close answers changes nothing: the file's bytes were synced before.
   CHECK(entry.state == State::closing);
   entry.state = State::closed;
-  if (entry.users > 0) {
+  if (!entry.waiting.empty()) {
     open(file);
-  } else if (entry.forgotten) {
+  } else if (entry.forgotten && entry.users == 0) {
     recycle(file);
   }
 }

@@ -62,7 +62,9 @@ class Files {
   void submit(FileHandle file, DiskOp op);
   // An operation has completed.
   void release(FileHandle file);
-  // The file is no longer wanted: closed when its last operation is done.
+  // Keeps the file usable until release(), like an operation.
+  void retain(FileHandle file);
+  // The file is no longer wanted: closed when the last who uses it has released it.
   void forget(FileHandle file);
 
   void completed(const DiskDone& done, Now now);

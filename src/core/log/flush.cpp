@@ -142,7 +142,7 @@ bool Flusher::take(LogState& log) {
     if (finished && quiet) dir_.clear_dirty(log);
     return false;
   }
-  if (quiet) {
+  if (quiet && !job.stops_short) {
     log.dirty_after.reset();
   } else if (log.durable.block) {
     log.dirty_after = log.durable.block;
@@ -164,7 +164,12 @@ void Flusher::plan_parts(LogState& log, Job& job) {
     const std::uint64_t limit = reached ? log.durable.position : segment.size;
     const bool whole = limit == segment.size;
     const bool last = whole && (segment.sealed || (dir_.stopping && quiet));
-    const std::uint64_t to = last || !reached || quiet ? limit : round_down(limit, kBlock);
+    // To end inside a block costs the entry that comes next the block's head.
+    const bool may_cut =
+        last || !reached ||
+        (quiet && (limit % kBlock == 0 || dir_.journal.expect_head(log, segment.base, limit)));
+    const std::uint64_t to = may_cut ? limit : round_down(limit, kBlock);
+    if (to < limit) job.stops_short = true;
     const bool to_end = last && !segment.exact && (segment.exists || to > 0);
     if (to > segment.flushed || to_end) plan_part(log, segment, to, last, job);
   }
@@ -195,8 +200,9 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   part.size[place(FileKind::index)] = std::uint64_t{part.stored.entries} * kIndexEntrySize;
   part.size[place(FileKind::time_index)] = std::uint64_t{part.stored.time_entries} * kTimeEntrySize;
   for (const FileKind kind : kAllKinds) {
-    if (part.size[place(kind)] > 0 || segment.files[place(kind)] != 0)
-      part.files[place(kind)] = dir_.file_of(log, segment, kind);
+    if (part.size[place(kind)] == 0 && segment.files[place(kind)] == 0) continue;
+    part.files[place(kind)] = dir_.file_of(log, segment, kind);
+    dir_.shared.files.retain(part.files[place(kind)]);
   }
   if (!segment.sealed && to % kBlock != 0 && !dir_.stopping) {
     log.head_segment = segment.base;
@@ -378,11 +384,14 @@ void Flusher::pump() {
 
 void Flusher::end_files(std::size_t index, Part& part) {
   if (!part.last) return;
+  Segment* segment = jobs_[index].log->segment_at(part.base);
   for (const FileKind kind : kAllKinds) {
     const std::size_t k = place(kind);
     if (part.files[k] == 0) continue;
     DiskOp cut = op(DiskOpKind::truncate, Role::end, index, kind);
     cut.size = part.size[k];
+    if (segment != nullptr && segment->number == part.number)
+      segment->allocated[k] = round_up(part.size[k], kBlock);
     submit(index, part.files[k], std::move(cut));
   }
 }
@@ -464,6 +473,7 @@ void Flusher::end_round() {
 void Flusher::finish(Job& job) {
   LogState& log = *job.log;
   release_memory(job);
+  release_files(job);
   log.flushing = false;
   --log.references;
   // A truncation since then has changed what the files should hold: the log stays as dirty as it was.
@@ -500,6 +510,14 @@ void Flusher::release_memory(Job& job) {
     part.pinned.clear();
     if (!part.cut_block.empty()) dir_.shared.pool.give(part.cut_block);
     part.cut_block = {};
+  }
+}
+
+void Flusher::release_files(Job& job) {
+  for (Part& part : job.parts) {
+    for (const FileHandle file : part.files) {
+      if (file != 0) dir_.shared.files.release(file);
+    }
   }
 }
 

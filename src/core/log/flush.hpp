@@ -71,6 +71,7 @@ class Flusher {
     Step step = Step::folder;
     std::uint32_t outstanding = 0;
     bool no_room = false;
+    bool stops_short = false;  // leaves durable bytes of a block that is not full yet
   };
 
   void select();
@@ -97,6 +98,7 @@ class Flusher {
   void end_round();
   void finish(Job& job);
   void release_memory(Job& job);
+  void release_files(Job& job);
   void clean_chunks(LogState& log);
 
   Directory& dir_;

@@ -9,10 +9,17 @@ namespace tailwater::log {
 
 namespace {
 
-bool lacks_head(const LogState& log) {
-  if (log.chunks.empty()) return false;
-  const cache::Chunk& chunk = *log.chunks.back();
-  return chunk.valid > chunk.start && chunk.valid == chunk.first && chunk.segment_base == log.active().base;
+// The chunk from which the next flush of the active segment starts, if it lacks the first bytes of the block
+// there.
+cache::Chunk* lacking(const LogState& log) {
+  const Segment& active = log.active();
+  for (std::size_t each = log.chunks.size(); each-- > 0;) {
+    cache::Chunk& chunk = *log.chunks[each];
+    if (chunk.segment_base != active.base) break;
+    if (chunk.first > active.flushed) continue;
+    return chunk.valid > journal::round_down(active.flushed, journal::kBlock) ? &chunk : nullptr;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -26,11 +33,11 @@ HeadLoader::~HeadLoader() {
 }
 
 void HeadLoader::load_if_missing(LogState& log) {
-  if (log.loading_head || !lacks_head(log)) return;
-  begin(log);
+  if (log.loading_head) return;
+  if (cache::Chunk* chunk = lacking(log)) begin(log, *chunk);
 }
 
-void HeadLoader::begin(LogState& log) {
+void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {
   std::size_t slot = loads_.size();
   if (free_.empty()) {
     loads_.emplace_back();
@@ -41,7 +48,9 @@ void HeadLoader::begin(LogState& log) {
   Segment& segment = log.active();
   Load& load = loads_[slot];
   load.log = &log;
-  load.chunk = log.chunks.back();
+  load.chunk = &chunk;
+  load.block = journal::round_down(segment.flushed, journal::kBlock);
+  load.segment_number = segment.number;
   load.file = dir_.file_of(log, segment, FileKind::records);
   load.memory = dir_.shared.pool.take(journal::kBlock);
   dir_.shared.tail.pin(load.chunk);
@@ -50,10 +59,22 @@ void HeadLoader::begin(LogState& log) {
   log.loading_head = true;
 
   DiskOp op = dir_.op(DiskOpKind::read, Part::head, slot);
-  op.at = load.chunk->start;
+  op.at = load.block;
   op.memory = load.memory;
   op.urgent = true;
   dir_.shared.files.submit(load.file, std::move(op));
+}
+
+// Chunks that were begun in the same block meanwhile copied as little of it as there was.
+void HeadLoader::place(LogState& log, const cache::Chunk& chunk, const Load& load) {
+  const std::uint64_t valid = chunk.valid;
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+    cache::Chunk& other = *log.chunks[each];
+    if (other.segment_base != chunk.segment_base || other.start > load.block || other.valid != valid)
+      continue;
+    std::copy_n(load.memory.begin(), valid - load.block, other.at(load.block));
+    other.valid = load.block;
+  }
 }
 
 void HeadLoader::completed(const DiskDone& done) {
@@ -66,19 +87,20 @@ void HeadLoader::completed(const DiskDone& done) {
   --log.references;
   log.loading_head = false;
   cache::Chunk& chunk = *load.chunk;
-  const std::uint64_t head = chunk.first - chunk.start;
+  const std::uint64_t head = chunk.valid > load.block ? chunk.valid - load.block : 0;
   if (dir_.online() && !dir_.check(done)) {
     if (*done.outcome < head) {
       dir_.take_offline(
           {Errc::storage, log.path(chunk.segment_base, FileKind::records) + " is shorter than it should be"});
     } else {
-      std::copy_n(load.memory.begin(), head, chunk.memory.begin());
-      chunk.valid = chunk.start;
+      const Segment* segment = log.removed ? nullptr : log.segment_at(chunk.segment_base);
+      if (head > 0 && segment != nullptr && segment->number == load.segment_number) place(log, chunk, load);
+      cache::Chunk* const other = log.removed ? nullptr : lacking(log);
       if (log.removed) {
         dir_.journal.drop_held(log);
-      } else if (lacks_head(log)) {
+      } else if (other != nullptr) {
         // Truncated and appended to meanwhile: another block counts now.
-        begin(log);
+        begin(log, *other);
       } else {
         dir_.journal.release_held(log);
       }

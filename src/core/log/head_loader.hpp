@@ -18,8 +18,8 @@ class HeadLoader {
   HeadLoader(const HeadLoader&) = delete;
   HeadLoader& operator=(const HeadLoader&) = delete;
 
-  // Begins if the log's newest chunk lacks its head. Call after the chunk was made, before its entry is
-  // pushed.
+  // Begins if the block that the log's files end in is not whole in memory. Call after the chunk was made,
+  // before its entry is pushed.
   void load_if_missing(LogState& log);
   void completed(const DiskDone& done);
   std::size_t active() const { return active_; }
@@ -29,9 +29,12 @@ class HeadLoader {
     LogState* log = nullptr;
     cache::Chunk* chunk = nullptr;
     FileHandle file = 0;
+    std::uint64_t segment_number = 0;
+    std::uint64_t block = 0;
     MutableBytes memory;
   };
-  void begin(LogState& log);
+  void begin(LogState& log, cache::Chunk& chunk);
+  static void place(LogState& log, const cache::Chunk& chunk, const Load& load);
 
   Directory& dir_;
   std::vector<Load> loads_;

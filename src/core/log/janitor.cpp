@@ -51,6 +51,7 @@ void Janitor::doom_folder(LogState& log) {
   ++log.references;
   doomed.number = dir_.journal.last_number();
   doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
+  doomed.restored = !dir_.online();
   ++names_[doomed.path.path];
   doomed_.push_back(std::move(doomed));
 }
@@ -80,6 +81,7 @@ void Janitor::restore(DoomedPath path, Duration delay) {
   } else if (doomed.path.renamed) {
     doomed.phase = Phase::note;
   } else {
+    doomed.restored = true;
     doomed.log = &dir_.stand_in(doomed.path.log);
     ++names_[doomed.path.path];
   }
@@ -134,15 +136,20 @@ void Janitor::step(std::size_t index) {
     if (!busy && doomed.busy) doomed.number = std::max(doomed.number, dir_.journal.last_number());
     doomed.busy = busy;
     if (busy || dir_.journal.durable_number() < doomed.number) return;
-    doomed.phase = doomed.path.folder ? Phase::rename : Phase::wait;
+    if (doomed.due > dir_.now.monotonic) {
+      next_due_ = std::min(next_due_, doomed.due);
+      return;
+    }
+    if (doomed.path.folder) {
+      if (dir_.stopping) return;
+      send(index, doomed.restored ? DiskOpKind::list : DiskOpKind::rename,
+           doomed.restored ? Phase::look : Phase::rename);
+      return;
+    }
+    doomed.phase = Phase::wait;
     doomed.due = dir_.now.monotonic + doomed.delay;
   }
-  if (doomed.phase == Phase::rename && !dir_.stopping) rename(index);
   if (doomed.phase == Phase::note && dir_.journal.durable_number() >= doomed.number) {
-    if (doomed.log != nullptr) {
-      release_name(doomed);
-      release_log(doomed);
-    }
     doomed.phase = Phase::wait;
     doomed.due = dir_.now.monotonic + doomed.delay;
   }
@@ -154,16 +161,26 @@ void Janitor::step(std::size_t index) {
   }
 }
 
-void Janitor::rename(std::size_t index) {
+void Janitor::send(std::size_t index, DiskOpKind kind, Phase phase) {
   Doomed& doomed = doomed_[index];
-  doomed.phase = Phase::renaming;
+  doomed.phase = phase;
   doomed.outstanding = 1;
   ++in_flight_;
-  DiskOp op = dir_.op(DiskOpKind::rename, Part::janitor, index);
-  op.path = doomed.path.path;
+  DiskOp op = dir_.op(kind, Part::janitor, index);
+  op.path = kind == DiskOpKind::rename ? doomed.path.path : doomed.path.new_path;
   op.path2 = doomed.path.new_path;
   op.durable = true;
   dir_.shared.outbox.push_back(std::move(op));
+}
+
+// The folder has its new name for good, the old one is free.
+void Janitor::renamed(Doomed& doomed) {
+  doomed.path.renamed = true;
+  doomed.phase = Phase::note;
+  dir_.journal.push(*doomed.log, {.kind = journal::EntryKind::remove, .argument = 1});
+  doomed.number = dir_.journal.last_number();
+  release_name(doomed);
+  release_log(doomed);
 }
 
 void Janitor::remove(std::size_t index) {
@@ -192,25 +209,50 @@ void Janitor::remove(std::size_t index) {
 }
 
 void Janitor::completed(const DiskDone& done) {
-  Doomed& doomed = doomed_[detail_of(done.token)];
+  const std::size_t index = detail_of(done.token);
+  Doomed& doomed = doomed_[index];
   const bool last = --doomed.outstanding == 0;
   if (last) --in_flight_;
   if (!dir_.online()) return;
-  // A folder that was renamed before a crash, or never made, is not there.
   const bool absent = !done.outcome && done.outcome.error().code == Errc::not_found;
-  if ((!absent && dir_.check(done)) || !last) return;
-  if (doomed.phase == Phase::renaming) {
-    doomed.path.renamed = true;
-    doomed.phase = Phase::note;
-    dir_.journal.push(*doomed.log, {.kind = journal::EntryKind::remove, .argument = 1});
-    doomed.number = dir_.journal.last_number();
+  if (doomed.phase == Phase::mark && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+    doomed.phase = Phase::entry;
+    doomed.due = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
     return;
   }
-  if (!doomed.path.folder) {
-    --doomed.log->removals;
-    release_log(doomed);
+  if ((!absent && dir_.check(done)) || !last) return;
+  switch (doomed.phase) {
+    case Phase::look:
+      if (absent) {
+        send(index, DiskOpKind::rename, Phase::rename);
+      } else {
+        renamed(doomed);
+      }
+      return;
+    case Phase::rename:
+      // The log was never flushed. An empty folder says so to a start that does not find the note.
+      if (absent) {
+        send(index, DiskOpKind::create_folder, Phase::mark);
+      } else {
+        renamed(doomed);
+      }
+      return;
+    case Phase::mark:
+      renamed(doomed);
+      return;
+    case Phase::removing:
+      if (!doomed.path.folder) {
+        --doomed.log->removals;
+        release_log(doomed);
+      }
+      doomed.phase = Phase::over;
+      return;
+    case Phase::entry:
+    case Phase::note:
+    case Phase::wait:
+    case Phase::over:
+      return;
   }
-  doomed.phase = Phase::over;
 }
 
 Instant Janitor::next_deadline() const {

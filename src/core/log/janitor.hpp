@@ -2,10 +2,11 @@
 // took away. Each step waits until the journal entry that allows it is durable, so a crash never finds files
 // gone that the log still has; what a crash leaves behind is removed after the next start (manifest: doomed,
 // and the replayed entries).
-//   folder    remove entry durable -> renamed to <name>.<log id>-delete -> that, too, is noted in the journal
-//   -> after
-//             file.delete.delay.ms removed. Until the note is durable no file is made under the name again:
-//             replaying the rename would hit the folder of a new topic with the same name
+//   folder    remove entry durable -> renamed to <name>.<log id>-delete, or, where there is no such folder,
+//   an empty one
+//             of that name is made -> that is noted in the journal -> after file.delete.delay.ms removed.
+//             From the rename on, the name is free for a new topic's folder: a start that finds no note looks
+//             for the folder with the new name before it renames anything
 //   files     removed after the delay, unless the log has come to have such a segment again
 #pragma once
 
@@ -45,7 +46,7 @@ class Janitor {
   Instant next_deadline() const;
 
  private:
-  enum class Phase : std::uint8_t { entry, rename, renaming, note, wait, removing, over };
+  enum class Phase : std::uint8_t { entry, look, rename, mark, note, wait, removing, over };
   struct Doomed {
     DoomedPath path;
     LogState* log = nullptr;   // referenced until the rename, and while files of it are removed
@@ -55,11 +56,14 @@ class Janitor {
     Instant due;
     Phase phase = Phase::entry;
     bool busy = false;
+    bool restored = false;  // of an earlier run, which may have renamed it
     std::uint32_t outstanding = 0;
   };
 
   void step(std::size_t index);
-  void rename(std::size_t index);
+  // An operation of a folder on its way to `note`; `phase` is that of its completion.
+  void send(std::size_t index, DiskOpKind kind, Phase phase);
+  void renamed(Doomed& doomed);
   void remove(std::size_t index);
   void release_name(const Doomed& doomed);
   void release_log(Doomed& doomed);

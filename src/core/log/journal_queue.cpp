@@ -21,7 +21,14 @@ constexpr std::uint64_t kEntryBytes = std::uint64_t{256} << 10;
 constexpr std::size_t kSpareItems = 4;
 
 std::uint64_t weight(const Pending& entry) {
-  return journal::kEntryHeaderSize + (entry.to - entry.from) + entry.content.size();
+  return journal::kEntryHeaderSize + (entry.begun ? 0 : entry.head) + (entry.to - entry.from) +
+         entry.content.size();
+}
+
+// The head that an entry beginning at `from` brings along if it goes into a frame now.
+std::uint32_t head_at(const LogState& log, Offset segment, std::uint64_t from) {
+  const bool due = from == log.head_due && segment == log.head_segment;
+  return due ? static_cast<std::uint32_t>(from % kBlock) : 0;
 }
 
 bool follows(const Pending& last, const cache::Chunk& chunk, std::uint64_t from) {
@@ -68,6 +75,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
   entry.to = to;
   entry.segment = chunk.segment_base;
   entry.end = log.end;
+  entry.head = head_at(log, entry.segment, from);
   dir_.shared.tail.pin(&chunk);
   ++log.references;
   if (log.loading_head) {
@@ -109,6 +117,29 @@ void JournalQueue::release_held(LogState& log) {
   log.held.clear();
 }
 
+std::uint64_t JournalQueue::demand(std::uint64_t more) const {
+  const std::uint64_t waiting = waiting_bytes_ + more;
+  if (waiting == 0) return 0;
+  // A frame ends where the next piece is not worth its header, or brings a head that does not fit.
+  const std::uint64_t frames = waiting / (dir_.ring.frame_bytes_max() / 2) + 2;
+  return waiting + frames * 2 * kBlock;
+}
+
+bool JournalQueue::expect_head(LogState& log, Offset segment, std::uint64_t position) {
+  if (log.last_pending < first_number_) return true;
+  const auto head = static_cast<std::uint32_t>(position % kBlock);
+  const auto found = std::find_if(pending_.begin() + static_cast<std::ptrdiff_t>(begin_), pending_.end(),
+                                  [&](const Pending& entry) {
+                                    return entry.log == &log && entry.kind == EntryKind::batches &&
+                                           entry.segment == segment && entry.from == position;
+                                  });
+  if (found == pending_.end() || found->head == head) return true;
+  if (dir_.ring.used() + demand(head) > dir_.ring.capacity()) return false;
+  waiting_bytes_ += head - found->head;
+  found->head = head;
+  return true;
+}
+
 void JournalQueue::drop_held(LogState& log) {
   for (Pending& entry : log.held) {
     unpin(entry);
@@ -133,9 +164,7 @@ bool JournalQueue::may_form() const {
 JournalQueue::Need JournalQueue::first_need() const {
   const Pending& entry = pending_[begin_];
   if (entry.kind != EntryKind::batches) return {0, entry.content.size(), entry.content.size()};
-  const LogState& log = *entry.log;
-  const bool head_due = !entry.begun && entry.from == log.head_due && entry.segment == log.head_segment;
-  const auto head = static_cast<std::uint32_t>(head_due ? entry.from % kBlock : 0);
+  const std::uint32_t head = entry.begun ? 0 : head_at(*entry.log, entry.segment, entry.from);
   const std::size_t whole = head + (entry.to - entry.from);
   // A piece that is cut off brings something new, not only the head.
   return {head, std::min(whole, head + kSplitMin), whole};
@@ -156,7 +185,8 @@ bool JournalQueue::fill_lap() {
 }
 
 void JournalQueue::turn() {
-  if (fence_number_ != 0 && first_number_ >= fence_number_) {
+  // While frames are blocked only notes of renamed folders wait: they may as well be read twice.
+  if (fence_number_ != 0 && (first_number_ >= fence_number_ || dir_.frames_blocked)) {
     fence_lsn_ = dir_.ring.next();
     fence_number_ = 0;
   }
@@ -243,12 +273,12 @@ void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head
                  .base_offset = entry.chunk->first_offset.value},
                 entry.chunk->range(begin, end));
   const std::uint64_t before = weight(entry);
-  entry.from = end;
-  waiting_bytes_ -= before - weight(entry);
   if (!entry.begun) {
     entry.begun = frame.lsn;
     entry.cut_begun = begin <= journal::round_down(entry.to, kBlock);
   }
+  entry.from = end;
+  waiting_bytes_ -= before - weight(entry);
   dir_.set_dirty(log, frame.lsn);
   if (head > 0) {
     log.head_due = kNoPosition;

@@ -59,6 +59,11 @@ class JournalQueue {
   void completed(const DiskDone& done);
 
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
+  // Bytes of the ring that what waits, and `more`, will take at most.
+  std::uint64_t demand(std::uint64_t more = 0) const;
+  // A flush is to end at this position, which cuts a block: an entry that waits there will have to bring the
+  // head along. False if the ring has no room for that now.
+  bool expect_head(LogState& log, Offset segment, std::uint64_t position);
   bool idle() const { return begin_ == pending_.size() && frames_.empty(); }
   // The directory is offline: forgets what waits and what is in flight, but for memory that the disk still
   // reads.

@@ -74,6 +74,7 @@ struct Pending {
   std::uint64_t from = 0;
   std::uint64_t to = 0;
   std::optional<Lsn> begun;  // the frame with its first piece
+  std::uint32_t head = 0;    // bytes of its block that it will bring along, as far as is known
   bool cut_begun = false;    // the block that `to` cuts begins within this entry (its head included)
   Offset segment;
   Offset base_offset;

@@ -349,7 +349,7 @@ void Starter::superblock_written() {
   const auto& jumps = dir_.checkpoint.written().jumps;
   if (!jumps.empty() && jumps.back().from == dir_.ring.next()) dir_.ring.jump(jumps.back().to);
   dir_.frames_blocked = jump_due_;
-  if (dir_.report.state == DirState::starting) dir_.report.state = DirState::online;
+  dir_.recovered = true;
   step_ = Step::over;
   scan_.reset();
   replay_.reset();

@@ -268,7 +268,12 @@ bool Replay::settle(LogState& log) {
       if (chunk.valid > round_down(reached, kBlock)) break;
       reached = std::max(reached, chunk.end);
     }
-    if (reached != segment->size) return wrong(log, "bytes that were acknowledged are missing");
+    if (reached != segment->size) {
+      return wrong(log, "segment " + std::to_string(segment->base.value) + " of " +
+                            std::to_string(segment->size) + " bytes was flushed up to " +
+                            std::to_string(segment->flushed) + ", but the journal has only up to " +
+                            std::to_string(reached));
+    }
   }
   if (next != log.chunks.size()) return wrong(log, "bytes that the manifest does not know");
   const bool unfinished = std::any_of(log.segments.begin(), log.segments.end(),

@@ -37,6 +37,7 @@ class Storage::State {
   }
 
   void drop_chunks(LogState& log) {
+    log.dir->journal.drop_held(log);
     while (!log.chunks.empty()) {
       shared.tail.drop(log.chunks.back());
       log.chunks.pop_back();
@@ -145,7 +146,6 @@ void Storage::turn(Now now, DiskEffects& effects) {
     if (dir->report.state == DirState::offline || dir->report.state == DirState::stopped) continue;
     dir->starter.turn();
     if (!dir->online()) continue;
-    dir->stopping = state.stopping;
     dir->janitor.turn();
     dir->flusher.turn();
     dir->checkpoint.turn();
@@ -164,7 +164,7 @@ void Storage::turn(Now now, DiskEffects& effects) {
 void Storage::State::update_report(Directory& each) {
   each.report.ring_used_bytes = each.ring.used();
   each.report.dirty_bytes = shared.tail.dirty_bytes();
-  each.report.state = each.full() ? DirState::full : DirState::online;
+  if (!each.frames_blocked) each.report.state = each.full() ? DirState::full : DirState::online;
   if (stopping && each.checkpoint.finished() && each.journal.idle()) each.report.state = DirState::stopped;
 }
 
@@ -196,6 +196,7 @@ Instant Storage::next_deadline() const {
 
 void Storage::stop() {
   state_->stopping = true;
+  for (const auto& dir : state_->dirs) dir->stopping = true;
 }
 
 bool Storage::stopped() const {
@@ -219,8 +220,7 @@ bool Storage::held_back(DirId dir) const {
   const Directory* found = state_->dir(dir);
   if (found == nullptr || !found->online()) return false;
   const std::uint64_t capacity = found->ring.capacity();
-  return found->full() || found->frames_blocked || found->ring_demand() > capacity - capacity / 8 ||
-         state_->full_of_dirt();
+  return found->full() || found->ring_demand() > capacity / 8 * 5 || state_->full_of_dirt();
 }
 
 // --- logs
@@ -228,7 +228,7 @@ bool Storage::held_back(DirId dir) const {
 Result<Log*> Storage::create(const LogIdentity& identity, const LogConfig& config) {
   Directory* dir = state_->dir(identity.dir);
   if (dir == nullptr) return fail(Errc::not_found, "there is no such log directory");
-  if (!dir->online()) return fail(Errc::storage, "the log directory is offline");
+  if (!dir->accepts()) return fail(Errc::storage, "the log directory is not online");
   LogIdentity named = identity;
   if (named.id == LogId{}) named.id = LogId{dir->next_log_id};
   if (state_->shared.registry.logs.contains(named.id))
@@ -256,7 +256,7 @@ void Storage::remove(LogId id) {
   if (outside == nullptr) return;
   LogState& log = state_of(*outside);
   Directory& dir = *log.dir;
-  if (dir.online()) {
+  if (dir.accepts()) {
     dir.journal.drop_held(log);
     log.removed = true;
     dir.journal.push(log, {.kind = EntryKind::remove});
@@ -291,7 +291,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
                                                        const AppendTerms& terms, Now now) {
   LogState& log = state_of(outside);
   Directory& dir = *log.dir;
-  if (!dir.online() || log.removed) return std::unexpected(AppendRefusal::storage);
+  if (!dir.accepts() || dir.stopping || log.removed) return std::unexpected(AppendRefusal::storage);
   const bool replica = terms.origin == Origin::replica;
   if (terms.origin == Origin::client && info.producer_id.value >= 0 && log.producers) {
     const ProducerTable::Verdict verdict = log.producers->check(info);
@@ -305,6 +305,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   if (bytes.size() > log.config.segment_bytes || bytes.size() > dir.ring.capacity() / 4) {
     return std::unexpected(AppendRefusal::too_large);
   }
+  if (!dir.has_room(bytes.size())) return std::unexpected(AppendRefusal::held_back);
   const Offset base = replica ? records::BatchView(bytes).base_offset() : log.end;
   if (base < log.end) return std::unexpected(AppendRefusal::out_of_order_offset);
   const Offset last = base + info.last_offset_delta;
@@ -335,7 +336,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
 
 void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {
   LogState& log = state_of(outside);
-  if (!log.dir->online() || !log.epochs.begin(epoch, log.end)) return;
+  if (!log.dir->accepts() || !log.epochs.begin(epoch, log.end)) return;
   log.dir->journal.push(log, {.kind = EntryKind::epoch_start,
                               .base_offset = log.end,
                               .argument = static_cast<std::uint32_t>(epoch.value)});
@@ -344,14 +345,14 @@ void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {
 void Storage::set_log_start(Log& outside, Offset start) {
   LogState& log = state_of(outside);
   CHECK(start <= log.end);
-  if (!log.dir->online() || start <= log.start) return;
+  if (!log.dir->accepts() || start <= log.start) return;
   apply_log_start(*log.dir, log, start, Duration::from_ms(log.config.file_delete_delay_ms));
   log.dir->journal.push(log, {.kind = EntryKind::log_start, .base_offset = start});
 }
 
 TruncateAnswer Storage::truncate(Log& outside, Offset end) {
   LogState& log = state_of(outside);
-  if (!log.dir->online()) return {TruncateAnswer::Kind::failed, {}};
+  if (!log.dir->accepts()) return {TruncateAnswer::Kind::failed, {}};
   if (end >= log.end) return {};
   if (end < log.segments.front().base) {
     restart_at(outside, end);
@@ -371,7 +372,7 @@ TruncateAnswer Storage::truncate(Log& outside, Offset end) {
 
 void Storage::restart_at(Log& outside, Offset start) {
   LogState& log = state_of(outside);
-  if (!log.dir->online()) return;
+  if (!log.dir->accepts()) return;
   apply_restart(*log.dir, log, start);
   log.dir->journal.push(log, {.kind = EntryKind::restart, .base_offset = start});
 }
@@ -426,7 +427,7 @@ void Storage::State::retention(Now now) {
   for (; at != shared.registry.logs.end() && looks > 0; ++at, --looks) {
     LogState& log = state_of(*at->second);
     retention_from = at->first;
-    if (log.dir->online()) retain(log, now);
+    if (log.dir->accepts()) retain(log, now);
   }
   retention_running = at != shared.registry.logs.end();
   if (!retention_running) next_retention = now.monotonic + shared.options.retention_interval;

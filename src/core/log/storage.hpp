@@ -45,8 +45,9 @@ enum class AppendRefusal : std::uint8_t {
   invalid_producer_epoch,  // 47
   out_of_order_sequence,   // 45
   invalid_txn_state,       // 48
-  too_large,               // beyond segment.bytes: RECORD_LIST_TOO_LARGE
-  out_of_order_offset,     // Origin::replica only: the batch does not begin at the log's end
+  too_large,               // beyond segment.bytes, or a quarter of the ring: RECORD_LIST_TOO_LARGE
+  held_back,  // the ring has no room: append again when held_back() is false; never if that is asked first
+  out_of_order_offset,  // Origin::replica only: the batch does not begin at the log's end
 };
 
 enum class Origin : std::uint8_t {
@@ -174,6 +175,7 @@ class Storage {
   bool recovered() const;  // no directory is starting
   const DirReport& report(DirId dir) const;
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
+  // While it is false one batch always finds room; ask before each.
   bool held_back(DirId dir) const;
 
   // --- logs

@@ -372,7 +372,7 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       Inode& inode = *found->second.inode;
       inode.pending.push_back({op.size, {}, ++sequence_, true});
       inode.content.resize(op.size);
-      inode.allocated = std::min(inode.allocated, op.size);
+      inode.allocated = std::min(inode.allocated, (op.size + kDiskBlock - 1) / kDiskBlock * kDiskBlock);
       if (op.durable) harden(inode, sequence_);
       return;
     }

@@ -66,6 +66,16 @@ class World {
     Offset start;
     Offset acked;  // the largest durable_end seen
     std::vector<ModelBatch> batches;
+    // Of how many of the last batches the producer's state is known; truncation forgets, see ProducerTable.
+    std::size_t remembered = 0;
+    // As of the last start, and what was done since: a crash keeps a beginning of it.
+    std::vector<ModelBatch> batches_at_start;
+    std::size_t remembered_at_start = 0;
+    struct Change {
+      std::optional<Offset> truncated_to;
+      ModelBatch appended;
+    };
+    std::vector<Change> changes;
     Offset end() const { return batches.empty() ? start_at : batches.back().last + 1; }
     Offset start_at;
     bool removed = false;
@@ -172,8 +182,10 @@ class World {
     records::set_base_offset(batch, appended->base);
     records::set_leader_epoch(batch, epoch);
     if (log.config().log_append_time) records::set_log_append_time(batch, now.wall);
-    models.at(log.id()).batches.push_back(
-        {appended->base, appended->last, std::move(batch), spec.producer, spec.sequence});
+    Model& model = models.at(log.id());
+    model.changes.push_back(
+        {std::nullopt, {appended->base, appended->last, std::move(batch), spec.producer, spec.sequence}});
+    apply(model.batches, model.remembered, model.changes.back());
     return appended;
   }
   void remove(Log& log) {
@@ -189,7 +201,8 @@ class World {
     }
     EXPECT_EQ(answer.kind, TruncateAnswer::Kind::done);
     Model& model = models.at(log.id());
-    while (!model.batches.empty() && model.batches.back().last >= end) model.batches.pop_back();
+    model.changes.push_back({end, {}});
+    apply(model.batches, model.remembered, model.changes.back());
     model.acked = std::min(model.acked, model.end());
     EXPECT_EQ(log.end_offset(), model.end());
     return answer;
@@ -236,6 +249,38 @@ class World {
     return all;
   }
 
+  static void apply(std::vector<ModelBatch>& batches, std::size_t& remembered, const Model::Change& change) {
+    if (!change.truncated_to) {
+      batches.push_back(change.appended);
+      remembered = std::min<std::size_t>(remembered + 1, 5);
+      return;
+    }
+    while (!batches.empty() && batches.back().last >= *change.truncated_to) {
+      batches.pop_back();
+      if (remembered > 0) --remembered;
+    }
+  }
+  // Which beginning of the changes is in the log: of those with the right end, the last with the right bytes.
+  void find_state(Log& log, Model& model) {
+    const Buffer got = read_all(log, log.start_offset(), log.end_offset());
+    for (std::size_t kept = model.changes.size() + 1; kept-- > 0;) {
+      std::vector<ModelBatch> batches = model.batches_at_start;
+      std::size_t remembered = model.remembered_at_start;
+      for (std::size_t each = 0; each < kept; ++each) apply(batches, remembered, model.changes[each]);
+      const Offset end = batches.empty() ? model.start_at : batches.back().last + 1;
+      if (end != log.end_offset()) continue;
+      Model candidate;
+      candidate.batches = batches;
+      if (bytes_from(candidate, log.start_offset(), end) != got) continue;
+      model.batches = model.batches_at_start = std::move(batches);
+      model.remembered = model.remembered_at_start = remembered;
+      model.changes.clear();
+      return;
+    }
+    ADD_FAILURE() << model.identity.topic << ": no beginning of what was done gives this log, which ends at "
+                  << log.end_offset().value << "; all of it ends at " << model.end().value;
+  }
+
   // After a start: every log holds what was acknowledged, and nothing that was never appended; the model
   // follows.
   void match_logs() {
@@ -252,10 +297,7 @@ class World {
       EXPECT_EQ(log->identity(), model.identity);
       EXPECT_GE(log->end_offset(), model.acked) << model.identity.topic << ": acknowledged records are lost";
       EXPECT_EQ(log->durable_end(), log->end_offset());
-      while (!model.batches.empty() && model.batches.back().last >= log->end_offset())
-        model.batches.pop_back();
-      EXPECT_EQ(log->end_offset(), model.end())
-          << model.identity.topic << ": an end inside a batch, or offsets nobody gave";
+      find_state(*log, model);
       model.acked = log->end_offset();
       ++at;
     }
