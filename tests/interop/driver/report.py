@@ -5,12 +5,14 @@ import json
 import wire
 
 MARK = {True: "yes", False: "FAIL", None: "-"}
+WORD = {True: "ok", False: "FAIL", None: "-"}
+STATE = {True: "", False: ":FAIL", None: ":-"}
 COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "KIP-848"]
 
 
 def _all(steps, names):
-    """True, False, or None when none of the steps was tried."""
-    tried = [steps[name] for name in names if name in steps]
+    """True, False, or None when none of the steps was tried (or all are about something that is not offered)."""
+    tried = [steps[name] for name in names if name in steps and steps[name]["ok"] is not None]
     return all(step["ok"] for step in tried) if tried else None
 
 
@@ -49,14 +51,16 @@ def tables(results):
     if applications:
         lines += [""] * bool(lines) + ["| application | steps | seconds |", "|---|---|---|"]
         for result in applications:
-            steps = " ".join(s["step"] if s["ok"] else s["step"] + ":FAIL" for s in result["steps"])
+            steps = " ".join(s["step"] + STATE[s["ok"]] for s in result["steps"])
             lines.append(f"| {result['client'].title} | {steps} | {result['seconds']:.0f} |")
     absent = [r for r in results if r["state"] == "not run"]
     lines += [""] * bool(absent) + [f"- not run: {r['client'].title}: {r['reason']}" for r in absent]
+    lacking = [(r["client"].name, s) for r in results for s in r["steps"] if s["ok"] is None]
+    lines += [""] * bool(lacking) + [f"- {name} {s['step']} {s['note']}" for name, s in lacking]
     failed = [r for r in results if r["state"] == "failed"]
     lines += [""] * bool(failed)
     for result in failed:
-        lines += [f"- FAIL {result['client'].name} {s['step']}: {s['note']}" for s in result["steps"] if not s["ok"]]
+        lines += [f"- FAIL {result['client'].name} {s['step']}: {s['note']}" for s in result["steps"] if s["ok"] is False]
     return lines
 
 
@@ -67,7 +71,7 @@ def notes(results):
         lines += ["", f"## {result['client'].title}", ""]
         if result["client"].partitioner:
             lines += [f"Partitioner: {result['client'].partitioner}.", ""]
-        lines += [f"- {'ok' if s['ok'] else 'FAIL'} {s['step']} ({s.get('ms', 0)} ms): {s['note']}" for s in result["steps"]]
+        lines += [f"- {WORD[s['ok']]} {s['step']} ({s.get('ms', 0)} ms): {s['note']}" for s in result["steps"]]
     return lines
 
 

@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 
-from interop import BROKER, PREFIX, expect, settle, step
+import wire
+from interop import BROKER, PREFIX, NotOffered, expect, settle, step
 
 JAVA = sys.argv[1:]
 SCRATCH = pathlib.Path(os.environ["INTEROP_SCRATCH"])
@@ -168,7 +169,15 @@ def configs_broker():
     return f"broker {node}; cluster default set and deleted"
 
 
+def need(*keys):
+    with wire.Connection(BROKER) as connection:
+        missing = [key for key in keys if key not in connection.api_versions()]
+    if missing:
+        raise NotOffered(f"API keys {missing}")
+
+
 def configs_quota():
+    need(48, 49)
     entity = ["--entity-type", "clients", "--entity-name", "somebody"]
     good("kafka-configs", *entity, "--alter", "--add-config", "producer_byte_rate=1048576")
     settle()
@@ -178,6 +187,7 @@ def configs_quota():
 
 
 def configs_scram():
+    need(50, 51)
     entity = ["--entity-type", "users", "--entity-name", "alice"]
     good("kafka-configs", *entity, "--alter", "--add-config", "SCRAM-SHA-256=[iterations=4096,password=secret]")
     settle()

@@ -42,6 +42,10 @@ class Member {
     this.consumer = new Consumer({ ...base(name), groupId, groupProtocol, ...times, deserializers: stringDeserializers, maxWaitTime: 200 })
     this.watch = setInterval(() => { this.assigned = (this.consumer.assignments ?? []).reduce((sum, a) => sum + a.partitions.length, 0) }, 10)
     for (const event of ['consumer:group:rebalance', 'consumer:group:join']) this.consumer.on(event, () => this.#done.clear())
+    this.consumer.on('error', (problem) => {
+      console.error(this.name, this.stopping ? 'while it stopped' : 'while it ran', problem)
+      if (!this.stopping) this.problem = problem
+    })
     this.running = this.run().catch((problem) => { this.problem = problem })
   }
 

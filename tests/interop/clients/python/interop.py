@@ -21,11 +21,17 @@ TOPICS = [topic(PREFIX, codec) for codec in CODECS]
 ALL = PARTITIONS * len(CODECS)
 
 
+class NotOffered(Exception):
+    """The broker does not have what a step is about: neither right nor wrong."""
+
+
 def step(name, work):
     """Runs one step and says how it went; a failed step does not keep later ones from being tried."""
     start = time.monotonic()
     try:
         note, good = work(), True
+    except NotOffered as reason:
+        note, good = f"not offered: {reason}", None
     except Exception as problem:  # the report must tell whatever a client library throws
         traceback.print_exc()
         note, good = f"{type(problem).__name__}: {problem}", False
