@@ -65,14 +65,14 @@ def start(broker, _sizes, load):
 
 def memory(broker, sizes, load):
     with load.window(broker):
-        first_record(broker)
+        took = first_record(broker)
         fresh = proc.resident_mib(broker.pid)
         broker.launched()
         time.sleep(1)  # what a start leaves to be done is not idling
         used, since = proc.cpu_seconds(broker.pid), time.monotonic()
         time.sleep(sizes.idle_s)
         used = proc.cpu_seconds(broker.pid) - used
-        return {"memory.fresh": fresh, "memory.idle": proc.resident_mib(broker.pid),
+        return {"start.ms": took, "memory.fresh": fresh, "memory.idle": proc.resident_mib(broker.pid),
                 "memory.cpu": used * 1000 / (time.monotonic() - since)}
 
 
@@ -100,7 +100,7 @@ def partitions(broker, sizes, load):
                   "partitions.cpu": proc.cpu_seconds(broker.pid) - used, "partitions.rss": proc.resident_mib(broker.pid)}
         client.must_hold(connection, "many", count, count)
     begin = time.monotonic()
-    broker.stop()
+    broker.stop(clean=True)
     return result | {"partitions.stop": time.monotonic() - begin}
 
 

@@ -87,7 +87,8 @@ class Tailwater:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def stop(self):
+    def stop(self, clean=True):
+        assert clean, "Tailwater is always stopped cleanly: its exit code is checked"
         if not self.process:
             return
         process, self.process, self.pid = self.process, None, None
@@ -110,6 +111,7 @@ class Kafka:
 
     name = "Kafka"
     poll_s = 0.002
+    hasty = False  # a clean stop takes many seconds, which nobody needs of a folder that is thrown away
 
     def __init__(self, _program, folder, settings=None):
         self.folder, self.settings = folder, settings or {}
@@ -138,11 +140,13 @@ class Kafka:
     def alive(self):
         return subprocess.run([str(KAFKA), "status", str(self.folder)], check=False).returncode == 0
 
-    def stop(self):
+    def stop(self, clean=False):
         with contextlib.suppress(Broke, subprocess.TimeoutExpired):
             self.launched()
         if not self.pid and not (self.folder / "pid").exists():
             return
+        if self.hasty and not clean and self.pid and self.alive():
+            os.kill(self.pid, signal.SIGKILL)
         self.pid = None
         subprocess.run([str(KAFKA), "stop", str(self.folder)], check=False, timeout=90,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
