@@ -107,6 +107,7 @@ Result<int> delete_groups(const DeleteOptions& options) {
   if (!client) return std::unexpected(client.error());
   const auto names = find_groups(*client, options.groups);
   if (!names) return std::unexpected(names.error());
+  if (names->empty()) return fail(Errc::not_found, "no group has such a name");
   Results results(options.settings.json());
   if (options.dry_run) {
     for (const std::string& name : *names) {

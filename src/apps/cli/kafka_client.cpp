@@ -25,6 +25,24 @@ bool is_debug(const std::string& override_word) {
   return override_word.starts_with("debug=");
 }
 
+// What librdkafka goes on from by itself, but should not do silently. The same news twice in a row is told
+// once.
+void tell_error(rd_kafka_t* client, int code, const char* reason, void*) {
+  static std::string last_told;  // callbacks come on the thread that polls
+  std::string message = reason == nullptr ? "" : reason;
+  if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE) return;  // all down is told
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+    message = "no broker can be reached; trying again until Ctrl-C";
+  if (code == RD_KAFKA_RESP_ERR__FATAL) {
+    std::array<char, 512> fatal{};
+    rd_kafka_fatal_error(client, fatal.data(), fatal.size());
+    message = fatal.data();
+  }
+  if (message == last_told) return;
+  complain(message);
+  last_told = std::move(message);
+}
+
 bool may_appear(wire::ErrorCode code) {
   return code == wire::ErrorCode::unknown_topic_or_partition || code == wire::ErrorCode::leader_not_available;
 }
@@ -52,6 +70,7 @@ Result<void> KafkaConfig::apply(const Settings& settings, const std::vector<std:
   if (std::ranges::none_of(overrides, is_debug)) {
     rd_kafka_conf_set_log_cb(config_.get(), [](const rd_kafka_t*, int, const char*, const char*) {});
   }
+  rd_kafka_conf_set_error_cb(config_.get(), tell_error);
   for (const std::string& word : overrides) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) {

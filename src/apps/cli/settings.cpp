@@ -11,13 +11,14 @@ namespace tailwater::apps::cli {
 
 namespace {
 
+constexpr std::chrono::hours kTimeoutMax{24};
 constexpr const char* kConnection = "Connection and output";
 
 }  // namespace
 
 Result<std::chrono::milliseconds> Settings::timeout_time() const {
   const auto duration = parse_duration(timeout);
-  if (!duration || duration->count() <= 0) {
+  if (!duration || duration->count() <= 0 || *duration > kTimeoutMax) {
     return fail(
         Errc::invalid_argument,
         fmt::format("--timeout: '{}' is no time to wait; write for example 500ms, 10s or 2m", timeout));

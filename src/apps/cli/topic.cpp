@@ -153,6 +153,7 @@ Result<int> delete_topics(const DeleteOptions& options) {
   if (!client) return std::unexpected(client.error());
   const auto chosen = find_topics(*client, options.names);
   if (!chosen) return std::unexpected(chosen.error());
+  if (chosen->topics.empty() && !options.if_exists) return fail(Errc::not_found, "no topic has such a name");
   Results results(options.settings.json());
   wire::DeleteTopicsRequest request;
   request.timeout_ms = static_cast<std::int32_t>(client->options().timeout.count());

@@ -78,6 +78,7 @@ Result<int> add_partitions(const PartitionsOptions& options) {
   if (!client) return std::unexpected(client.error());
   const auto chosen = find_topics(*client, options.names);
   if (!chosen) return std::unexpected(chosen.error());
+  if (chosen->topics.empty()) return fail(Errc::not_found, "no topic has such a name");
   Results results(options.settings.json());
   wire::CreatePartitionsRequest request;
   request.validate_only = options.dry_run;
