@@ -13,7 +13,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=mold)
 else()
   # g++ 12 reports false positives of these in libstdc++ at -O2.
-  add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-maybe-uninitialized -Wno-array-bounds
+  # Its -Wshadow also counts constructor parameters named like the members that they initialise.
+  add_compile_options(-Wno-shadow -Wno-restrict -Wno-stringop-overflow -Wno-maybe-uninitialized -Wno-array-bounds
                       -Wno-dangling-pointer -Wno-stringop-overread -Wno-free-nonheap-object)
 endif()
 
