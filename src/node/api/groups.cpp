@@ -117,6 +117,21 @@ void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&
   gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::move(asked)});
 }
 
+namespace {
+
+// Topics that were asked for by an id that nobody knows have no name here; what they are answered is that.
+void refuse_unknown_ids(wire::OffsetFetchResponseGroup& group) {
+  for (auto& topic : group.topics) {
+    if (!topic.name.empty()) continue;
+    for (auto& partition : topic.partitions) {
+      partition.committed_offset = -1;
+      partition.error_code = wire::ErrorCode::unknown_topic_id;
+    }
+  }
+}
+
+}  // namespace
+
 void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked) {
   if (request.version < kFirstFetchWithGroups) asked.groups = {group::as_group_request(asked)};
   const cluster::MetadataImage& image = *shard.context.image;
@@ -134,6 +149,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
     std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
     for (AnswerBody& answer : answers) {
       fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
+      if (request.version >= kFirstFetchWithIds) refuse_unknown_ids(fetched.back());
     }
     shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
   });

@@ -1,0 +1,215 @@
+// Goal: what the broker says about itself, its topics and its coordinators is what Kafka's clients expect.
+// Method: one request after the other over a simulated broker, with one and with three shards.
+#include <algorithm>
+#include <set>
+
+#include "sim/test_world.hpp"
+#include "wire/api/describe_acls.hpp"
+#include "wire/api/describe_cluster.hpp"
+#include "wire/api/describe_topic_partitions.hpp"
+#include "wire/api/init_producer_id.hpp"
+
+namespace tailwater::sim {
+namespace {
+
+using wire::ErrorCode;
+
+class About : public OverShards {
+ protected:
+  wire::MetadataResponse describe(std::vector<wire::MetadataRequestTopic> topics, bool create = false,
+                                  std::int16_t version = 13) {
+    wire::MetadataRequest request;
+    request.topics = std::move(topics);
+    request.allow_auto_topic_creation = create;
+    return line.ask(version, request);
+  }
+};
+
+TEST_P(About, metadata_names_the_broker) {
+  const auto response = describe({});
+  ASSERT_EQ(response.brokers.size(), 1U);
+  EXPECT_EQ(response.brokers[0].node_id, 1);
+  EXPECT_EQ(response.brokers[0].host, "sim");
+  EXPECT_EQ(response.brokers[0].port, 9092);
+  EXPECT_EQ(response.controller_id, 1);
+  EXPECT_FALSE(response.cluster_id.value_or("").empty());
+  EXPECT_TRUE(response.topics.empty()) << "no topics were asked for";
+}
+
+TEST_P(About, metadata_of_all_some_and_no_topics) {
+  const Uuid one = create_topic(line, "one", 3);
+  create_topic(line, "two", 1);
+  const auto all = line.ask(13, wire::MetadataRequest{});
+  ASSERT_EQ(all.topics.size(), 2U);
+
+  const auto named = describe({{.topic_id = {}, .name = "one"}});
+  ASSERT_EQ(named.topics.size(), 1U);
+  const auto& topic = named.topics[0];
+  EXPECT_EQ(topic.topic_id, one);
+  EXPECT_FALSE(topic.is_internal);
+  ASSERT_EQ(topic.partitions.size(), 3U);
+  for (std::size_t index = 0; index < 3; ++index) {
+    EXPECT_EQ(topic.partitions[index].partition_index, static_cast<std::int32_t>(index));
+    EXPECT_EQ(topic.partitions[index].leader_id, 1);
+    EXPECT_EQ(topic.partitions[index].replica_nodes, std::vector<std::int32_t>{1});
+    EXPECT_EQ(topic.partitions[index].isr_nodes, std::vector<std::int32_t>{1});
+    EXPECT_TRUE(topic.partitions[index].offline_replicas.empty());
+  }
+
+  const auto by_id = describe({{.topic_id = one, .name = std::nullopt}});
+  ASSERT_EQ(by_id.topics.size(), 1U);
+  EXPECT_EQ(by_id.topics[0].name, "one");
+  EXPECT_EQ(by_id.topics[0].partitions.size(), 3U);
+
+  const auto unknown = describe({{.topic_id = Uuid{9, 9}, .name = std::nullopt}});
+  ASSERT_EQ(unknown.topics.size(), 1U);
+  EXPECT_EQ(unknown.topics[0].error_code, ErrorCode::unknown_topic_id);
+}
+
+TEST_P(About, metadata_0_takes_an_empty_list_for_all) {
+  create_topic(line, "one", 1);
+  EXPECT_EQ(describe({}, false, 0).topics.size(), 1U);
+  EXPECT_EQ(describe({}, false, 1).topics.size(), 0U);
+}
+
+TEST_P(About, metadata_creates_topics_only_if_told_so) {
+  const auto refused = describe({{.topic_id = {}, .name = "fresh"}}, false);
+  ASSERT_EQ(refused.topics.size(), 1U);
+  EXPECT_EQ(refused.topics[0].error_code, ErrorCode::unknown_topic_or_partition);
+
+  describe({{.topic_id = {}, .name = "fresh"}}, true);
+  const auto made = describe({{.topic_id = {}, .name = "fresh"}}, false);
+  EXPECT_EQ(made.topics[0].error_code, ErrorCode::none);
+  EXPECT_EQ(made.topics[0].partitions.size(), 1U);
+
+  describe({{.topic_id = {}, .name = "old-way"}}, true, 3);  // older versions always create
+  EXPECT_EQ(describe({{.topic_id = {}, .name = "old-way"}}).topics[0].error_code, ErrorCode::none);
+
+  const auto invalid = describe({{.topic_id = {}, .name = "a b"}}, true);
+  EXPECT_EQ(invalid.topics[0].error_code, ErrorCode::invalid_topic_exception);
+}
+
+TEST_P(About, describe_cluster) {
+  wire::DescribeClusterRequest request;
+  const auto response = line.ask(2, request);
+  EXPECT_EQ(response.error_code, ErrorCode::none);
+  ASSERT_EQ(response.brokers.size(), 1U);
+  EXPECT_EQ(response.brokers[0].broker_id, 1);
+  EXPECT_EQ(response.controller_id, 1);
+  EXPECT_EQ(response.cluster_authorized_operations, INT32_MIN) << "not asked for";
+  request.include_cluster_authorized_operations = true;
+  EXPECT_NE(line.ask(2, request).cluster_authorized_operations, INT32_MIN);
+  request.endpoint_type = 2;
+  EXPECT_EQ(line.ask(2, request).error_code, ErrorCode::mismatched_endpoint_type);
+  request.endpoint_type = 9;
+  EXPECT_EQ(line.ask(2, request).error_code, ErrorCode::unsupported_endpoint_type);
+}
+
+TEST_P(About, there_is_no_authorizer) {
+  EXPECT_EQ(line.ask(3, wire::DescribeAclsRequest{}).error_code, ErrorCode::security_disabled);
+}
+
+TEST_P(About, find_coordinator_makes_the_offsets_topic) {
+  EXPECT_TRUE(line.ask(13, wire::MetadataRequest{}).topics.empty());
+  wire::FindCoordinatorRequest request;
+  request.key = "group";
+  const auto old = line.ask(3, request);
+  EXPECT_EQ(old.error_code, ErrorCode::none);
+  EXPECT_EQ(old.node_id, 1);
+  EXPECT_EQ(old.host, "sim");
+  EXPECT_EQ(old.port, 9092);
+  const auto topics = line.ask(13, wire::MetadataRequest{}).topics;
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, "__consumer_offsets");
+  EXPECT_TRUE(topics[0].is_internal);
+
+  request.coordinator_keys = {"a", "b"};
+  const auto batched = line.ask(4, request);
+  ASSERT_EQ(batched.coordinators.size(), 2U);
+  EXPECT_EQ(batched.coordinators[0].key, "a");
+  EXPECT_EQ(batched.coordinators[1].key, "b");
+  EXPECT_EQ(batched.coordinators[1].node_id, 1);
+}
+
+TEST_P(About, transactions_are_refused) {
+  wire::FindCoordinatorRequest request;
+  request.key_type = 1;
+  request.key = "t";
+  EXPECT_NE(line.ask(3, request).error_code, ErrorCode::none);
+  request.coordinator_keys = {"t"};
+  const auto batched = line.ask(4, request);
+  ASSERT_EQ(batched.coordinators.size(), 1U);
+  EXPECT_NE(batched.coordinators[0].error_code, ErrorCode::none);
+  EXPECT_EQ(batched.coordinators[0].node_id, -1);
+
+  wire::InitProducerIdRequest init;
+  init.transactional_id = "t";
+  init.transaction_timeout_ms = 1'000;
+  const auto refused = line.ask(4, init);
+  EXPECT_NE(refused.error_code, ErrorCode::none);
+  EXPECT_EQ(refused.producer_id, -1);
+}
+
+TEST_P(About, producer_ids_are_unique_over_shards_and_restarts) {
+  std::set<std::int64_t> ids;
+  const auto ask = [&](Line& from) {
+    const auto response = from.ask(4, wire::InitProducerIdRequest{});
+    EXPECT_EQ(response.error_code, ErrorCode::none);
+    EXPECT_EQ(response.producer_epoch, 0);
+    EXPECT_TRUE(ids.insert(response.producer_id).second) << response.producer_id << " was given twice";
+  };
+  for (int count = 0; count < 20; ++count) {
+    Line other(world);  // on any shard
+    ask(other);
+    ask(line);
+  }
+  world.stop();
+  world.start();
+  Line after(world);
+  for (int count = 0; count < 5; ++count) ask(after);
+}
+
+// --- DescribeTopicPartitions
+
+TEST_P(About, describe_topic_partitions_goes_on_at_its_cursor) {
+  create_topic(line, "a", 3);
+  create_topic(line, "b", 2);
+  create_topic(line, "c", 1);
+  std::vector<std::string> seen;
+  wire::DescribeTopicPartitionsRequest request;
+  request.response_partition_limit = 2;
+  for (int page = 0; page < 10; ++page) {
+    const auto response = line.ask(0, request);
+    std::size_t partitions = 0;
+    for (const auto& topic : response.topics) {
+      EXPECT_EQ(topic.error_code, ErrorCode::none);
+      for (const auto& partition : topic.partitions) {
+        seen.push_back(topic.name.value_or("?") + std::to_string(partition.partition_index));
+        ++partitions;
+      }
+    }
+    EXPECT_LE(partitions, 2U);
+    if (!response.next_cursor) break;
+    request.cursor = {.topic_name = response.next_cursor->topic_name,
+                      .partition_index = response.next_cursor->partition_index};
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"a0", "a1", "a2", "b0", "b1", "c0"}));
+}
+
+TEST_P(About, describe_topic_partitions_of_an_unknown_topic) {
+  create_topic(line, "a", 1);
+  wire::DescribeTopicPartitionsRequest request;
+  request.topics = {{.name = "nope"}, {.name = "a"}};
+  const auto response = line.ask(0, request);
+  ASSERT_EQ(response.topics.size(), 2U);
+  EXPECT_EQ(response.topics[0].name, "a");
+  EXPECT_EQ(response.topics[0].partitions.size(), 1U);
+  EXPECT_EQ(response.topics[1].name, "nope");
+  EXPECT_EQ(response.topics[1].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_FALSE(response.next_cursor.has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, About, testing::Values(1U, 3U));
+
+}  // namespace
+}  // namespace tailwater::sim
