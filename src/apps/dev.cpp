@@ -18,7 +18,7 @@ namespace tailwater::apps {
 
 namespace {
 
-constexpr std::uint16_t kContainerPort = 19092;
+constexpr int kContainerPortDistance = 10'000;
 constexpr std::string_view kAdminPort = "127.0.0.1:9644";
 
 struct DevOptions {
@@ -42,6 +42,15 @@ std::string container_host() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : std::string();
 }
 
+// A second listener that other containers reach by this one's name, at 19092 for 9092. Left out if its port
+// is taken.
+void choose_container_listener(DevPlace& place) {
+  place.container_host = container_host();
+  const int port = place.port + kContainerPortDistance;
+  place.container_port = place.port == 0 || port > 65535 ? 0 : static_cast<std::uint16_t>(port);
+  if (!shell::bind_to("0.0.0.0", place.container_port)) place.container_host.clear();
+}
+
 // The usual admin port, or any free one if it is taken: two dev brokers may run beside each other.
 std::string free_admin_port(bool in_container) {
   const std::string usual = in_container ? "0.0.0.0:9644" : std::string(kAdminPort);
@@ -62,7 +71,7 @@ int run_dev(const DevOptions& options) {
     return kExitUsage;
   }
   place.port = static_cast<std::uint16_t>(options.port);
-  place.container_host = container_host();
+  choose_container_listener(place);
   place.admin = free_admin_port(!place.container_host.empty());
 
   RunOptions run;
@@ -113,9 +122,9 @@ std::map<std::string, std::string> dev_properties(const DevPlace& place) {
   // Published ports are reached as localhost, other containers come by this one's name: each is told its own
   // way.
   properties["listeners"] =
-      fmt::format("PLAINTEXT://0.0.0.0:{},CONTAINER://0.0.0.0:{}", place.port, kContainerPort);
+      fmt::format("PLAINTEXT://0.0.0.0:{},CONTAINER://0.0.0.0:{}", place.port, place.container_port);
   properties["advertised.listeners"] = fmt::format("PLAINTEXT://localhost:{},CONTAINER://{}:{}", place.port,
-                                                   place.container_host, kContainerPort);
+                                                   place.container_host, place.container_port);
   properties["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTAINER:PLAINTEXT";
   return properties;
 }

@@ -14,6 +14,7 @@ struct DevPlace {
   std::uint16_t port = 9092;
   std::string admin;           // host:port
   std::string container_host;  // name of the container that we run in; empty: none
+  std::uint16_t container_port = 19092;
 };
 
 // The folder for data when none is given: $XDG_DATA_HOME/tailwater/dev or ~/.local/share/tailwater/dev.

@@ -20,7 +20,7 @@ TEST(Dev, DataFolder) {
 TEST(Dev, PropertiesAreValidWithAndWithoutAContainer) {
   for (const char* container : {"", "abc123"}) {
     shell::ConfigInput input;
-    input.defaults = dev_properties({"/data", 9192, "127.0.0.1:9644", container});
+    input.defaults = dev_properties({"/data", 9192, "127.0.0.1:9644", container, 19192});
     input.strictness = shell::Strictness::strict;
     const auto loaded = shell::load_config(input);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().front();

@@ -83,7 +83,7 @@ Result<std::unique_ptr<shell::Broker>> open_broker(const BrokerWishes& wishes, s
   return shell::Broker::open(std::move(settings), log);
 }
 
-TestBroker::TestBroker(BrokerWishes wishes) : log_({.severity = shell::LogSeverity::warning}) {
+TestBroker::TestBroker(BrokerWishes wishes) : log_({.severity = shell::LogSeverity::error}) {
   auto opened = open_broker(wishes, log_);
   if (!opened) throw std::runtime_error(opened.error().message);
   broker_ = std::move(*opened);

@@ -88,9 +88,15 @@ void Connections::on_event(std::uint64_t key, std::uint32_t events) {
     connection->readable = true;
     queue_read(*connection);
   }
-  if ((events & EPOLLOUT) != 0 && connection->send_blocked) {
+  const bool can_send = (events & (connection->send_wants_read ? EPOLLIN : EPOLLOUT)) != 0;
+  if (can_send && connection->send_blocked) {
     connection->send_blocked = false;
     queue_send(*connection);
+  }
+  if ((events & EPOLLOUT) != 0 && connection->receive_wants_write) {
+    connection->receive_wants_write = false;
+    connection->readable = true;
+    queue_read(*connection);
   }
 }
 
@@ -133,13 +139,12 @@ void Connections::read(Connection& connection, Now now) {
         counters_.bytes_received += result.bytes;
         budget -= result.bytes;
         machine_.received(connection.id, result.bytes, now);
-        // A short read means that the socket is empty, and the next byte makes a new edge.
-        if (result.bytes < wanted && !connection.drain && !connection.stream->has_buffered()) {
-          connection.readable = false;
-        }
+        if (result.drained && !connection.drain) connection.readable = false;
         break;
-      case StreamStatus::wait_read:
       case StreamStatus::wait_write:
+        connection.receive_wants_write = true;
+        [[fallthrough]];
+      case StreamStatus::wait_read:
         connection.readable = false;
         break;
       case StreamStatus::ended:
@@ -189,6 +194,7 @@ bool Connections::flush(ConnectionId id, Now now) {
     if (result.status != StreamStatus::done || result.bytes < collected_bytes_) {
       // The socket is full; its readiness makes a new edge.
       connection->send_blocked = true;
+      connection->send_wants_read = result.status == StreamStatus::wait_read;
       return any;
     }
   }

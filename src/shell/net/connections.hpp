@@ -93,10 +93,12 @@ class Connections {
     std::uint32_t older = 0;  // neighbours in the order of activity; slot 0 is the list's head
     std::uint32_t newer = 0;
     bool readable = false;
-    bool paused = false;        // the machine has no room
-    bool send_blocked = false;  // waits for the socket to become writable
-    bool drain = false;         // the peer ended: read to the end, whatever a short read suggests
-    bool ended = false;         // no more reading or sending; disconnected() follows
+    bool paused = false;               // the machine has no room
+    bool send_blocked = false;         // waits for the socket to become writable, or:
+    bool send_wants_read = false;      // readable, as TLS may
+    bool receive_wants_write = false;  // likewise
+    bool drain = false;                // the peer ended: read to the end, whatever a short read suggests
+    bool ended = false;                // no more reading or sending; disconnected() follows
     bool queued_read = false;
     bool queued_send = false;
   };

@@ -247,6 +247,55 @@ TEST_F(ConnectionsTest, IdlersAreClosedInTheOrderOfTheirSilence) {
   EXPECT_EQ(connections->counters().closed_idle, 3u);
 }
 
+// A stream that gives one byte at a time and never knows whether there is more, and that needs the other
+// direction of readiness once before each transfer: what TLS may do.
+class Capricious final : public Stream {
+ public:
+  explicit Capricious(Descriptor socket) : plain_(make_plain_stream(std::move(socket))) {}
+  int descriptor() const override { return plain_->descriptor(); }
+  StreamResult receive(MutableBytes space) override {
+    if ((receives_++ & 1) == 0) return {StreamStatus::wait_write, 0};
+    StreamResult result = plain_->receive(space.first(1));
+    result.drained = false;
+    return result;
+  }
+  StreamResult send(std::span<const iovec> pieces) override {
+    if ((sends_++ & 1) == 0) return {StreamStatus::wait_read, 0};
+    const iovec first{pieces[0].iov_base, std::min<std::size_t>(pieces[0].iov_len, 3)};
+    return plain_->send({&first, 1});
+  }
+
+ private:
+  std::unique_ptr<Stream> plain_;
+  int receives_ = 0;
+  int sends_ = 0;
+};
+
+TEST_F(ConnectionsTest, StreamsMayWantTheOtherReadiness) {
+  connections = std::make_unique<Connections>(
+      ShardId{0}, poller, machine, ConnectionOptions{}, [](const IpKey&) {},
+      [](ListenerId, Descriptor socket) { return std::make_unique<Capricious>(std::move(socket)); });
+  const Descriptor peer = connect();
+  const ConnectionId id = machine.order[0];
+  // Edges come from the peer's side: each of its bytes makes the socket readable, its reading makes it
+  // writable.
+  const std::uint32_t both = EPOLLIN | EPOLLOUT;
+  say(peer, "abc");
+  for (int round = 0; round < 8; ++round) {
+    connections->on_event(id.value, both);
+    turn();
+  }
+  EXPECT_EQ(side().got, "abc");
+  side().to_send = "answer";
+  EXPECT_FALSE(connections->flush(id, at_ms(0)));
+  EXPECT_EQ(drain(peer), "");
+  for (int round = 0; round < 8; ++round) {
+    connections->on_event(id.value, both);
+    turn();
+  }
+  EXPECT_EQ(drain(peer), "answer");
+}
+
 TEST_F(ConnectionsTest, ManyConnectionsAreServedInOneTurn) {
   make();
   std::vector<Descriptor> peers;

@@ -229,7 +229,7 @@ bool ShardLoop::carry_out(Now now) {
   }
   for (const ConnectionId connection : effects_.resume) connections_.resume(connection);
   for (const ConnectionId connection : effects_.close) connections_.close(connection);
-  if (!effects_.log.empty()) write_log();
+  if (!effects_.log.empty()) write_log(now);
   told |= connections_.settle();
   return told;
 }
@@ -250,9 +250,22 @@ void ShardLoop::send_mail() {
   }
 }
 
-void ShardLoop::write_log() {
+// A peer that provokes a line with each of its attempts must not fill the log: what is beyond the allowance
+// is counted.
+void ShardLoop::write_log(Now now) {
+  log_allowance_.refill(now.monotonic);
   const std::string component = peers_.size() == 1 ? "broker" : fmt::format("shard-{}", id_.value);
-  for (const node::LogLine& line : effects_.log) log_.write(severity_of(line.level), component, line.text);
+  for (const node::LogLine& line : effects_.log) {
+    const LogSeverity severity = severity_of(line.level);
+    if (!log_.enabled(severity)) continue;
+    if (severity == LogSeverity::error || log_allowance_.take()) {
+      log_.write(severity, component, line.text);
+    }
+  }
+  if (const std::uint64_t left_out = log_allowance_.take_refused()) {
+    log_.warning(component, "lines were left out: too many at once",
+                 {{"count", fmt::format("{}", left_out)}});
+  }
 }
 
 // Publishes what other threads want to know of this shard.

@@ -23,6 +23,7 @@
 #include "node/ports.hpp"
 #include "node/shard.hpp"
 #include "shell/disk/disk.hpp"
+#include "shell/log/allowance.hpp"
 #include "shell/log/log.hpp"
 #include "shell/net/connection_limits.hpp"
 #include "shell/net/connections.hpp"
@@ -90,7 +91,7 @@ class ShardLoop {
   void turn(Now now);
   bool carry_out(Now now);
   void send_mail();
-  void write_log();
+  void write_log(Now now);
   void set_phase(ShardPhase phase);
   void observe(Now now);
 
@@ -110,6 +111,7 @@ class ShardLoop {
   std::vector<std::vector<node::Envelope>> outgoing_;
   std::vector<DiskDone> disk_done_;
   node::TurnEffects effects_;
+  LogAllowance log_allowance_;
   Instant wake_at_ = Instant::max();
   bool busy_ = false;  // the last gather found something: look again before sleeping
   bool disk_pending_ = false;

@@ -16,7 +16,9 @@ class PlainStream final : public Stream {
   StreamResult receive(MutableBytes space) override {
     for (;;) {
       const ssize_t got = ::recv(socket_.get(), space.data(), space.size(), 0);
-      if (got > 0) return {StreamStatus::done, static_cast<std::size_t>(got)};
+      // A short read has emptied the socket.
+      const auto bytes = static_cast<std::size_t>(got);
+      if (got > 0) return {StreamStatus::done, bytes, bytes < space.size()};
       if (got == 0) return {StreamStatus::ended, 0};
       if (errno == EAGAIN || errno == EWOULDBLOCK) return {StreamStatus::wait_read, 0};
       if (errno != EINTR) return {StreamStatus::failed, 0};
@@ -34,8 +36,6 @@ class PlainStream final : public Stream {
       if (errno != EINTR) return {StreamStatus::failed, 0};
     }
   }
-
-  bool has_buffered() const override { return false; }
 
  private:
   Descriptor socket_;

@@ -24,6 +24,9 @@ enum class StreamStatus : std::uint8_t {
 struct StreamResult {
   StreamStatus status = StreamStatus::done;
   std::size_t bytes = 0;
+  // Of receive(): nothing more is there now, and the next byte makes the socket readable anew. A stream that
+  // cannot know (TLS reads record by record) says false and is asked again.
+  bool drained = false;
 };
 
 class Stream {
@@ -34,8 +37,6 @@ class Stream {
   virtual StreamResult receive(MutableBytes space) = 0;
   // Sends a prefix of the pieces, in order. REQUIRES: at least one byte.
   virtual StreamResult send(std::span<const iovec> pieces) = 0;
-  // True when receive() would give bytes although the socket is not readable.
-  virtual bool has_buffered() const = 0;
 };
 
 // A socket as it is. REQUIRES: non-blocking.
