@@ -2,13 +2,15 @@
 # Every command of the program against a broker that it starts itself: what they print, what they exit with, and
 # the three commands of the README word for word.
 #
-#   tests/cli/run.sh [PROGRAM]         PROGRAM: build/release/tailwater unless given
+#   tests/cli/run.sh [PROGRAM [HOST:PORT]]     PROGRAM: build/release/tailwater unless given; with HOST:PORT it talks
+#                                              to the fresh broker there, which may be Apache Kafka's
 #
-# Guarantees: nothing is left behind, neither files nor processes; no port is taken that another broker wants.
+# Guarantees: no file and no process is left behind; no port is taken that another broker wants.
 # Waits on what it waits for, never on the clock. The last line says how many checks failed.
 set -u -o pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program=$(realpath "${1:-$root/build/release/tailwater}") || exit 2
+given=${2:-}
 [ -x "$program" ] || { echo "run.sh: there is no program $program" >&2; exit 2; }
 
 work=$(mktemp -d)
@@ -57,6 +59,7 @@ lines_are() { [ "$(wc -l <out)" = "$1" ] || failed "$1 lines expected"; }
 json() { python3 -c "import json,sys; it=json.load(open('out')); sys.exit(0 if ($1) else 1)" 2>>err || failed "JSON with $1 expected"; }
 
 start_broker() {
+  [ -n "$given" ] && { export TAILWATER_BROKERS=$given; return; }
   exec {banner}< <(exec "$program" dev --data "$work/data" \
     --override listeners=PLAINTEXT://127.0.0.1:0 --override advertised.listeners=PLAINTEXT://127.0.0.1:0 2>"$work/broker.err")
   broker_pid=$!

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
 
-// A coordinator that is being found or loaded is worth waiting for.
-bool passing(wire::ErrorCode code) {
-  return code == wire::ErrorCode::coordinator_not_available ||
-         code == wire::ErrorCode::coordinator_load_in_progress;
-}
-
 Address address_of(const std::string& host, std::int32_t port) {
   return {host, static_cast<std::uint16_t>(port)};
 }
@@ -90,6 +84,17 @@ void AdminClient::learn(const wire::MetadataResponse& answer) {
   metadata_known_ = true;
 }
 
+bool AdminClient::is_passing(wire::ErrorCode code) {
+  return code == wire::ErrorCode::coordinator_not_available ||
+         code == wire::ErrorCode::coordinator_load_in_progress || code == wire::ErrorCode::not_coordinator;
+}
+
+bool AdminClient::pause_before(Deadline deadline) {
+  if (std::chrono::steady_clock::now() + kPause > deadline) return false;
+  std::this_thread::sleep_for(kPause);
+  return true;
+}
+
 Result<std::int32_t> AdminClient::coordinator_of(const std::string& group) {
   const Deadline deadline = options_.deadline();
   wire::FindCoordinatorRequest request;
@@ -112,11 +117,10 @@ Result<std::int32_t> AdminClient::coordinator_of(const std::string& group) {
       addresses_[found.node_id] = address_of(found.host, found.port);
       return found.node_id;
     }
-    if (!passing(found.error_code) || std::chrono::steady_clock::now() + kPause > deadline) {
+    if (!is_passing(found.error_code) || !pause_before(deadline)) {
       return fail(Errc::unavailable,
                   fmt::format("group {}: no coordinator: {}", group, wire::message(found.error_code)));
     }
-    std::this_thread::sleep_for(kPause);
   }
 }
 

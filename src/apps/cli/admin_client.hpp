@@ -86,7 +86,27 @@ class AdminClient {
     return ask(**connection, request, at_most);
   }
 
+  // To the group's coordinator, again while it moves or loads. `error_of` gives the answer's error.
+  template <class Request, class ErrorOf>
+  Result<typename wire::ApiOf<Request>::Response> ask_coordinator(const std::string& group,
+                                                                  const Request& request,
+                                                                  const ErrorOf& error_of,
+                                                                  std::int16_t at_most = INT16_MAX) {
+    const Deadline deadline = options_.deadline();
+    for (;;) {
+      const auto coordinator = coordinator_of(group);
+      if (!coordinator) return std::unexpected(coordinator.error());
+      auto answer = ask_broker(*coordinator, request, at_most);
+      if (!answer || !is_passing(error_of(*answer)) || !pause_before(deadline)) return answer;
+    }
+  }
+
  private:
+  // Errors of a coordinator that is being found, moved or loaded.
+  static bool is_passing(wire::ErrorCode code);
+  // false: there is no time left for a pause.
+  static bool pause_before(Deadline deadline);
+
   static constexpr std::size_t kAnswerAllowance = std::size_t{1} << 32;
 
   void learn(const wire::MetadataResponse& answer);

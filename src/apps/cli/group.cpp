@@ -129,11 +129,12 @@ Result<int> delete_groups(const DeleteOptions& options) {
   if (!sure) return std::unexpected(sure.error());
   if (!*sure) return kExitFailed;
   for (const std::string& name : *names) {
-    const auto coordinator = client->coordinator_of(name);
-    if (!coordinator) return std::unexpected(coordinator.error());
     wire::DeleteGroupsRequest request;
     request.groups_names = {name};
-    const auto answer = client->ask_broker(*coordinator, request);
+    const auto answer =
+        client->ask_coordinator(name, request, [](const wire::DeleteGroupsResponse& answered) {
+          return answered.results.empty() ? wire::ErrorCode::none : answered.results.front().error_code;
+        });
     if (!answer) return std::unexpected(answer.error());
     for (const auto& result : answer->results) {
       json::object item{{"group", text(result.group_id)}};
@@ -197,9 +198,8 @@ Result<int> delete_offsets(const OffsetDeleteOptions& options) {
                               fmt::format("Delete {} offsets of group {}", chosen->size(), options.group));
   if (!sure) return std::unexpected(sure.error());
   if (!*sure) return kExitFailed;
-  const auto coordinator = client->coordinator_of(options.group);
-  if (!coordinator) return std::unexpected(coordinator.error());
-  const auto answer = client->ask_broker(*coordinator, request);
+  const auto answer = client->ask_coordinator(
+      options.group, request, [](const wire::OffsetDeleteResponse& answered) { return answered.error_code; });
   if (!answer) return std::unexpected(answer.error());
   if (answer->error_code != wire::ErrorCode::none) {
     return fail(Errc::unavailable,

@@ -24,6 +24,11 @@ std::unexpected<Error> refused(const std::string& group, wire::ErrorCode code,
   return fail(Errc::unavailable, fmt::format("group {}: {}", group, error_text(code, message)));
 }
 
+// Of answers that have a list of groups: each question is about one.
+constexpr auto first_error = [](const auto& answer) {
+  return answer.groups.empty() ? wire::ErrorCode::none : answer.groups.front().error_code;
+};
+
 // What a consumer's assignment says; none if it is of another kind of member.
 std::vector<TopicPartition> assigned_partitions(const Buffer& bytes) {
   std::vector<TopicPartition> partitions;
@@ -44,7 +49,7 @@ Result<GroupDescription> describe_consumer_group(AdminClient& client, const std:
   GroupDescription described{.summary = {.group = group, .state = "Dead", .coordinator = coordinator}};
   wire::ConsumerGroupDescribeRequest request;
   request.group_ids = {group};
-  const auto answer = client.ask_broker(coordinator, request);
+  const auto answer = client.ask_coordinator(group, request, first_error);
   // A broker that does not know the question has no such group.
   if (!answer && answer.error().code == Errc::unsupported) return described;
   if (!answer) return std::unexpected(answer.error());
@@ -137,13 +142,14 @@ Result<GroupDescription> describe_group(AdminClient& client, const std::string& 
 }
 
 Result<CommittedOffsets> committed_offsets(AdminClient& client, const std::string& group) {
-  const auto coordinator = client.coordinator_of(group);
-  if (!coordinator) return std::unexpected(coordinator.error());
   // Both forms of the question; the version decides which one is sent.
   wire::OffsetFetchRequest request;
   request.group_id = group;
   request.groups.push_back({.group_id = group});
-  const auto answer = client.ask_broker(*coordinator, request, kLastOffsetFetchByName);
+  const auto error_of = [](const wire::OffsetFetchResponse& answered) {
+    return answered.groups.empty() ? answered.error_code : answered.groups.front().error_code;
+  };
+  const auto answer = client.ask_coordinator(group, request, error_of, kLastOffsetFetchByName);
   if (!answer) return std::unexpected(answer.error());
   CommittedOffsets offsets;
   const auto take = [&offsets](const std::string& topic, const auto& partition) {

@@ -172,9 +172,11 @@ Result<void> commit(AdminClient& client, const std::string& group, Moves& moves)
     added.committed_metadata = "";
   }
   if (request.topics.empty()) return {};
-  const auto coordinator = client.coordinator_of(group);
-  if (!coordinator) return std::unexpected(coordinator.error());
-  const auto answer = client.ask_broker(*coordinator, request, kLastOffsetCommitByName);
+  const auto error_of = [](const wire::OffsetCommitResponse& answered) {
+    if (answered.topics.empty() || answered.topics.front().partitions.empty()) return wire::ErrorCode::none;
+    return answered.topics.front().partitions.front().error_code;
+  };
+  const auto answer = client.ask_coordinator(group, request, error_of, kLastOffsetCommitByName);
   if (!answer) return std::unexpected(answer.error());
   for (const auto& topic : answer->topics) {
     for (const auto& partition : topic.partitions) {

@@ -59,13 +59,16 @@ void consider(DescribedValue& described, const Layers& layers, std::span<const K
                                             : std::to_string(scaled(parse_int64(at->second), synonym.factor));
     }
   }
+  // Kafka shows the default of the strongest synonym only; a key of one listener has none of its own.
   for (const KeySynonym& synonym : synonyms) {
     const ConfigKey* key = synonym.broker_key.empty() ? nullptr : find_broker_key(synonym.broker_key);
-    if (key == nullptr || !key->has_fallback()) continue;
-    described.synonyms.push_back({std::string(synonym.broker_key),
-                                  shown(described.sensitive, std::string(key->fallback)),
-                                  ConfigSource::fallback});
-    break;
+    if (key == nullptr || key->name != synonym.broker_key) continue;
+    if (key->has_fallback()) {
+      described.synonyms.push_back({std::string(key->name),
+                                    shown(described.sensitive, std::string(key->fallback)),
+                                    ConfigSource::fallback});
+    }
+    return;
   }
 }
 
@@ -86,6 +89,17 @@ DescribedValue with_override(const ConfigKey& key, const ConfigValues& overrides
     described.synonyms.push_back({described.name, shown(described.sensitive, at->second), source});
   }
   return described;
+}
+
+bool is_broker_number(std::string_view name) {
+  return name == "broker.id" || name == "node.id";
+}
+
+// A key of one listener falls back to the key itself; the broker's number has two names.
+std::string_view second_name(std::string_view name, const ConfigKey* key) {
+  if (name == "broker.id") return "node.id";
+  if (name == "node.id") return "broker.id";
+  return key != nullptr && key->name != name ? key->name : std::string_view{};
 }
 
 void hide_if_sensitive(DescribedValue& described) {
@@ -141,10 +155,9 @@ std::vector<DescribedValue> describe_broker_values(const BrokerConfig& from_file
     // What an unknown key means is unknown, too: its value might be a secret.
     if (key == nullptr) described.sensitive = true;
     described.read_only = key == nullptr || key->update == UpdateMode::read_only;
-    // A key of one listener falls back to the key itself.
-    const KeySynonym synonyms[] = {{name},
-                                   {key != nullptr && key->name != name ? key->name : std::string_view{}}};
+    const KeySynonym synonyms[] = {{name}, {second_name(name, key)}};
     consider(described, layers, synonyms);
+    if (is_broker_number(name)) described.value = std::to_string(from_file.broker_id);
     if (key == nullptr) described.key = nullptr;
     hide_if_sensitive(described);
     all.push_back(std::move(described));

@@ -324,7 +324,7 @@ TEST(DescribedValues, ATopicsValueComesWithItsSourceAndSynonyms) {
   const DescribedValue& retention = value_of(all, "retention.ms");
   EXPECT_EQ(retention.value, "3600000");
   EXPECT_EQ(retention.source, ConfigSource::static_broker);
-  EXPECT_EQ(synonyms_of(retention), "4:log.retention.hours=1 5:log.retention.hours=168 ");
+  EXPECT_EQ(synonyms_of(retention), "4:log.retention.hours=1 ");
 
   const DescribedValue& size = value_of(all, "max.message.bytes");
   EXPECT_EQ(size.value, "6");
@@ -354,6 +354,8 @@ TEST(DescribedValues, ABrokersSecretsAndUnknownKeysAreHidden) {
   EXPECT_EQ(value_of(all, "my.plugin.token").key, nullptr);
   EXPECT_TRUE(value_of(all, "node.id").read_only);
   EXPECT_EQ(value_of(all, "node.id").value, "4");
+  EXPECT_EQ(value_of(all, "broker.id").value, "4");
+  EXPECT_EQ(value_of(all, "broker.id").source, ConfigSource::static_broker);
   EXPECT_FALSE(value_of(all, "log.retention.ms").read_only);
   EXPECT_EQ(value_of(all, "log.retention.ms").value, std::nullopt);
   EXPECT_EQ(value_of(all, "listener.name.x.ssl.keystore.location").value, "/x");

@@ -46,6 +46,7 @@ struct FailItems {
       const std::string name = topic.name;
       topic = {};
       topic.name = name;
+      topic.configs.emplace();
       fail(topic);
     }
   }
@@ -64,6 +65,14 @@ struct FailItems {
   void operator()(wire::ElectLeadersResponse& response) const {
     for (auto& topic : response.replica_election_results) {
       for (auto& partition : topic.partition_result) fail(partition);
+    }
+  }
+  void operator()(wire::AlterPartitionResponse& response) const {
+    if (response.error_code == ErrorCode::none) response = {.error_code = code};
+  }
+  void operator()(wire::AlterPartitionReassignmentsResponse& response) const {
+    for (auto& topic : response.responses) {
+      for (auto& partition : topic.partitions) fail(partition);
     }
   }
   void operator()(EnsuredTopics& ensured) const {
@@ -160,6 +169,15 @@ void MetadataController::incremental_alter_configs(Ticket ticket,
 }
 
 void MetadataController::elect_leaders(Ticket ticket, const wire::ElectLeadersRequest& request) {
+  state_->reply(ticket, decide(state_->draft, request));
+}
+
+void MetadataController::alter_partition(Ticket ticket, const wire::AlterPartitionRequest& request) {
+  state_->reply(ticket, decide(state_->draft, request));
+}
+
+void MetadataController::alter_partition_reassignments(
+    Ticket ticket, const wire::AlterPartitionReassignmentsRequest& request) {
   state_->reply(ticket, decide(state_->draft, request));
 }
 

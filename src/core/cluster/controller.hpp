@@ -23,11 +23,14 @@
 #include "core/cluster/image.hpp"
 #include "core/cluster/metadata_store.hpp"
 #include "wire/api/alter_configs.hpp"
+#include "wire/api/alter_partition.hpp"
+#include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/delete_topics.hpp"
 #include "wire/api/elect_leaders.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
+#include "wire/api/list_partition_reassignments.hpp"
 
 namespace tailwater::cluster {
 
@@ -55,7 +58,8 @@ struct EnsuredTopics {
 using ControllerResponse =
     std::variant<wire::CreateTopicsResponse, wire::DeleteTopicsResponse, wire::CreatePartitionsResponse,
                  wire::AlterConfigsResponse, wire::IncrementalAlterConfigsResponse,
-                 wire::ElectLeadersResponse, EnsuredTopics, ProducerIdBlock>;
+                 wire::ElectLeadersResponse, wire::AlterPartitionResponse,
+                 wire::AlterPartitionReassignmentsResponse, EnsuredTopics, ProducerIdBlock>;
 
 struct ControllerReply {
   Ticket ticket;
@@ -95,6 +99,9 @@ class MetadataController {
   void alter_configs(Ticket ticket, const wire::AlterConfigsRequest& request);
   void incremental_alter_configs(Ticket ticket, const wire::IncrementalAlterConfigsRequest& request);
   void elect_leaders(Ticket ticket, const wire::ElectLeadersRequest& request);
+  // What leaders propose about who is in sync.
+  void alter_partition(Ticket ticket, const wire::AlterPartitionRequest& request);
+  void alter_partition_reassignments(Ticket ticket, const wire::AlterPartitionReassignmentsRequest& request);
   // Creates topics that do not exist, with the broker's defaults; internal topics with their own settings and
   // with as many replicas as there are live brokers, at most the configured number.
   void ensure_topics(Ticket ticket, const std::vector<std::string>& names);
@@ -118,5 +125,9 @@ class MetadataController {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Reassignments that are under way; any broker can answer it.
+wire::ListPartitionReassignmentsResponse list_reassignments(
+    const MetadataImage& image, const wire::ListPartitionReassignmentsRequest& request);
 
 }  // namespace tailwater::cluster

@@ -23,6 +23,9 @@ wire::AlterConfigsResponse decide(Draft& draft, const wire::AlterConfigsRequest&
 wire::IncrementalAlterConfigsResponse decide(Draft& draft,
                                              const wire::IncrementalAlterConfigsRequest& request);
 wire::ElectLeadersResponse decide(Draft& draft, const wire::ElectLeadersRequest& request);
+wire::AlterPartitionResponse decide(Draft& draft, const wire::AlterPartitionRequest& request);
+wire::AlterPartitionReassignmentsResponse decide(Draft& draft,
+                                                 const wire::AlterPartitionReassignmentsRequest& request);
 ProducerIdBlock decide_producer_ids(Draft& draft, BrokerId broker);
 void decide_bootstrap(Draft& draft, const std::string& cluster_id);
 void decide_brokers(Draft& draft, const std::vector<Registration>& registrations);

@@ -58,6 +58,7 @@ std::string_view noun_of(ResourceType type) {
 Refusal check_resource(const MetadataImage& image, const Resource& resource) {
   switch (resource.type) {
     case ResourceType::topic:
+      if (resource.name.empty()) return {ErrorCode::invalid_request, "The name of a topic cannot be empty"};
       if (image.topic(resource.name) != nullptr) return {};
       return {ErrorCode::unknown_topic_or_partition, "There is no topic '" + resource.name + "'"};
     case ResourceType::broker: {
@@ -105,6 +106,25 @@ Refusal check_key(const Resource& resource, const std::string& name) {
   return {};
 }
 
+// A group's times stay between the least and the greatest that the broker allows.
+Refusal check_group_times(const ConfigValues& values, const BrokerConfig& broker) {
+  const auto check = [&](const char* name, std::int64_t least, std::int64_t greatest) -> Refusal {
+    const auto at = values.find(name);
+    if (at == values.end()) return {};
+    const std::int64_t value = parse_int64(at->second);
+    if (value >= least && value <= greatest) return {};
+    return {ErrorCode::invalid_config, std::string(name) + " must be from " + std::to_string(least) + " to " +
+                                           std::to_string(greatest) + ", as group." + name +
+                                           "'s limits on the broker say; got '" + at->second + "'"};
+  };
+  if (Refusal refusal = check("consumer.session.timeout.ms", broker.consumer_group_min_session_timeout_ms,
+                              broker.consumer_group_max_session_timeout_ms)) {
+    return refusal;
+  }
+  return check("consumer.heartbeat.interval.ms", broker.consumer_group_min_heartbeat_interval_ms,
+               broker.consumer_group_max_heartbeat_interval_ms);
+}
+
 // Whether the values that a resource would have are allowed. Only keys in `changed` are looked at one by one:
 // what was stored by an earlier release stays.
 Refusal check_values(const Draft& draft, const Resource& resource, const ConfigValues& values,
@@ -114,9 +134,12 @@ Refusal check_values(const Draft& draft, const Resource& resource, const ConfigV
     if (value == values.end()) continue;
     if (Refusal refusal = check_key(resource, name)) return refusal;
     if (const auto checked = check_value(*find_key(resource.type, name), value->second); !checked) {
-      return {ErrorCode::invalid_config, checked.error().message};
+      // Kafka's code for a broker's values differs from that for a topic's.
+      const bool of_broker = resource.type == ResourceType::broker;
+      return {of_broker ? ErrorCode::invalid_request : ErrorCode::invalid_config, checked.error().message};
     }
   }
+  if (resource.type == ResourceType::group) return check_group_times(values, draft.config());
   return resource.type == ResourceType::topic ? check_topic_configs(values, draft.config()) : Refusal{};
 }
 

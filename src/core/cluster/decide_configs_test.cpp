@@ -131,6 +131,7 @@ TEST(IncrementalAlterConfigs, WhatIsRefused) {
 TEST(IncrementalAlterConfigs, Resources) {
   Draft draft = with_topic();
   const std::vector<Change> harmless = {{"x", kDelete, std::nullopt}};
+  EXPECT_EQ(alter(draft, kTopic, "", harmless), "INVALID_REQUEST: The name of a topic cannot be empty");
   EXPECT_EQ(alter(draft, kTopic, "gone", harmless), "UNKNOWN_TOPIC_OR_PARTITION: There is no topic 'gone'");
   EXPECT_EQ(alter(draft, kBroker, "9", harmless).substr(0, 45),
             "INVALID_REQUEST: There is no broker '9'; name");
@@ -163,7 +164,7 @@ TEST(IncrementalAlterConfigs, ABrokersKeysAndTheirModes) {
   EXPECT_EQ(alter(draft, kBroker, "1", {{"my.own", kSet, "x"}}),
             "INVALID_CONFIG: There is no broker configuration my.own");
   EXPECT_EQ(alter(draft, kBroker, "1", {{"log.retention.ms", kSet, "soon"}}),
-            "INVALID_CONFIG: log.retention.ms must be a whole number of milliseconds; got 'soon'");
+            "INVALID_REQUEST: log.retention.ms must be a whole number of milliseconds; got 'soon'");
 }
 
 TEST(IncrementalAlterConfigs, WhatABrokerIsToldHoldsForTheNextDecision) {
@@ -186,6 +187,11 @@ TEST(IncrementalAlterConfigs, AGroupsKeys) {
             "consumer.session.timeout.ms?");
   EXPECT_EQ(alter(draft, kGroup, "g", {{"consumer.session.timeout.ms", kDelete, std::nullopt}}), "none");
   EXPECT_TRUE(draft.image().configs(ResourceType::group, "g").empty());
+  EXPECT_EQ(alter(draft, kGroup, "g", {{"consumer.session.timeout.ms", kSet, "5"}}),
+            "INVALID_CONFIG: consumer.session.timeout.ms must be from 45000 to 60000, as "
+            "group.consumer.session.timeout.ms's limits on the broker say; got '5'");
+  EXPECT_EQ(alter(draft, kGroup, "g", {{"consumer.heartbeat.interval.ms", kSet, "15001"}}).substr(0, 14),
+            "INVALID_CONFIG");
 }
 
 TEST(IncrementalAlterConfigs, ValidateOnlyChangesNothing) {

@@ -15,6 +15,9 @@ using wire::ErrorCode;
 using WantedTopic = wire::CreateTopicsRequestCreatableTopic;
 using TopicResult = wire::CreateTopicsResponseCreatableTopicResult;
 
+// Of Kafka's own metadata log; its tools would take a topic of this name for that.
+constexpr std::string_view kReservedTopic = "__cluster_metadata";
+
 struct NewTopic {
   std::string name;
   std::vector<std::vector<BrokerId>> placement;
@@ -25,6 +28,7 @@ struct NewTopic {
 
 Refusal check_name(const MetadataImage& image, const std::string& name) {
   if (auto error = topic_name_error(name)) return {ErrorCode::invalid_topic_exception, *std::move(error)};
+  if (name == kReservedTopic) return {ErrorCode::invalid_request, "The name " + name + " is reserved"};
   if (image.topic(name) != nullptr)
     return {ErrorCode::topic_already_exists, "Topic '" + name + "' already exists"};
   if (const TopicHandle other = colliding_topic(image, name)) {
@@ -131,6 +135,7 @@ TopicResult refused(const std::string& name, Refusal refusal) {
   result.name = name;
   result.error_code = refusal.code;
   result.error_message = std::move(refusal.message);
+  result.configs.emplace();
   return result;
 }
 

@@ -127,6 +127,9 @@ TEST(CreateTopics, NamesAndCollisions) {
   EXPECT_EQ(said(create(draft, wanted_topic("a_b"))),
             "INVALID_TOPIC_EXCEPTION: Topic 'a_b' differs from the existing topic 'a.b' only in '.' and '_'");
   EXPECT_EQ(said(create(draft, wanted_topic("a-b"))), "none");
+  EXPECT_EQ(said(create(draft, wanted_topic("__cluster_metadata"))),
+            "INVALID_REQUEST: The name __cluster_metadata is reserved");
+  EXPECT_TRUE(create(draft, wanted_topic("a-b")).configs->empty());
 }
 
 TEST(CreateTopics, TheTopicsOfOneRequestSeeEachOther) {

@@ -1,15 +1,12 @@
 // The classic group coordinator of one __consumer_offsets partition: memberships, generations, assignments,
 // offsets. A pure machine: typed calls in, effects out (types.hpp). Requests are decided in Kafka's order of
-// checks; what must outlive the process is first written (Append), then applied and answered (persisted).
-// Membership between two generations lives in memory only: after a restart members join again.
-//
-// Life: constructed loading -> replay() per batch of the partition, in log order -> loaded() -> requests,
-// persisted() and tick() -> unload() when the partition's leadership goes. One object per leadership, never
-// reused. GUARANTEES: one assignment per generation; every ticket is answered exactly once; nothing that a
-// client, a clock or a disk hands in ends the process; memory stays within Options. Offsets of transactions
-// are not taken: batches of producers with transactions are passed over in replay(). Single-threaded, no
-// locks. Parts: join.cpp, rebalance.cpp, sync.cpp, membership.cpp (heartbeat, leave), offsets.cpp,
-// expiry.cpp, admin.cpp, timers.cpp, load.cpp, append.cpp.
+// checks; what must outlive the process is first written (Append), then applied and answered (persisted()).
+// Between two generations membership lives in memory only. Offsets of transactions are not taken; replay()
+// passes over their batches. Life: constructed loading -> replay() per batch of the partition, in log order
+// -> loaded() -> requests, persisted() and tick() -> unload() when the partition's leadership goes. One
+// object per leadership, never reused. GUARANTEES: one assignment per generation; every ticket is answered
+// exactly once; nothing that a client, a clock or a disk hands in ends the process; memory stays within
+// Options. Single-threaded, no locks.
 #pragma once
 
 #include <cstdint>
@@ -82,6 +79,8 @@ class GroupCoordinator {
   // Batches that, replayed into an empty coordinator, give this one's durable state. REQUIRES: loaded.
   std::vector<Buffer> records_for_all_state(WallTime now) const;
 
+  // For metrics and for looking inside: every group, in the order of their ids.
+  const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
   std::size_t group_count() const { return groups_.size(); }
   std::size_t memory() const { return memory_; }
   bool is_active() const { return phase_ == Phase::active; }
@@ -158,6 +157,7 @@ class GroupCoordinator {
   void join_known(Joiner& joiner, Group& group);
   void give_member_id(Joiner& joiner, Group& group, std::string member_id);
   void add_member(Joiner& joiner, Group& group, std::string member_id);
+  void park(Joiner& joiner, Group& group, Member& member);
   void update_member(Joiner& joiner, Group& group, Member& member);
   void replace_static_member(Joiner& joiner, Group& group, Member& member, std::string member_id);
   void answer_static_member(Turn& turn, Group& group, const StaticMemberAppend& append, ErrorCode error);
@@ -170,6 +170,7 @@ class GroupCoordinator {
   void complete_join(Turn& turn, Group& group);
   void join_deadline_passed(Turn& turn, Group& group);
   void answer_join(Turn& turn, Group& group, Member& member);
+  void refuse_waiting(Turn& turn, Group& group, Member& member, ErrorCode error);
   void remove_member(Turn& turn, Group& group, Member& member, ErrorCode error);
 
   // ---- sync.cpp
@@ -179,7 +180,6 @@ class GroupCoordinator {
   void answer_sync(Turn& turn, Group& group, Member& member);
   void fail_syncs(Turn& turn, Group& group, ErrorCode error);
   void sync_deadline_passed(Turn& turn, Group& group);
-  void member_synced(Group& group, Member& member);
 
   // ---- membership.cpp
   ErrorCode check_member(Group& group, std::string_view member_id,

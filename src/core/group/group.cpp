@@ -85,6 +85,7 @@ void Group::remove(std::string_view member_id) {
   CHECK(!member.join && !member.sync);
   count_protocols(member, -1);
   member_weight_ -= member.weight();
+  if (member.pending_sync) --pending_syncs_;
   if (member.instance_id) static_members_.erase(*member.instance_id);
   const bool led = is_leader(member);
   members_.erase(found);
@@ -138,6 +139,20 @@ void Group::wait_for_join(Member& member, Waiting waiting) {
 std::optional<Waiting> Group::take_join(Member& member) {
   if (member.join) --joined_;
   return std::exchange(member.join, std::nullopt);
+}
+
+void Group::expect_syncs() {
+  for (auto& [id, member] : members_) member.pending_sync = true;
+  pending_syncs_ = members_.size();
+}
+
+void Group::expect_no_syncs() {
+  for (auto& [id, member] : members_) member.pending_sync = false;
+  pending_syncs_ = 0;
+}
+
+void Group::synced(Member& member) {
+  if (std::exchange(member.pending_sync, false)) --pending_syncs_;
 }
 
 bool Group::supports(std::string_view type, const std::vector<Protocol>& protocols,
@@ -286,7 +301,7 @@ void Group::load(const GroupRecord& record) {
   protocol_name_ = record.protocol_name;
   // Damaged or foreign records may name a member or an instance twice; the first one counts.
   for (const MemberRecord& each : record.members) {
-    if (members_.contains(each.member_id)) continue;
+    if (each.member_id.empty() || members_.contains(each.member_id)) continue;
     Member member = member_of(each, protocol_name_.value_or(std::string()));
     if (member.instance_id && static_members_.contains(*member.instance_id)) member.instance_id.reset();
     add(std::move(member), record.protocol_type);

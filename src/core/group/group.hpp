@@ -87,6 +87,12 @@ class Group {
   // Every member waits for its join's answer, and no id that was given out is still to come.
   bool all_joined() const { return joined_ == members_.size() && pending_.empty(); }
 
+  // ---- who was told of the generation and has not asked for its assignment yet
+  void expect_syncs();  // everybody
+  void expect_no_syncs();
+  void synced(Member& member);
+  std::size_t pending_syncs() const { return pending_syncs_; }
+
   // Whether a member with these protocols could be in one group with all members but `except`.
   bool supports(std::string_view type, const std::vector<Protocol>& protocols, const Member* except) const;
   // The protocol that most members prefer among those that all support. REQUIRES: members.
@@ -147,6 +153,7 @@ class Group {
   std::map<std::string, Instant, std::less<>> pending_;
   std::map<std::string, std::size_t, std::less<>> support_;  // protocol -> members that support it
   std::size_t joined_ = 0;
+  std::size_t pending_syncs_ = 0;
   std::uint64_t next_order_ = 0;
   std::size_t member_weight_ = 0;
   std::size_t pending_weight_ = 0;

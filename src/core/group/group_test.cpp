@@ -169,12 +169,13 @@ TEST(GroupWeight, ReturnsToWhereItWas) {
   EXPECT_TRUE(group.offsets.empty());
 }
 
-TEST(GroupLoad, TakesTheFirstOfWhatIsNamedTwice) {
+TEST(GroupLoad, TakesTheFirstOfWhatIsNamedTwiceAndNobodyWithoutAName) {
   Group group = empty_group();
   GroupRecord record{
       .protocol_type = "consumer", .generation = 4, .protocol_name = "range", .leader = "nobody"};
   record.members.push_back({.member_id = "a", .instance_id = "i", .session_timeout_ms = 10});
   record.members.push_back({.member_id = "a", .session_timeout_ms = 20});
+  record.members.push_back({.member_id = ""});
   record.members.push_back(
       {.member_id = "b", .instance_id = "i", .rebalance_timeout_ms = -1, .session_timeout_ms = -5});
   group.load(record);

@@ -188,8 +188,18 @@ void GroupCoordinator::add_member(Joiner& joiner, Group& group, std::string memb
   if (group.is(State::preparing) && group.join_phase.initial) group.join_phase.newcomer_arrived = true;
   Member& member = group.add(std::move(added), joiner.request.protocol_type);
   note_deadline(group, member.session_deadline);
-  group.wait_for_join(member, {joiner.call.ticket, joiner.call.version});
+  park(joiner, group, member);
   rebalance_or_complete(joiner.turn, group);
+}
+
+// The member waits for the end of the join phase, which waits for its members as long as each of them asks
+// for.
+void GroupCoordinator::park(Joiner& joiner, Group& group, Member& member) {
+  group.wait_for_join(member, {joiner.call.ticket, joiner.call.version});
+  JoinPhase& phase = group.join_phase;
+  if (group.is(State::preparing) && !phase.initial) {
+    phase.deadline = std::max(phase.deadline, phase.started + member.rebalance_timeout);
+  }
 }
 
 // A member id that is neither empty nor pending.
@@ -234,7 +244,7 @@ void GroupCoordinator::update_member(Joiner& joiner, Group& group, Member& membe
   group.set_protocols(member, std::move(joiner.protocols));
   member.rebalance_timeout = joiner.rebalance_timeout;
   member.session_timeout = joiner.session_timeout;
-  group.wait_for_join(member, {joiner.call.ticket, joiner.call.version});
+  park(joiner, group, member);
   rebalance_or_complete(joiner.turn, group);
 }
 
@@ -263,7 +273,7 @@ void GroupCoordinator::replace_static_member(Joiner& joiner, Group& group, Membe
   member.session_timeout = joiner.session_timeout;
   member.is_new = false;
   refresh_session(group, member, joiner.call.now.monotonic);
-  group.wait_for_join(member, {joiner.call.ticket, joiner.call.version});
+  park(joiner, group, member);
 
   const bool keeps_generation =
       group.is(State::stable) && group.protocol_name().value_or(std::string()) == group.select_protocol();

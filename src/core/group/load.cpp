@@ -96,7 +96,7 @@ void GroupCoordinator::unload(GroupEffects& out) {
   constexpr ErrorCode error = ErrorCode::not_coordinator;
   Turn turn{{}, out};
   for (auto& [id, group] : groups_) {
-    while (group.size() > 0) remove_member(turn, group, group.members().begin()->second, error);
+    for (auto& [member_id, member] : group.members()) refuse_waiting(turn, group, member, error);
   }
   for (auto& [token, pending] : appends_) {
     if (auto* commit = std::get_if<CommitAppend>(&pending.purpose)) {

@@ -105,7 +105,7 @@ void GroupCoordinator::decide_commit(const Group& group, const wire::OffsetCommi
       const auto& partition = topic.partitions[index];
       ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
       const std::string metadata = partition.committed_metadata.value_or(std::string());
-      if (utf16_length(metadata) > options_.offset_metadata_max) {
+      if (utf16_length(metadata) > options_.offset_metadata_max || metadata.size() > wire::kStringSizeMax) {
         error = ErrorCode::offset_metadata_too_large;
       } else if (memory_is_full() && !group.offsets.knows(topic.name, partition.partition_index)) {
         error = ErrorCode::invalid_commit_offset_size;

@@ -16,7 +16,7 @@ void GroupCoordinator::prepare_rebalance(Turn& turn, Group& group) {
   const Instant now = turn.now.monotonic;
   // Whoever waits for an assignment of the generation that ends here shall join again.
   if (group.is(State::completing)) fail_syncs(turn, group, ErrorCode::rebalance_in_progress);
-  for (auto& [id, member] : group.members()) member.pending_sync = false;
+  group.expect_no_syncs();
   group.sync_deadline.reset();
 
   const Duration delay = options_.initial_rebalance_delay;
@@ -36,10 +36,7 @@ void GroupCoordinator::prepare_rebalance(Turn& turn, Group& group) {
 // Ends the join phase if nobody is missing; the first one of a group ends by time alone.
 void GroupCoordinator::complete_join_if_ready(Turn& turn, Group& group) {
   if (!group.is(State::preparing) || group.join_phase.initial) return;
-  if (group.all_joined()) return complete_join(turn, group);
-  // Members may have come with a longer timeout, or the one with the longest may be gone.
-  group.join_phase.deadline = group.join_phase.started + group.rebalance_timeout_max();
-  note_deadline(group, group.join_phase.deadline);
+  if (group.all_joined()) complete_join(turn, group);
 }
 
 void GroupCoordinator::join_deadline_passed(Turn& turn, Group& group) {
@@ -73,9 +70,9 @@ void GroupCoordinator::complete_join(Turn& turn, Group& group) {
   for (auto& [id, member] : group.members()) {
     if (member.join) answer_join(turn, group, member);
     member.is_new = false;
-    member.pending_sync = true;
     refresh_session(group, member, now);
   }
+  group.expect_syncs();
   group.sync_deadline = now + group.rebalance_timeout_max();
   note_deadline(group, *group.sync_deadline);
 }
@@ -104,8 +101,7 @@ void GroupCoordinator::answer_join(Turn& turn, Group& group, Member& member) {
   turn.out.replies.push_back({waiting->ticket, std::move(response)});
 }
 
-// Takes a member out and answers what it waits for. What that means for the group is the caller's next step.
-void GroupCoordinator::remove_member(Turn& turn, Group& group, Member& member, ErrorCode error) {
+void GroupCoordinator::refuse_waiting(Turn& turn, Group& group, Member& member, ErrorCode error) {
   if (const auto waiting = group.take_join(member)) {
     wire::JoinGroupResponse response;
     response.error_code = error;
@@ -116,6 +112,11 @@ void GroupCoordinator::remove_member(Turn& turn, Group& group, Member& member, E
     response.error_code = error;
     turn.out.replies.push_back({waiting->ticket, std::move(response)});
   }
+}
+
+// Takes a member out and answers what it waits for. What that means for the group is the caller's next step.
+void GroupCoordinator::remove_member(Turn& turn, Group& group, Member& member, ErrorCode error) {
+  refuse_waiting(turn, group, member, error);
   const std::string id = member.id;
   group.remove(id);
 }

@@ -36,7 +36,8 @@ void GroupCoordinator::sync(const Call& call, const wire::SyncGroupRequest& requ
   if (const auto waiting = std::exchange(member.sync, Waiting{call.ticket, call.version})) {
     refuse_sync(out, waiting->ticket, ErrorCode::rebalance_in_progress);
   }
-  member_synced(*group, member);
+  group->synced(member);
+  if (group->pending_syncs() == 0) group->sync_deadline.reset();
   refresh_session(*group, member, call.now.monotonic);
   if (group->is(State::stable)) {
     answer_sync(turn, *group, member);
@@ -122,15 +123,6 @@ void GroupCoordinator::fail_syncs(Turn& turn, Group& group, ErrorCode error) {
       refresh_session(group, member, turn.now.monotonic);
     }
   }
-}
-
-void GroupCoordinator::member_synced(Group& group, Member& member) {
-  member.pending_sync = false;
-  if (!group.sync_deadline) return;
-  for (const auto& [id, each] : group.members()) {
-    if (each.pending_sync) return;
-  }
-  group.sync_deadline.reset();
 }
 
 // Members that were told of their generation and never asked for their assignment are gone.
