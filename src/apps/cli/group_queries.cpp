@@ -122,7 +122,7 @@ Result<GroupDescription> describe_group(AdminClient& client, const std::string& 
   if (!coordinator) return std::unexpected(coordinator.error());
   wire::DescribeGroupsRequest request;
   request.groups = {group};
-  const auto answer = client.ask_broker(*coordinator, request);
+  const auto answer = client.ask_coordinator(group, request, first_error);
   if (!answer) return std::unexpected(answer.error());
   if (answer->groups.empty())
     return fail(Errc::malformed, fmt::format("group {}: nothing was answered", group));
