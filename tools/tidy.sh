@@ -30,7 +30,7 @@ while IFS=: read -r file line _; do
   sed -n "$((line + 1)),$((line + 4))p" "$file" | grep -q 'throw;' || finding "$file:$line: never catch (...) and go on"
 done < <(sources 'src/*.cpp' 'src/*.hpp' | xargs grep -nE 'catch \(\.\.\.\)' /dev/null)
 while read -r file; do
-  head -n 30 "$file" | grep -q '#pragma once' || finding "$file: a header begins with its comment and #pragma once"
+  head -n 80 "$file" | grep -q '#pragma once' || finding "$file: a header begins with its comment and #pragma once"
 done < <(sources 'src/*.hpp')
 
 # Banned in pure rooms, with what to use instead.
