@@ -36,6 +36,8 @@ class Broker {
   void start();
   // Refuses new connections, closes the present ones, stops the shards; then calls `stopped`.
   void stop(std::function<void()> stopped);
+  // How many shards the next start makes. REQUIRES: stopped, or never started.
+  void set_shards(std::uint32_t shards) { shard_count_ = shards; }
   bool accepting() const { return state_ == State::serving; }
 
   // A connection of the client `wire`, which outlives it or disconnects; 0 if the broker does not accept.
