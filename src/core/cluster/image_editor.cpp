@@ -7,10 +7,16 @@ namespace tailwater::cluster {
 
 namespace {
 
-constexpr std::int32_t kLeaderUnchanged = -2;  // Kafka's marker in PartitionChangeRecord
+constexpr std::uint64_t kLogIdMax = INT64_MAX;  // next_log_id is kept as a signed number
+constexpr std::int32_t kLeaderUnchanged = -2;   // Kafka's marker in PartitionChangeRecord
 
 std::unexpected<Error> contradiction(std::string what) {
   return fail(Errc::corrupt, "the metadata contradicts itself: " + std::move(what));
+}
+
+// Never reached by counting, but records may say anything.
+std::int32_t next_epoch(std::int32_t epoch) {
+  return epoch == INT32_MAX ? epoch : epoch + 1;
 }
 
 BrokerIds to_ids(const std::vector<std::int32_t>& numbers) {
@@ -80,9 +86,9 @@ Partition changed_partition(const Partition& before, const wire::PartitionChange
   if (change.removing_replicas) after.removing = to_ids(*change.removing_replicas);
   if (change.leader != kLeaderUnchanged) {
     after.leader = BrokerId{change.leader};
-    after.leader_epoch = LeaderEpoch{before.leader_epoch.value + 1};
+    after.leader_epoch = LeaderEpoch{next_epoch(before.leader_epoch.value)};
   }
-  ++after.partition_epoch;
+  after.partition_epoch = next_epoch(before.partition_epoch);
   return after;
 }
 
@@ -283,6 +289,7 @@ Result<void> ImageEditor::apply(const ReplicaLogsRecord& record) {
     }
     if (index >= topic->partitions.size())
       return contradiction("topic " + topic->name + " has more log ids than replicas");
+    if (log >= kLogIdMax) return contradiction("topic " + topic->name + " has a log id beyond all counting");
     if (log != 0) topic->partitions[index].replicas[replica].log = LogId{log};
     ++replica;
     next_.next_log_id = std::max(next_.next_log_id, log + 1);

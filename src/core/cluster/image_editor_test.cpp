@@ -148,6 +148,19 @@ TEST(ImageEditor, AChangedPartitionRaisesItsEpochs) {
   EXPECT_EQ(after->topic("t")->partitions[0], image->topic("t")->partitions[0]);
 }
 
+TEST(ImageEditor, EpochsDoNotOverflow) {
+  wire::PartitionRecord last = partition(0, {1});
+  last.leader_epoch = INT32_MAX;
+  last.partition_epoch = INT32_MAX;
+  wire::PartitionChangeRecord change;
+  change.topic_id = kId;
+  change.partition_id = 0;
+  change.leader = 1;
+  const ImageHandle image = built({last, change}, with_topic());
+  EXPECT_EQ(image->topic("t")->partitions[0].leader_epoch, LeaderEpoch{INT32_MAX});
+  EXPECT_EQ(image->topic("t")->partitions[0].partition_epoch, INT32_MAX);
+}
+
 TEST(ImageEditor, ConfigurationsAreSetAndUnset) {
   const ImageHandle image = built({config(ResourceType::topic, "t", "retention.ms", "1"),
                                    config(ResourceType::broker, "", "message.max.bytes", "2"),
@@ -266,6 +279,8 @@ TEST(ImageEditor, ContradictionsAreRefused) {
       {ReplicaLogsRecord{kId, 0, {1, 2, 3, 4}}},
       {ReplicaLogsRecord{kId, -1, {1}}},
       {ReplicaLogsRecord{kOtherId, 0, {1}}},
+      {ReplicaLogsRecord{kId, 0, {INT64_MAX}}},
+      {ReplicaLogsRecord{kId, 0, {UINT64_MAX}}},
       {wire::FenceBrokerRecord{5, 1}},
       {wire::UnfenceBrokerRecord{5, 1}},
       {wire::UnregisterBrokerRecord{5, 1}},
