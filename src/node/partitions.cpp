@@ -165,7 +165,11 @@ void Partitions::adopt(const cluster::MetadataImage& image) {
   for (const auto& topic : image.topics) add_topic(topic);
   std::vector<LogId> unknown;
   for (const log::Log* log : storage_.logs()) {
-    if (log->attachment == nullptr) unknown.push_back(log->id());
+    const cluster::Partition* known = nullptr;
+    if (const auto topic = image.topic(log->identity().topic_id))
+      known = topic->partition(log->identity().partition);
+    // A log of a partition that lives on another shard now is nobody's to remove.
+    if (log->attachment == nullptr && known == nullptr) unknown.push_back(log->id());
   }
   for (const LogId id : unknown) storage_.remove(id);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <filesystem>
 
 #include <algorithm>
 #include <array>
@@ -201,7 +202,27 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   return options;
 }
 
+// The journals of a directory are one per shard, and a partition's records are in the journal of its shard:
+// another number of shards would not find them. GUARANTEES: never serves with fewer records than the
+// directory has.
+Result<void> Broker::check_shard_count() const {
+  for (const std::string& directory : settings_.config.log_dirs) {
+    std::uint32_t journals = 0;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory + "/journal", error)) {
+      if (entry.path().extension() == ".jnl") ++journals;
+    }
+    if (journals == 0 || journals == shard_count_) continue;
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("{} was written with {} shards, and this start would use {}: set tailwater.shards={}",
+                    directory, journals, shard_count_, journals));
+  }
+  return {};
+}
+
 Result<void> Broker::make_shards() {
+  if (auto same = check_shard_count(); !same) return same;
   memory_budget_ = settings_.config.memory_bytes > 0
                        ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
                        : std::max(available_memory() / 2, kMemoryMin);

@@ -91,6 +91,7 @@ class Broker {
   Result<void> prepare_directories();
   Result<void> bind_listeners();
   Result<void> prepare_metadata();
+  Result<void> check_shard_count() const;
   Result<void> make_shards();
   Result<void> start_admin_port();
   node::ShardOptions shard_options(std::uint32_t shard);
