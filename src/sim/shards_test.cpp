@@ -2,8 +2,8 @@
 // Method: clean restarts between every two numbers of shards up to three.
 //
 // NOT MET, hence disabled: storage keeps its journal and manifest per shard, and a start reads those of its
-// own shards only. A partition whose home moves is opened empty, and the shard that still has its log removes
-// that as unknown. Run it with --gtest_also_run_disabled_tests.
+// own shards only, so that a partition whose home moves is opened empty. The shell refuses such a start. Run
+// it with --gtest_also_run_disabled_tests.
 #include "sim/test_world.hpp"
 
 namespace tailwater::sim {
