@@ -125,14 +125,14 @@ class Connection:
 
     def fetch(self, topic, partition, offset):
         """(high watermark, raw bytes)"""
-        body = struct.pack(">iiiib", -1, 500, 1, 16 << 20, 0) + array(
-            [string(topic) + array([struct.pack(">iqi", partition, offset, 4 << 20)])])
-        a = self.ask(1, 4, body)
-        a.take("i")
+        body = struct.pack(">iiiibii", -1, 500, 1, 16 << 20, 0, 0, -1) + array(
+            [string(topic) + array([struct.pack(">iiqqi", partition, -1, offset, -1, 4 << 20)])]) + array([])
+        a = self.ask(1, 10, body)
+        a.take("ihi")
         found = []
 
         def part():
-            index, error, high, _ = a.take("ihqq")
+            index, error, high, _, _ = a.take("ihqqq")
             a.array(lambda: a.take("qq"))
             data = a.raw(a.take("i")) or b""
             if error:

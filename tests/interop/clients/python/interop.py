@@ -2,6 +2,7 @@
 The driver sets the environment; step lines go to standard output, one JSON object each.
 """
 
+import faulthandler
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ def step(name, work):
         note, good = f"not offered: {reason}", None
     except Exception as problem:  # the report must tell whatever a client library throws
         traceback.print_exc()
+        faulthandler.dump_traceback()  # where each member hangs, if one does
         note, good = f"{type(problem).__name__}: {problem}", False
     print(json.dumps({"step": name, "ok": good, "ms": int((time.monotonic() - start) * 1000), "note": str(note)}), flush=True)
     return good
