@@ -593,28 +593,22 @@ Partitions::QueryOutcome Partitions::query(const EpochQuery& query) {
   return outcome;
 }
 
-Partitions::QueryOutcome Partitions::query(const DeleteRecordsQuery& query) {
-  QueryOutcome outcome;
-  PartitionAnswer& answer = outcome.answer;
+Partitions::DeleteRecordsOutcome Partitions::query(DeleteRecordsQuery& query) {
+  const auto refused = [](ErrorCode error) { return DeleteRecordsOutcome{.answer = {.error = error}}; };
   PartitionState* partition = find({query.topic_id, query.partition});
-  if (partition == nullptr || partition->log == nullptr) {
-    answer.error =
-        partition == nullptr ? ErrorCode::unknown_topic_or_partition : ErrorCode::kafka_storage_error;
-    return outcome;
-  }
-  if (!partition->topic->config.cleanup_delete) {
-    answer.error = ErrorCode::policy_violation;
-    return outcome;
-  }
+  if (partition == nullptr) return refused(ErrorCode::unknown_topic_or_partition);
+  if (partition->log == nullptr) return refused(ErrorCode::kafka_storage_error);
+  log::Log& log = *partition->log;
+  if (storage_.report(log.identity().dir).state == log::DirState::offline)
+    return refused(ErrorCode::kafka_storage_error);
+  if (!partition->topic->config.cleanup_delete) return refused(ErrorCode::policy_violation);
   const std::int64_t high_watermark = partition->high_watermark();
-  const std::int64_t before = query.before == -1 ? high_watermark : query.before;
-  if (before < 0 || before > high_watermark) {
-    answer.error = ErrorCode::offset_out_of_range;
-    return outcome;
-  }
-  storage_.set_log_start(*partition->log, Offset{before});
-  answer.offset = partition->log->start_offset().value;
-  return outcome;
+  if (query.before == -1) query.before = high_watermark;
+  if (query.before < 0 || query.before > high_watermark) return refused(ErrorCode::offset_out_of_range);
+  const Offset before{query.before};
+  storage_.set_log_start(log, before);
+  return {.answer = {.error = ErrorCode::none, .offset = log.start_offset().value},
+          .settled = log.durable_start() >= before};
 }
 
 LogSizesAnswer Partitions::sizes() const {

@@ -114,7 +114,13 @@ class Partitions {
   };
   QueryOutcome query(const OffsetQuery& query);
   QueryOutcome query(const EpochQuery& query);
-  QueryOutcome query(const DeleteRecordsQuery& query);
+  // The records are gone once the outcome is settled, which is when a restart could not bring them back; ask
+  // again after every turn until then. The first look puts the offset in the place of "the high watermark".
+  struct DeleteRecordsOutcome {
+    PartitionAnswer answer;
+    bool settled = true;
+  };
+  DeleteRecordsOutcome query(DeleteRecordsQuery& query);
   LogSizesAnswer sizes() const;
 
   // --- news, gathered until the shard takes them in its turn

@@ -23,7 +23,19 @@ void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const 
 }
 
 void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const DeleteRecordsQuery& query) {
-  context_.send(from, AnswerMail{gather, part, partitions_.query(query).answer});
+  Deleting deleting{from, gather, part, query};
+  if (!step(deleting)) deleting_.push_back(deleting);
+}
+
+bool Queries::step(Deleting& deleting) {
+  const auto outcome = partitions_.query(deleting.query);
+  if (outcome.settled)
+    context_.send(deleting.from, AnswerMail{deleting.gather, deleting.part, outcome.answer});
+  return outcome.settled;
+}
+
+void Queries::settle() {
+  std::erase_if(deleting_, [this](Deleting& deleting) { return step(deleting); });
 }
 
 void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const LogSizesQuery&) {

@@ -1,10 +1,11 @@
 // Questions about partitions of this shard (ListOffsets, OffsetForLeaderEpoch, DeleteRecords, sizes):
-// answered at once, or after blocks were read.
+// answered at once, after blocks were read, or when what they changed is durable.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <variant>
+#include <vector>
 
 #include "node/calls.hpp"
 #include "node/context.hpp"
@@ -23,6 +24,8 @@ class Queries {
 
   // Blocks of a ticket have been read.
   void ready(log::ReadTicket ticket);
+  // Answers the deletions that have become durable, or never will.
+  void settle();
 
  private:
   struct Waiting {
@@ -31,11 +34,19 @@ class Queries {
     std::uint32_t part = 0;
     OffsetQuery query;
   };
+  struct Deleting {
+    ShardId from;
+    std::uint64_t gather = 0;
+    std::uint32_t part = 0;
+    DeleteRecordsQuery query;
+  };
   void step(Waiting waiting);
+  bool step(Deleting& deleting);
 
   Context& context_;
   Partitions& partitions_;
   std::multimap<std::uint64_t, Waiting> waiting_;  // by ticket
+  std::vector<Deleting> deleting_;
 };
 
 }  // namespace tailwater::node

@@ -157,6 +157,7 @@ void ShardState::take_news() {
     if (partition->topic->topic->name == cluster::kOffsetsTopic) groups.advanced(*partition);
   }
   if (failed) groups.directories_failed();
+  queries.settle();
   for (const log::ReadTicket ticket : ready) {
     fetches.ready(ticket);
     queries.ready(ticket);

@@ -57,10 +57,15 @@ void Disk::submit(std::uint64_t user, DiskOp op) {
                          : op.kind == DiskOpKind::read ? kReadTimeMax
                                                        : kStructureTimeMax;
   auto done = std::make_shared<DiskDone>(carry_out(user, op));
-  agenda_.soon(bound, [this, user, done] {
+  const auto finish = [this, user, done] {
     const auto at = users_.find(user);
     if (at != users_.end()) at->second.done(std::move(*done));
-  });
+  };
+  if (op.kind == DiskOpKind::write && write_time_ > Duration{}) {
+    agenda_.after(write_time_, finish);
+  } else {
+    agenda_.soon(bound, finish);
+  }
 }
 
 DiskDone Disk::carry_out(std::uint64_t user_id, DiskOp& op) {

@@ -27,6 +27,8 @@ class Disk {
   void leave(std::uint64_t user);
 
   void submit(std::uint64_t user, DiskOp op);
+  // From now on a write takes so long, instead of a short random time (zero).
+  void set_write_time(Duration time) { write_time_ = time; }
   std::uint64_t bytes() const;
   std::uint64_t operations() const { return operations_; }
 
@@ -53,6 +55,7 @@ class Disk {
   std::map<std::uint64_t, User> users_;
   std::uint64_t next_user_ = 1;
   std::uint64_t operations_ = 0;
+  Duration write_time_;
 };
 
 }  // namespace tailwater::sim

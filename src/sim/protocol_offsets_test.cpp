@@ -5,6 +5,7 @@
 
 #include "sim/test_world.hpp"
 #include "wire/api/delete_records.hpp"
+#include "wire/api/delete_topics.hpp"
 #include "wire/api/describe_configs.hpp"
 #include "wire/api/list_offsets.hpp"
 #include "wire/api/offset_commit.hpp"
@@ -129,6 +130,37 @@ TEST_P(Offsets, records_are_deleted_from_the_front) {
   EXPECT_EQ(cut("t", 0, -5).error_code, ErrorCode::offset_out_of_range);
   EXPECT_EQ(cut("t", 3, 1).error_code, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(produce(line, "t", 0, batch_of(1, kTime)).base_offset, 20);
+}
+
+TEST_P(Offsets, a_deletion_is_answered_when_it_is_durable) {
+  create_topic(line, "t", 1);
+  produce(line, "t", 0, batch_of(5, kTime));
+  world.disk.set_write_time(Duration::from_ms(2'000));
+  wire::DeleteRecordsRequest request;
+  request.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .offset = 3}}});
+  const std::int32_t asked = line.post(2, request);
+  world.pass(Duration::from_ms(1'500));
+  EXPECT_FALSE(line.whole_frame()) << "told before it was on the disk";
+  const auto answer = line.take<wire::DeleteRecordsRequest>(2, asked);
+  EXPECT_EQ(answer.topics.at(0).partitions.at(0).low_watermark, 3);
+  // What is deleted already is answered at once.
+  EXPECT_EQ(cut("t", 0, 3).low_watermark, 3);
+}
+
+TEST_P(Offsets, a_deletion_of_a_topic_that_goes_away_is_answered) {
+  create_topic(line, "t", 1);
+  produce(line, "t", 0, batch_of(5, kTime));
+  world.disk.set_write_time(Duration::from_ms(2'000));
+  wire::DeleteRecordsRequest request;
+  request.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .offset = 3}}});
+  const std::int32_t asked = line.post(2, request);
+  world.pass(Duration::from_ms(500));
+  Line other(world, "other");
+  wire::DeleteTopicsRequest removal;
+  removal.topics.push_back({.name = "t", .topic_id = {}});
+  EXPECT_EQ(other.ask(6, removal).responses.at(0).error_code, ErrorCode::none);
+  const auto answer = line.take<wire::DeleteRecordsRequest>(2, asked);
+  EXPECT_EQ(answer.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_topic_or_partition);
 }
 
 TEST_P(Offsets, records_of_compacted_topics_stay) {

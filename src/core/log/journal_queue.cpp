@@ -251,7 +251,7 @@ bool JournalQueue::take_first(Frame& frame) {
     if (entry.kind == EntryKind::roll) log.framed = {entry.segment, 0, entry.end, {}, {}};
     log.framed.offset = entry.end;
   }
-  frame.items.push_back({&log, entry.generation, log.framed});
+  frame.items.push_back({&log, entry.generation, log.framed, entry.kind, entry.base_offset});
   ++log.references;
   waiting_bytes_ -= weight(entry);
   pop_first();
@@ -356,6 +356,11 @@ void JournalQueue::abandon() {
   }
 }
 
+void JournalQueue::note_changed(LogState& log) {
+  if (std::exchange(log.changed, true)) return;
+  dir_.shared.news.changed.push_back(log.log);
+}
+
 void JournalQueue::retire_frames() {
   const Lsn durable = dir_.ring.durable();
   while (!frames_.empty() && frames_.front().lsn < durable) {
@@ -364,14 +369,17 @@ void JournalQueue::retire_frames() {
     for (const Item& item : frame.items) {
       LogState& log = *item.log;
       --log.references;
-      if (log.removed || item.generation != log.generation) continue;
+      if (log.removed) continue;
+      if (item.kind == EntryKind::log_start && item.base_offset > log.durable_start) {
+        log.durable_start = std::min(item.base_offset, log.start);
+        note_changed(log);
+      }
+      if (item.generation != log.generation) continue;
       log.durable = item.point;
       dir_.flusher.consider(log);
       if (item.point.offset == log.durable_end) continue;
       log.durable_end = item.point.offset;
-      if (log.changed) continue;
-      log.changed = true;
-      dir_.shared.news.changed.push_back(log.log);
+      note_changed(log);
     }
     frame.items.clear();
     if (spare_items_.size() < kSpareItems) spare_items_.push_back(std::move(frame.items));

@@ -74,6 +74,8 @@ class JournalQueue {
     LogState* log = nullptr;
     std::uint32_t generation = 0;
     JournalPoint point;
+    journal::EntryKind kind = journal::EntryKind::batches;
+    Offset base_offset;  // of the other kinds
   };
   struct Frame {
     Lsn lsn;
@@ -100,6 +102,7 @@ class JournalQueue {
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
   void pop_first();
   void retire_frames();
+  void note_changed(LogState& log);
   void compact();
 
   Directory& dir_;

@@ -27,6 +27,9 @@ Offset Log::end_offset() const {
 Offset Log::durable_end() const {
   return state_->durable_end;
 }
+Offset Log::durable_start() const {
+  return state_->durable_start;
+}
 LeaderEpoch Log::epoch() const {
   return state_->epochs.latest();
 }

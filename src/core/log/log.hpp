@@ -32,6 +32,8 @@ class Log {
   Offset start_offset() const;
   Offset end_offset() const;
   Offset durable_end() const;
+  // Never before a restart will the log begin earlier than here: the start that is on stable storage, too.
+  Offset durable_start() const;
   std::uint64_t size_bytes() const;
 
   // The latest epoch that this log has an entry for; -1 if none.

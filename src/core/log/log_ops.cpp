@@ -58,7 +58,7 @@ LogState& add_log(Directory& dir, const LogIdentity& identity, Offset start) {
   LogState& log = *owned;
   log.dir = &dir;
   log.identity = identity;
-  log.start = log.end = log.durable_end = start;
+  log.start = log.end = log.durable_end = log.durable_start = start;
   log.segments.push_back(make_segment(dir, start));
   log.framed.segment = log.durable.segment = start;
   log.framed.offset = log.durable.offset = start;
@@ -116,6 +116,7 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   cut_chunks(log, dir.shared.tail, place.segment, place.position, place.end);
   log.end = place.end;
   log.start = std::min(log.start, log.end);
+  log.durable_start = std::min(log.durable_start, log.start);
   log.durable_end = std::min(log.durable_end, log.end);
   log.epochs.truncate(log.end);
   if (log.producers) log.producers->truncate(log.end);
@@ -176,7 +177,7 @@ void apply_restart(Directory& dir, LogState& log, Offset start) {
   for (Segment& segment : log.segments) drop_segment(dir, log, segment, {});
   log.segments.clear();
   log.segments.push_back(make_segment(dir, start));
-  log.start = log.end = log.durable_end = start;
+  log.start = log.end = log.durable_end = log.durable_start = start;
   log.epochs.clear();
   if (log.producers) log.producers->clear();
   log.hint = {};

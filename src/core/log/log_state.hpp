@@ -93,6 +93,7 @@ struct LogState {
   Offset start;
   Offset end;
   Offset durable_end;
+  Offset durable_start;
   std::optional<Offset> high_watermark;
   std::vector<Segment> segments;
   ChunkList chunks;

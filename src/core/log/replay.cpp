@@ -323,6 +323,7 @@ bool Replay::finish() {
   for (const auto& [id, log] : dir_.logs) {
     const Segment& active = log->active();
     log->durable_end = log->end;
+    log->durable_start = log->start;
     log->framed = {active.base, active.size, log->end, {}, {}};
     if (active.size % kBlock != 0) {
       if (active.flushed < active.size) {

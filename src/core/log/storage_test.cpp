@@ -74,5 +74,38 @@ TEST(StorageTest, ACleanStopEndsFilesExactlyAndTheNextStartIsClean) {
   world.verify();
 }
 
+TEST(StorageTest, ALogStartIsDurableAfterItsFrameAndNotBefore) {
+  World world(5);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  for (int each = 0; each < 10; ++each) ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.storage->set_log_start(log, Offset{4});
+  EXPECT_EQ(log.start_offset(), Offset{4});
+  EXPECT_EQ(log.durable_start(), Offset{0});
+  world.turn();
+  EXPECT_EQ(log.durable_start(), Offset{0}) << "its frame is only on its way";
+  world.pump();
+  EXPECT_EQ(log.durable_start(), Offset{4});
+  world.crash();
+  world.start_and_recover();
+  EXPECT_EQ(world.log("a").start_offset(), Offset{4});
+  EXPECT_EQ(world.log("a").durable_start(), Offset{4});
+  world.verify();
+}
+
+TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
+  World world(6);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  for (int each = 0; each < 10; ++each) ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.storage->set_log_start(log, Offset{4});
+  world.turn();
+  world.truncate(log, Offset{8});
+  world.pump();
+  EXPECT_EQ(log.durable_start(), Offset{4});
+}
+
 }  // namespace
 }  // namespace tailwater::log
