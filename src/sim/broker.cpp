@@ -38,6 +38,7 @@ Broker::Broker(Agenda& agenda, Digest& digest, Disk& disk, std::uint32_t shards)
     : agenda_(agenda), digest_(digest), disk_(disk), shard_count_(shards) {}
 
 Broker::~Broker() {
+  if (redistribution_) disk_.leave(redistribution_user_);
   for (Lane& lane : lanes_) disk_.leave(lane.disk_user);
 }
 
@@ -55,10 +56,10 @@ cluster::ImageHandle Broker::load_image() {
   return *image;
 }
 
-void Broker::make_lane(std::uint32_t index, std::uint32_t count, const cluster::ImageHandle& image) {
+node::ShardOptions Broker::options_of(std::uint32_t index, const cluster::ImageHandle& image) {
   node::ShardOptions options;
   options.shard = ShardId{index};
-  options.shards = count;
+  options.shards = shard_count_;
   options.broker = kBroker;
   options.cluster_id = image->cluster_id;
   options.listeners = {{.id = kListener, .name = "PLAINTEXT", .host = "sim", .port = 9092}};
@@ -66,8 +67,44 @@ void Broker::make_lane(std::uint32_t index, std::uint32_t count, const cluster::
   options.config = configuration();
   options.memory_budget = kMemoryBytes;
   options.seed = agenda_.random().next();
+  return options;
+}
+
+// --- folders that were written with another number of shards
+
+void Broker::redistribute(const cluster::ImageHandle& image) {
+  redistribution_ = node::make_redistribution(options_of(0, image));
+  const std::uint64_t generation = generation_;
+  redistribution_user_ = disk_.enter([this, generation, image](DiskDone done) {
+    if (generation != generation_) return;
+    redistribution_->completed(std::move(done), agenda_.both());
+    step_redistribution(image);
+  });
+  log::DiskEffects effects;
+  redistribution_->start(agenda_.both(), effects);
+  for (DiskOp& op : effects) disk_.submit(redistribution_user_, std::move(op));
+}
+
+void Broker::step_redistribution(const cluster::ImageHandle& image) {
+  const std::uint64_t generation = generation_;
+  log::DiskEffects effects;
+  redistribution_->turn(agenda_.both(), effects);
+  for (DiskOp& op : effects) disk_.submit(redistribution_user_, std::move(op));
+  if (redistribution_->over()) {
+    agenda_.soon(kTurnDelayMax, [this, generation, image] {
+      if (generation == generation_) start_lanes(image);
+    });
+  } else if (const Instant next = redistribution_->next_deadline(); next < Instant::max()) {
+    agenda_.at(std::max(next, agenda_.now()), [this, generation, image] {
+      if (generation == generation_ && redistribution_ && !redistribution_->over())
+        step_redistribution(image);
+    });
+  }
+}
+
+void Broker::make_lane(std::uint32_t index, const cluster::ImageHandle& image) {
   Lane& lane = lanes_[index];
-  lane.shard = std::make_unique<node::Shard>(std::move(options), image);
+  lane.shard = std::make_unique<node::Shard>(options_of(index, image), image);
   const std::uint64_t generation = generation_;
   lane.disk_user = disk_.enter([this, index, generation](DiskDone done) {
     if (generation != generation_) return;
@@ -80,9 +117,18 @@ void Broker::start() {
   CHECK(state_ == State::down);
   state_ = State::starting;
   ++generation_;
-  const cluster::ImageHandle image = load_image();
+  redistribute(load_image());
+}
+
+void Broker::start_lanes(const cluster::ImageHandle& image) {
+  if (!redistribution_) return;
+  disk_.leave(redistribution_user_);
+  if (const std::string& failure = redistribution_->failure(); !failure.empty()) {
+    complaints_.push_back(failure);
+  }
+  redistribution_.reset();
   lanes_ = std::vector<Lane>(shard_count_);
-  for (std::uint32_t index = 0; index < shard_count_; ++index) make_lane(index, shard_count_, image);
+  for (std::uint32_t index = 0; index < shard_count_; ++index) make_lane(index, image);
   for (std::uint32_t index = 0; index < shard_count_; ++index) {
     lanes_[index].shard->start(agenda_.both());
     ask_turn(index);

@@ -14,6 +14,7 @@
 
 #include "core/cluster/memory_metadata_store.hpp"
 #include "node/shard.hpp"
+#include "node/storage_options.hpp"
 #include "sim/agenda.hpp"
 #include "sim/digest.hpp"
 #include "sim/disk.hpp"
@@ -68,7 +69,11 @@ class Broker {
     bool open_at_broker = false;
   };
 
-  void make_lane(std::uint32_t index, std::uint32_t count, const cluster::ImageHandle& image);
+  node::ShardOptions options_of(std::uint32_t index, const cluster::ImageHandle& image);
+  void redistribute(const cluster::ImageHandle& image);
+  void step_redistribution(const cluster::ImageHandle& image);
+  void start_lanes(const cluster::ImageHandle& image);
+  void make_lane(std::uint32_t index, const cluster::ImageHandle& image);
   cluster::ImageHandle load_image();
   void ask_turn(std::uint32_t lane);
   void turn(std::uint32_t lane);
@@ -85,6 +90,8 @@ class Broker {
   cluster::MemoryMetadataStore store_;
   State state_ = State::down;
   std::uint64_t generation_ = 0;  // of the present start: what earlier ones still had in flight is void
+  std::unique_ptr<log::Redistribution> redistribution_;  // before the lanes
+  std::uint64_t redistribution_user_ = 0;
   std::vector<Lane> lanes_;
   std::map<std::uint64_t, Connection> connections_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, Instant> last_mail_;

@@ -65,15 +65,20 @@ std::uint64_t Checkpointer::gain() const {
   return needed > dir_.ring.trim() ? needed - dir_.ring.trim() : 0;
 }
 
-void Checkpointer::take_state() {
+Manifest Checkpointer::state() const {
   Manifest manifest;
-  generation_ = std::max(wanted_.manifest_generation, generation_) + 1;
-  manifest.generation = generation_;
   manifest.journal_id = dir_.ring.journal_id();
   manifest.next_log_id = dir_.next_log_id;
   manifest.logs.reserve(dir_.logs.size());
   for (const auto& [id, log] : dir_.logs) manifest.logs.push_back(describe(*log));
   manifest.doomed = dir_.janitor.describe();
+  return manifest;
+}
+
+void Checkpointer::take_state() {
+  Manifest manifest = state();
+  generation_ = std::max(wanted_.manifest_generation, generation_) + 1;
+  manifest.generation = generation_;
   content_ = encode(manifest);
   // What waits in front of the fence will be in frames from here on, and is not flushed either.
   oldest_needed_ = dir_.ring.next();

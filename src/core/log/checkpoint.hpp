@@ -16,6 +16,8 @@
 
 namespace tailwater::log {
 
+struct Manifest;
+
 class Checkpointer {
  public:
   explicit Checkpointer(Directory& dir) : dir_(dir) {}
@@ -35,6 +37,8 @@ class Checkpointer {
   const journal::Superblock& written() const { return written_; }
   bool writing_superblock() const { return writing_; }
 
+  // What a manifest of this moment holds, but for its generation and address.
+  Manifest state() const;
   void turn();
   void completed(const DiskDone& done);
   // At the clean stop: everything is in its files, and the superblock says so.

@@ -85,7 +85,7 @@ void Starter::turn() {
 void Starter::completed(DiskDone done) {
   if (--outstanding_ > 0 && done.outcome) return;
   if (dir_.report.state == DirState::offline) return;
-  if (!done.outcome && step_ != Step::open && step_ != Step::manifest) {
+  if (!done.outcome && step_ != Step::open && step_ != Step::seed && step_ != Step::manifest) {
     fail(done.outcome.error().message, done.outcome.error().code);
     return;
   }
@@ -100,6 +100,9 @@ void Starter::completed(DiskDone done) {
       return;
     case Step::head:
       head_read(done);
+      return;
+    case Step::seed:
+      seed_loaded(done);
       return;
     case Step::allocate:
     case Step::fill:
@@ -136,7 +139,7 @@ void Starter::ring_opened(const DiskDone& done) {
   ring_size_ = *done.outcome;
   memory_ = dir_.shared.pool.take(kScanBytes);
   if (ring_size_ < kRingStart) {
-    format();
+    look_for_seed();
     return;
   }
   step_ = Step::head;
@@ -151,7 +154,7 @@ void Starter::head_read(const DiskDone& done) {
   const Bytes head = memory_.first(std::min<std::size_t>(*done.outcome, kRingStart));
   switch (journal::read_ring_head(head, superblock_)) {
     case journal::RingHead::unformatted:
-      format();
+      look_for_seed();
       return;
     case journal::RingHead::damaged:
       fail("both superblocks of " + ring_path(dir_) + " are damaged");
@@ -175,12 +178,42 @@ void Starter::head_read(const DiskDone& done) {
   send(DiskOpKind::load);
 }
 
+void Starter::look_for_seed() {
+  step_ = Step::seed;
+  superblock_.manifest_generation = 1;
+  send(DiskOpKind::load);
+}
+
+void Starter::seed_loaded(const DiskDone& done) {
+  if (!done.outcome && done.outcome.error().code == Errc::not_found) {
+    format();
+    return;
+  }
+  const std::string path = dir_.file("manifest", 1);
+  if (!done.outcome) {
+    fail("manifest " + path + ": " + done.outcome.error().message, done.outcome.error().code);
+    return;
+  }
+  Result<Manifest> manifest = decode_manifest(done.content);
+  if (!manifest) {
+    fail("manifest " + path + ": " + manifest.error().message, manifest.error().code);
+    return;
+  }
+  if (manifest->generation != 1 || manifest->checkpoint != Lsn{0}) {
+    fail(ring_path(dir_) + ", to which manifest " + path + " belongs, is missing");
+    return;
+  }
+  seed_ = std::make_unique<Manifest>(std::move(*manifest));
+  format();
+}
+
 void Starter::format() {
   const StorageOptions& options = dir_.shared.options;
   // The id must differ from that of a ring that lay in the same blocks before.
   Prng random(options.seed ^ (std::uint64_t{dir_.id.value} << 32) ^ options.shard.value);
   superblock_ = {};
-  superblock_.journal_id = random.next();
+  superblock_.journal_id = seed_ ? seed_->journal_id : random.next();
+  superblock_.manifest_generation = seed_ ? seed_->generation : 0;
   superblock_.capacity = std::max(journal::round_down(options.ring_bytes_start, kBlock),
                                   kFramesInRing * journal::kFrameLimitMin);
   superblock_.frame_bytes_max = frame_limit(options, superblock_.capacity);
@@ -216,6 +249,7 @@ void Starter::format_continue() {
     write_head(2);
   } else {
     begin_scan();
+    if (seed_) replay_->load(std::move(*std::exchange(seed_, nullptr)));
   }
 }
 

@@ -1,5 +1,6 @@
 // Starts a directory: opens (or formats) the ring, loads the manifest that the superblock names, replays the
-// ring's entries over it, and raises the incarnation. Looks into no partition's folder.
+// ring's entries over it, and raises the incarnation. Looks into no partition's folder. A new ring takes over
+// a manifest of generation 1 at address 0 that lies there: it was dealt to this shard (redistribution.hpp).
 //   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
 //   is carried out as it was when it was written. Either way entries are taken in order, so what a later
 //   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
@@ -43,7 +44,8 @@ class Starter {
     open,         // the ring, locked
     busy,         // a predecessor's last writes are still in flight
     head,         // read both superblocks
-    allocate,     // a new ring: its blocks,
+    seed,         // a new ring: the manifest that was dealt to it, if any
+    allocate,     // its blocks,
     fill,         // the pattern,
     sync,         // all of it,
     second_head,  // superblock B
@@ -57,6 +59,8 @@ class Starter {
   void send(DiskOpKind kind);
   void ring_opened(const DiskDone& done);
   void head_read(const DiskDone& done);
+  void look_for_seed();
+  void seed_loaded(const DiskDone& done);
   void format();
   void format_continue();
   void write_head(std::uint64_t sequence);
@@ -80,6 +84,7 @@ class Starter {
   journal::Superblock superblock_;
   std::unique_ptr<journal::RingScan> scan_;
   std::unique_ptr<Replay> replay_;
+  std::unique_ptr<Manifest> seed_;
   bool jump_due_ = false;
 };
 

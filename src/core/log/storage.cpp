@@ -7,6 +7,7 @@
 #include "base/check.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/log_ops.hpp"
+#include "core/log/manifest.hpp"
 #include "core/log/reader.hpp"
 #include "core/log/retention.hpp"
 #include "core/log/tail.hpp"
@@ -203,6 +204,11 @@ bool Storage::stopped() const {
   return state_->stopping && std::all_of(state_->dirs.begin(), state_->dirs.end(), [](const auto& dir) {
            return dir->report.state == DirState::stopped || dir->report.state == DirState::offline;
          });
+}
+
+Manifest Storage::describe(DirId dir) const {
+  CHECK(stopped());
+  return state_->dir(dir)->checkpoint.state();
 }
 
 bool Storage::recovered() const {

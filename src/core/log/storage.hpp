@@ -36,6 +36,8 @@
 
 namespace tailwater::log {
 
+struct Manifest;
+
 using DiskEffects = std::vector<DiskOp>;
 
 // --- append
@@ -172,6 +174,9 @@ class Storage {
   void stop();
   bool stopped() const;
 
+  // The state of the directory's logs. REQUIRES: stopped(), so that it needs nothing of the journal.
+  Manifest describe(DirId dir) const;
+
   bool recovered() const;  // no directory is starting
   const DirReport& report(DirId dir) const;
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
@@ -219,7 +224,7 @@ class Storage {
                             std::vector<AbortedTransaction>& aborted) const;
 
   // --- news since clear_news(): take them after the turn's inputs, act, clear, then call turn()
-  // Logs whose durable_end moved, each once.
+  // Logs whose durable_end or start moved, each once.
   std::span<Log* const> changed() const;
   std::span<const ReadTicket> ready_reads() const;
   // Directories that went offline.

@@ -417,8 +417,17 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
         done.outcome = fail(Errc::not_found, op.path + " does not exist");
       }
       return;
-    case DiskOpKind::list:
+    case DiskOpKind::list: {
+      if (!folders_.contains(op.path)) {
+        done.outcome = fail(Errc::not_found, op.path + " does not exist");
+        return;
+      }
+      for (auto at = names_.lower_bound(op.path + "/");
+           at != names_.end() && at->first.starts_with(op.path + "/"); ++at) {
+        done.names.push_back(at->first.substr(op.path.size() + 1));
+      }
       return;
+    }
   }
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include <filesystem>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include "core/cluster/metadata_start.hpp"
 #include "shell/broker/admin_port.hpp"
 #include "shell/broker/meta_properties.hpp"
+#include "shell/broker/redistribute.hpp"
 #include "shell/broker/store_thread.hpp"
 #include "shell/metadata_store_sqlite/sqlite_metadata_store.hpp"
 #include "shell/net/acceptor.hpp"
@@ -202,40 +202,27 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   return options;
 }
 
-// The journals of a directory are one per shard, and a partition's records are in the journal of its shard:
-// another number of shards would not find them. GUARANTEES: never serves with fewer records than the
-// directory has.
-Result<void> Broker::check_shard_count() const {
-  for (const std::string& directory : settings_.config.log_dirs) {
-    std::uint32_t journals = 0;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory + "/journal", error)) {
-      if (entry.path().extension() == ".jnl") ++journals;
-    }
-    if (journals == 0 || journals == shard_count_) continue;
-    return fail(
-        Errc::invalid_argument,
-        fmt::format("{} was written with {} shards, and this start would use {}: set tailwater.shards={}",
-                    directory, journals, shard_count_, journals));
-  }
-  return {};
+DiskOptions Broker::disk_options(DiskEngineKind engine) const {
+  DiskOptions options;
+  options.engine = engine;
+  options.descriptors_max = descriptors_.files_per_shard;
+  for (const LogDirectory& directory : directories_) options.roots.push_back(directory.root());
+  return options;
 }
 
 Result<void> Broker::make_shards() {
-  if (auto same = check_shard_count(); !same) return same;
   memory_budget_ = settings_.config.memory_bytes > 0
                        ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
                        : std::max(available_memory() / 2, kMemoryMin);
   const EngineChoice engine = choose_engine(settings_.engine);
   if (!engine.reason.empty()) log_.info("disk", "io_uring is not used", {{"reason", engine.reason}});
+  if (auto ready = redistribute(shard_options(0), disk_options(engine.kind), log_); !ready) return ready;
   for (std::uint32_t shard = 0; shard < shard_count_; ++shard) {
     ShardLoopOptions options;
     options.shard = shard_options(shard);
     options.connections.idle_max = idle_max(settings_.config);
+    options.disk = disk_options(engine.kind);
     options.disk.name = fmt::format("{}", shard);
-    options.disk.engine = engine.kind;
-    options.disk.descriptors_max = descriptors_.files_per_shard;
-    for (const LogDirectory& directory : directories_) options.disk.roots.push_back(directory.root());
     ShardLoopPorts ports;
     ports.limits = limits_.get();
     ports.phase_changed = [this] { phase_changed(); };

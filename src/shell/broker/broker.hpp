@@ -91,10 +91,10 @@ class Broker {
   Result<void> prepare_directories();
   Result<void> bind_listeners();
   Result<void> prepare_metadata();
-  Result<void> check_shard_count() const;
   Result<void> make_shards();
   Result<void> start_admin_port();
   node::ShardOptions shard_options(std::uint32_t shard);
+  DiskOptions disk_options(DiskEngineKind engine) const;
   void start();
   void phase_changed();
   void set_state(BrokerState state, std::unique_lock<std::mutex>& lock);

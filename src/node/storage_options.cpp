@@ -1,0 +1,46 @@
+#include "node/storage_options.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/context.hpp"
+
+namespace tailwater::node {
+
+namespace {
+constexpr std::uint64_t kRequestShare = 4;
+constexpr std::uint64_t kRequestBudgetMin = std::uint64_t{16} << 20;
+}  // namespace
+
+std::uint64_t request_budget(const ShardOptions& options) {
+  return std::max(options.memory_budget / kRequestShare, kRequestBudgetMin);
+}
+
+log::StorageOptions storage_options(const ShardOptions& options) {
+  log::StorageOptions storage;
+  storage.shard = options.shard;
+  for (std::size_t dir = 0; dir < options.log_dirs.size(); ++dir) {
+    storage.dirs.push_back(DirId{static_cast<std::uint32_t>(dir)});
+  }
+  storage.seed = options.seed;
+  storage.boot_id = options.boot_id;
+  storage.memory_bytes = options.memory_budget - std::min(options.memory_budget, request_budget(options));
+  if (options.config.journal_bytes_max > 0) {
+    storage.ring_bytes_max = static_cast<std::uint64_t>(options.config.journal_bytes_max);
+    storage.ring_bytes_start = std::min(storage.ring_bytes_start, storage.ring_bytes_max);
+  }
+  storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
+  storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
+  return storage;
+}
+
+std::unique_ptr<log::Redistribution> make_redistribution(ShardOptions options) {
+  const std::uint32_t shards = options.shards;
+  options.memory_budget *= shards;  // no shard is there to use its part
+  return std::make_unique<log::Redistribution>(storage_options(options), shards,
+                                               [shards](const Uuid& topic_id, PartitionId partition) {
+                                                 return shard_of(topic_id, partition, shards);
+                                               });
+}
+
+}  // namespace tailwater::node

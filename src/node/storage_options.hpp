@@ -1,0 +1,21 @@
+// How a shard's options become those of its storage, and the step before the shards' start that makes folders
+// of another number of shards ready.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/log/redistribution.hpp"
+#include "core/log/storage.hpp"
+#include "node/options.hpp"
+
+namespace tailwater::node {
+
+// Of a shard's memory, what requests and responses may take; the rest is the logs'.
+std::uint64_t request_budget(const ShardOptions& options);
+log::StorageOptions storage_options(const ShardOptions& options);
+
+// REQUIRES: no shard of this broker is started yet. `options` are those of any shard.
+std::unique_ptr<log::Redistribution> make_redistribution(ShardOptions options);
+
+}  // namespace tailwater::node
