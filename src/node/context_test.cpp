@@ -54,13 +54,13 @@ TEST(ShardOf, depends_on_its_arguments_alone) {
 
 TEST(Context, mail_leaves_in_the_order_in_which_it_was_sent) {
   Context context({.shard = ShardId{2}, .shards = 3}, nullptr);
-  context.send(ShardId{0}, WakeMail{1});
-  context.send(ShardId{2}, WakeMail{2});
-  context.send(ShardId{0}, WakeMail{3});
+  context.send(ShardId{0}, ImageSeenMail{cluster::MetadataVersion{1}});
+  context.send(ShardId{2}, ImageSeenMail{cluster::MetadataVersion{2}});
+  context.send(ShardId{0}, ImageSeenMail{cluster::MetadataVersion{3}});
   ASSERT_EQ(context.outbox.size(), 3U);
   for (std::size_t at = 0; at < 3; ++at) {
     EXPECT_EQ(context.outbox[at].mail->from, ShardId{2});
-    EXPECT_EQ(std::get<WakeMail>(context.outbox[at].mail->content).fetch, at + 1);
+    EXPECT_EQ(std::get<ImageSeenMail>(context.outbox[at].mail->content).version.value, at + 1);
   }
   EXPECT_TRUE(context.is_self(context.outbox[1].to));
   EXPECT_FALSE(context.is_self(context.outbox[2].to));

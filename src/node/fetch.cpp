@@ -62,27 +62,40 @@ Result<void> Fetches::serve(const Request& request, Bytes body) {
   wire::FetchReader& asked = *opened;
   const wire::FetchReader::Head& head = asked.head();
   ++requests;
+  const std::uint64_t id = request.connection.value;
   const bool by_id = request.version >= kFirstVersionWithIds;
-  auto begun =
-      sessions_.begin({.session_id = head.session_id, .session_epoch = head.session_epoch, .by_id = by_id},
-                      context_.now.monotonic);
+  const session::FetchSessions::Begun begun = sessions_.begin({.session_id = head.session_id,
+                                                               .session_epoch = head.session_epoch,
+                                                               .by_id = by_id,
+                                                               .partitions = head.partitions,
+                                                               .request = id},
+                                                              context_.now.monotonic);
+  unwatch_ended();
   if (begun.error != wire::ErrorCode::none) {
     refuse(request, begun.error);
     return {};
   }
-  const std::uint64_t id = request.connection.value;
   CHECK(!pending_.contains(id));
   Pending& fetch = pending_[id];
   fetch.request = request;
-  fetch.session = std::move(begun.session);
+  fetch.session = begun.session;
+  fetch.session_id = begun.session->id();
   fetch.incremental = begun.incremental;
   fetch.by_id = by_id;
   fetch.min_bytes = std::max(head.min_bytes, 0);
   fetch.max_bytes = static_cast<std::size_t>(
       std::clamp<std::int64_t>(head.max_bytes, 0, context_.options.config.fetch_max_bytes));
   fetch.deadline = context_.now.monotonic + Duration::from_ms(std::max(head.max_wait_ms, 0));
-  fetch.terms = {.read_committed = head.isolation_level == kReadCommitted, .watch = false};
+  fetch.terms = {.session = begun.session->number(),
+                 .read_committed = head.isolation_level == kReadCommitted,
+                 .watch = begun.session->id() != 0 || head.max_wait_ms > 0,
+                 .min_bytes = fetch.min_bytes};
   put_targets(fetch, asked);
+  // A session that has no partition left ends, as in Kafka.
+  if (begun.incremental && begun.session->size() == 0) {
+    sessions_.close(*begun.session);
+    fetch.session_id = 0;
+  }
   attempt(id);
   return {};
 }
@@ -100,77 +113,43 @@ void Fetches::put_targets(Pending& fetch, wire::FetchReader& asked) {
       target.max_bytes = partition.partition_max_bytes;
       target.current_leader_epoch = partition.current_leader_epoch;
       target.last_fetched_epoch = partition.last_fetched_epoch;
-      if (fetch.session) {
-        fetch.session->put(std::move(target));
-      } else {
-        fetch.own_targets.push_back(std::move(target));
-      }
+      fetch.session->put(std::move(target));
     }
   }
-  if (!fetch.session) return;
   while (asked.next_forgotten_topic()) {
     while (asked.next_forgotten_partition()) {
-      fetch.session->forget({fetch.by_id ? asked.topic_id() : Uuid{},
-                             fetch.by_id ? std::string() : std::string(asked.topic_name()),
-                             asked.forgotten_partition()});
+      const auto forgotten = fetch.session->forget(
+          {fetch.by_id ? asked.topic_id() : Uuid{},
+           fetch.by_id ? std::string() : std::string(asked.topic_name()), asked.forgotten_partition()});
+      if (forgotten) unwatch(*fetch.session, *forgotten);
     }
   }
+  send_unwatching();
+}
+
+cluster::TopicHandle Fetches::topic_of(const session::FetchTarget& target, bool by_id) const {
+  return by_id ? context_.image->topic(target.topic_id) : context_.image->topic(target.topic);
 }
 
 // --- reading
 
 void Fetches::attempt(std::uint64_t id) {
   Pending& fetch = pending_.at(id);
-  Targets& targets = targets_of(fetch);
   ++fetch.round;
-  fetch.woken = false;
+  fetch.changed = false;
   fetch.parts.clear();
   fetch.targets.clear();
   fetch.tickets.clear();
   fetch.needs = false;
-  fetch.terms.watch = fetch.deadline > context_.now.monotonic;
   std::map<ShardId, FetchMail> elsewhere;
   std::size_t total = 0;
-  const cluster::MetadataImage& image = *context_.image;
-  for (auto target = targets.begin(); target != targets.end(); ++target) {
-    const auto part = static_cast<std::uint32_t>(fetch.parts.size());
-    fetch.targets.push_back(target);
-    FetchPart& result = fetch.parts.emplace_back();
-    result.part = part;
-    const cluster::TopicHandle topic =
-        fetch.by_id ? image.topic(target->topic_id) : image.topic(target->topic);
-    const PartitionId partition{target->partition};
-    if (!topic || topic->partition(partition) == nullptr) {
-      result.error =
-          fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
-      continue;
-    }
-    const std::size_t left = fetch.max_bytes - std::min(total, fetch.max_bytes);
-    const FetchAsk ask{.part = part,
-                       .key = {topic->id, partition},
-                       .offset = target->fetch_offset,
-                       .bytes_max = static_cast<std::int32_t>(std::min<std::size_t>(
-                           left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
-                       .current_leader_epoch = target->current_leader_epoch,
-                       .last_fetched_epoch = target->last_fetched_epoch};
-    const ShardId home = context_.home_of(topic->id, partition);
-    if (!context_.is_self(home)) {
-      FetchMail& mail = elsewhere[home];
-      mail.asks.push_back(ask);
-      continue;
-    }
-    auto outcome = partitions_.fetch(fetch.terms, ask, total == 0);
-    if (outcome.wait) {
-      fetch.needs = true;
-      if (fetch.tickets.insert(outcome.wait->value).second) waiting_.emplace(outcome.wait->value, id);
-    }
-    total += outcome.part.bytes;
-    result = std::move(outcome.part);
+  Targets& ready = fetch.session->ready();
+  looks += ready.size();
+  for (auto target = ready.begin(); target != ready.end(); ++target) {
+    look(id, fetch, target, total, elsewhere);
+    total += fetch.parts.back().bytes;
   }
   if (elsewhere.empty()) return conclude(id);
-
-  // What grows while the others are asked must not be missed.
-  if (fetch.terms.watch) park(id, fetch);
   fetch.outstanding = elsewhere.size();
   for (auto& [shard, mail] : elsewhere) {
     mail.fetch = id;
@@ -180,15 +159,60 @@ void Fetches::attempt(std::uint64_t id) {
   }
 }
 
+void Fetches::look(std::uint64_t id, Pending& fetch, Targets::iterator target, std::size_t total,
+                   std::map<ShardId, FetchMail>& elsewhere) {
+  const auto part = static_cast<std::uint32_t>(fetch.parts.size());
+  fetch.targets.push_back(target);
+  FetchPart& result = fetch.parts.emplace_back();
+  result.part = part;
+  const cluster::TopicHandle topic = topic_of(*target, fetch.by_id);
+  const PartitionId partition{target->partition};
+  if (!topic || topic->partition(partition) == nullptr) {
+    result.error =
+        fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+    return;
+  }
+  const std::size_t left = fetch.max_bytes - std::min(total, fetch.max_bytes);
+  const FetchAsk ask{.part = part,
+                     .target = target->number,
+                     .key = {topic->id, partition},
+                     .offset = target->fetch_offset,
+                     .bytes_max = static_cast<std::int32_t>(std::min<std::size_t>(
+                         left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
+                     .current_leader_epoch = target->current_leader_epoch,
+                     .last_fetched_epoch = target->last_fetched_epoch};
+  const ShardId home = context_.home_of(topic->id, partition);
+  if (!context_.is_self(home)) {
+    // From here on it may be watched, whatever becomes of this attempt.
+    target->watched = target->watched || fetch.terms.watch;
+    elsewhere[home].asks.push_back(ask);
+    return;
+  }
+  auto outcome = partitions_.fetch(home, fetch.terms, ask, total == 0);
+  if (outcome.wait) {
+    fetch.needs = true;
+    if (fetch.tickets.insert(outcome.wait->value).second) waiting_.emplace(outcome.wait->value, id);
+  }
+  result = std::move(outcome.part);
+  target->watched = target->watched || result.watched;
+}
+
 void Fetches::fetched(FetchedMail&& mail) {
   const auto at = pending_.find(mail.fetch);
-  if (at == pending_.end() || at->second.round != mail.round || at->second.outstanding == 0) {
-    for (FetchPart& part : mail.parts) drop_pieces(part);
+  if (at == pending_.end() || at->second.round != mail.round || at->second.outstanding == 0 ||
+      at->second.session->number() != mail.session) {
+    session::FetchSession* const session = sessions_.find(mail.session);
+    for (FetchPart& part : mail.parts) {
+      if (session != nullptr && part.watched) session->watched(part.target);
+      drop_pieces(part);
+    }
     return;
   }
   Pending& fetch = at->second;
   for (FetchPart& part : mail.parts) {
     CHECK(part.part < fetch.parts.size());
+    const Targets::iterator target = fetch.targets[part.part];
+    target->watched = target->watched || part.watched;
     fetch.parts[part.part] = std::move(part);
   }
   if (--fetch.outstanding == 0) conclude(mail.fetch);
@@ -198,7 +222,7 @@ void Fetches::conclude(std::uint64_t id) {
   Pending& fetch = pending_.at(id);
   const bool late = fetch.deadline <= context_.now.monotonic;
   std::size_t total = 0;
-  bool news = targets_of(fetch).empty();
+  bool news = fetch.session->size() == 0;
   for (FetchPart& part : fetch.parts) {
     // Shards that were asked at the same time may have given more than the whole may hold.
     if (total > 0 && total + part.bytes > fetch.max_bytes) drop_pieces(part);
@@ -217,48 +241,42 @@ void Fetches::conclude(std::uint64_t id) {
   }
   if (news || late || total >= static_cast<std::size_t>(fetch.min_bytes)) return answer(id);
   drop_all(fetch);
-  if (fetch.woken) return attempt(id);
-  park(id, fetch);
-}
-
-void Fetches::park(std::uint64_t id, Pending& fetch) {
+  rest_quiet_ones(fetch);
+  if (fetch.changed) return attempt(id);
   deadlines_.emplace(fetch.deadline, id);
-  fetch.watched.clear();
-  for (std::size_t part = 0; part < fetch.targets.size(); ++part) {
-    const session::FetchTarget& target = *fetch.targets[part];
-    const cluster::TopicHandle topic =
-        fetch.by_id ? context_.image->topic(target.topic_id) : context_.image->topic(target.topic);
-    if (!topic) continue;
-    const PartitionKey key{topic->id, PartitionId{target.partition}};
-    const ShardId home = context_.home_of(topic->id, key.partition);
-    fetch.watched.emplace_back(home, key);
-    if (context_.is_self(home)) partitions_.watch(key, {context_.self(), id});
-  }
 }
 
-void Fetches::unwatch_all(std::uint64_t id, Pending& fetch) {
-  deadlines_.erase({fetch.deadline, id});
-  std::map<ShardId, UnwatchMail> elsewhere;
-  for (const auto& [shard, key] : fetch.watched) {
-    if (context_.is_self(shard)) {
-      partitions_.unwatch(key, {context_.self(), id});
-    } else {
-      elsewhere[shard].keys.push_back(key);
+// What was read of them is what the client knows, and nothing is left to read.
+void Fetches::rest_quiet_ones(Pending& fetch) {
+  for (std::size_t index = 0; index < fetch.parts.size(); ++index) {
+    const FetchPart& part = fetch.parts[index];
+    const Targets::iterator target = fetch.targets[index];
+    // A change that was told since takes `watched` from the target.
+    const bool is_told = part.watched && target->watched;
+    const bool is_known = target->answered && target->answered_high_watermark == part.high_watermark &&
+                          target->answered_log_start == part.log_start_offset;
+    if (part.at_end && is_told && is_known && part.error == ErrorCode::none && !part.diverging) {
+      fetch.session->rest(target);
     }
   }
-  for (auto& [shard, mail] : elsewhere) {
-    mail.fetch = id;
-    context_.send(shard, std::move(mail));
-  }
-  fetch.watched.clear();
 }
 
-void Fetches::woken(std::uint64_t id) {
-  const auto at = pending_.find(id);
-  if (at == pending_.end()) return;
-  Pending& fetch = at->second;
-  fetch.woken = true;
-  if (fetch.outstanding == 0 && fetch.tickets.empty()) attempt(id);
+void Fetches::changed(const Watch& watch) {
+  session::FetchSession* const session = sessions_.find(watch.session);
+  if (session == nullptr) return;
+  session->changed(watch.target);
+  if (!session->request()) return;
+  pending_.at(*session->request()).changed = true;
+  changed_.push_back(*session->request());
+}
+
+bool Fetches::attend() {
+  if (changed_.empty()) return false;
+  for (const std::uint64_t id : std::exchange(changed_, {})) {
+    const auto at = pending_.find(id);
+    if (at != pending_.end() && at->second.changed && idle(at->second)) attempt(id);
+  }
+  return true;
 }
 
 void Fetches::ready(log::ReadTicket ticket) {
@@ -269,21 +287,15 @@ void Fetches::ready(log::ReadTicket ticket) {
   for (const std::uint64_t id : due) {
     const auto fetch = pending_.find(id);
     if (fetch == pending_.end() || fetch->second.tickets.erase(ticket.value) == 0) continue;
-    if (fetch->second.tickets.empty() && fetch->second.outstanding == 0) attempt(id);
+    if (idle(fetch->second)) attempt(id);
   }
-  std::vector<RemoteWait> remote;
-  const auto [begin, end] = remote_waiting_.equal_range(ticket.value);
-  for (auto at = begin; at != end; ++at) remote.push_back(std::move(at->second));
-  remote_waiting_.erase(begin, end);
-  for (RemoteWait& wait : remote) answer_remote(wait.from, std::move(wait.mail));
 }
 
 void Fetches::tick() {
   while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now.monotonic) {
     const std::uint64_t id = deadlines_.begin()->second;
     deadlines_.erase(deadlines_.begin());
-    Pending& fetch = pending_.at(id);
-    if (fetch.outstanding == 0 && fetch.tickets.empty()) attempt(id);
+    if (idle(pending_.at(id))) attempt(id);
   }
 }
 
@@ -295,9 +307,41 @@ void Fetches::gone(ConnectionId connection) {
   const auto at = pending_.find(connection.value);
   if (at == pending_.end()) return;
   drop_all(at->second);
-  unwatch_all(at->first, at->second);
-  if (at->second.session) sessions_.done(*at->second.session);
+  finish(at->second);
   pending_.erase(at);
+}
+
+void Fetches::finish(Pending& fetch) {
+  deadlines_.erase({fetch.deadline, fetch.request.connection.value});
+  sessions_.done(*fetch.session);
+  unwatch_ended();
+}
+
+// --- what is not to be told any more
+
+void Fetches::unwatch(const session::FetchSession& session, const session::FetchTarget& target) {
+  if (!target.watched) return;
+  const cluster::TopicHandle topic = topic_of(target, session.by_id());
+  if (!topic) return;  // deleted, with all who watched it
+  const PartitionKey key{topic->id, PartitionId{target.partition}};
+  const ShardId home = context_.home_of(key.topic_id, key.partition);
+  if (context_.is_self(home)) {
+    partitions_.unwatch(key, {home, session.number(), target.number});
+  } else {
+    unwatching_[home].targets.push_back({key, session.number(), target.number});
+  }
+}
+
+void Fetches::unwatch_ended() {
+  for (const auto& session : sessions_.take_ended()) {
+    for (const session::FetchTarget& target : session->ready()) unwatch(*session, target);
+    for (const session::FetchTarget& target : session->quiet()) unwatch(*session, target);
+  }
+  send_unwatching();
+}
+
+void Fetches::send_unwatching() {
+  for (auto& [shard, mail] : std::exchange(unwatching_, {})) context_.send(shard, std::move(mail));
 }
 
 // --- pins
@@ -338,133 +382,6 @@ void Fetches::flush_releases() {
       context_.send(owner, UnpinMail{std::exchange(pins, {})});
     }
   }
-}
-
-// --- answering
-
-void Fetches::answer(std::uint64_t id) {
-  const auto at = pending_.find(id);
-  Pending& fetch = at->second;
-  unwatch_all(id, fetch);
-  session::Response response = response_of(fetch);
-  if (fetch.session) sessions_.done(*fetch.session);
-  const Request request = std::move(fetch.request);
-  pending_.erase(at);
-  connections_.answer_frame(request, std::move(response));
-}
-
-bool Fetches::is_news(const Pending& fetch, std::size_t index) const {
-  if (!fetch.incremental) return true;
-  const FetchPart& part = fetch.parts[index];
-  const session::FetchTarget& target = *fetch.targets[index];
-  return part.bytes > 0 || part.error != ErrorCode::none || part.diverging || !target.answered ||
-         target.answered_high_watermark != part.high_watermark ||
-         target.answered_log_start != part.log_start_offset;
-}
-
-bool Fetches::same_topic(const Pending& fetch, std::size_t one, std::size_t other) const {
-  const session::FetchTarget& first = *fetch.targets[one];
-  const session::FetchTarget& second = *fetch.targets[other];
-  return fetch.by_id ? first.topic_id == second.topic_id : first.topic == second.topic;
-}
-
-session::Response Fetches::response_of(Pending& fetch) {
-  // The parts that are named, and where runs of one topic begin among them.
-  named_.clear();
-  runs_.clear();
-  for (std::size_t index = 0; index < fetch.parts.size(); ++index) {
-    if (!is_news(fetch, index)) continue;
-    if (named_.empty() || !same_topic(fetch, named_.back(), index)) runs_.push_back(named_.size());
-    named_.push_back(index);
-  }
-  session::Response frame;
-  pieces_.clear();
-  wire::FetchResponseWriter writer(frame.bytes, pieces_, fetch.request.version,
-                                   {.correlation_id = fetch.request.correlation_id,
-                                    .throttle_time_ms = 0,
-                                    .error = wire::ErrorCode::none,
-                                    .session_id = fetch.session ? fetch.session->id() : 0,
-                                    .topics = runs_.size()});
-  bool failures = false;
-  releases_.clear();
-  for (std::size_t run = 0; run < runs_.size(); ++run) {
-    const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1] : named_.size();
-    const session::FetchTarget& topic = *fetch.targets[named_[runs_[run]]];
-    writer.topic(topic.topic, topic.topic_id, end - runs_[run]);
-    for (std::size_t at = runs_[run]; at < end; ++at) {
-      failures = fetch.parts[named_[at]].error != ErrorCode::none || failures;
-      write_part(writer, fetch, named_[at]);
-    }
-  }
-  writer.finish();
-  if (failures) ++failed;
-  drop_all(fetch);
-  std::size_t payload = 0;
-  for (const wire::FetchPiece& piece : pieces_) {
-    if (piece.payload.empty()) continue;
-    frame.splices.push_back({piece.header_end, piece.payload, releases_[payload++]});
-  }
-  CHECK(payload == releases_.size());
-  return frame;
-}
-
-void Fetches::write_part(wire::FetchResponseWriter& writer, Pending& fetch, std::size_t index) {
-  FetchPart& part = fetch.parts[index];
-  const auto target = fetch.targets[index];
-  target->answered = part.error == ErrorCode::none;
-  target->answered_high_watermark = part.high_watermark;
-  target->answered_log_start = part.log_start_offset;
-  wire::FetchOutcome outcome{.partition = target->partition,
-                             .error = part.error,
-                             .high_watermark = part.high_watermark,
-                             .last_stable_offset = part.last_stable_offset,
-                             .log_start_offset = part.log_start_offset};
-  if (part.diverging) {
-    outcome.diverging_epoch = part.diverging->epoch.value;
-    outcome.diverging_end_offset = part.diverging->end.value;
-  }
-  if (fetch.terms.read_committed) outcome.aborted.emplace();
-  std::erase_if(part.pieces, [](Bytes piece) { return piece.empty(); });
-  std::size_t bytes = 0;
-  for (const Bytes piece : part.pieces) bytes += piece.size();
-  writer.partition(outcome, bytes);
-  for (const Bytes piece : part.pieces) {
-    writer.payload(piece);
-    releases_.push_back(0);
-  }
-  // One pin holds all pieces of a part: it is given back when the last of them is sent.
-  if (!part.pieces.empty()) releases_.back() = release_token(part);
-  if (fetch.session && bytes > 0) fetch.session->move_to_end(target);
-}
-
-// --- owner's side of other shards' fetches
-
-void Fetches::asked(ShardId from, FetchMail&& mail) {
-  if (mail.terms.watch) {
-    for (const FetchAsk& ask : mail.asks) partitions_.watch(ask.key, {from, mail.fetch});
-  }
-  answer_remote(from, std::move(mail));
-}
-
-void Fetches::answer_remote(ShardId from, FetchMail&& mail) {
-  FetchedMail answer{.fetch = mail.fetch, .round = mail.round, .parts = {}};
-  std::optional<log::ReadTicket> wait;
-  std::size_t total = 0;
-  for (const FetchAsk& ask : mail.asks) {
-    auto outcome = partitions_.fetch(mail.terms, ask, total == 0);
-    if (outcome.wait) wait = outcome.wait;
-    total += outcome.part.bytes;
-    answer.parts.push_back(std::move(outcome.part));
-  }
-  if (wait && total == 0) {
-    remote_waiting_.emplace(wait->value, RemoteWait{from, std::move(mail)});
-    return;
-  }
-  context_.send(from, std::move(answer));
-}
-
-void Fetches::unwatch(ShardId from, const UnwatchMail& mail) {
-  for (const PartitionKey& key : mail.keys) partitions_.unwatch(key, {from, mail.fetch});
 }
 
 }  // namespace tailwater::node

@@ -1,20 +1,23 @@
 // Fetch, the connection's side: partitions of a request are read on their shards, and the answer goes out
-// when there is enough, or the time is over. A fetch that waits holds no memory: it is planned again from the
-// start when a partition that it watches has grown, when blocks that it needs were read, or when its time is
-// over.
+// when there is enough, or the time is over. A fetch that waits holds no memory: what changed is planned
+// again from the start when a partition of its session has changed, when blocks that it needs were read, or
+// when its time is over.
 //
 //   attempt --(other shards asked)--> reading --(all answered)--> conclude --> answered
-//                                                                  |   ^--- woken, ticket ready, deadline:
+//                                                                  |   ^--- changed, ticket ready, deadline:
 //                                                                  attempt
 //                                                                  +--> parked
 //
+// An attempt looks at the ready targets of the session only. A target of which there is nothing to tell rests
+// until its partition's shard says that it changed: that is agreed upon when it is looked at, and holds
+// between polls.
+//
 // A connection has one fetch at a time (a fetch is a barrier), so a fetch is known by its connection's
-// number. Also here: the owner's side of fetches whose connection lives on another shard.
+// number.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -38,14 +41,12 @@ class Fetches {
   // An error means that the connection must be closed.
   Result<void> serve(const Request& request, Bytes body);
 
-  // --- owner's side
-  void asked(ShardId from, FetchMail&& mail);
-  void unwatch(ShardId from, const UnwatchMail& mail);
-
   // --- answers and news
   void fetched(FetchedMail&& mail);
-  void woken(std::uint64_t fetch);
+  void changed(const Watch& watch);
   void ready(log::ReadTicket ticket);
+  // Looks again for the fetches that changes were told to. True if there was any.
+  bool attend();
   void tick();
   void gone(ConnectionId connection);
   // Payload was sent or dropped: its pin goes back to its owner.
@@ -55,16 +56,17 @@ class Fetches {
 
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;
+  std::uint64_t looks = 0;  // at partitions
 
  private:
   using Targets = session::FetchSession::Targets;
 
   struct Pending {
     Request request;
-    std::shared_ptr<session::FetchSession> session;
+    session::FetchSession* session = nullptr;
+    std::int32_t session_id = 0;  // that the client is told
     bool incremental = false;
     bool by_id = false;
-    Targets own_targets;  // without a session
     std::int32_t min_bytes = 0;
     std::size_t max_bytes = 0;
     Instant deadline;
@@ -74,37 +76,37 @@ class Fetches {
     std::uint32_t round = 0;
     std::vector<Targets::iterator> targets;
     std::vector<FetchPart> parts;
-    std::vector<std::pair<ShardId, PartitionKey>> watched;
     std::size_t outstanding = 0;      // shards that have not answered
     std::set<std::uint64_t> tickets;  // blocks that are being read for it
     bool needs = false;               // the attempt could not read everything from memory
-    bool woken = false;               // something came while it was being read
+    bool changed = false;             // something came since it began
   };
   struct Pin {
     ShardId owner;
     log::PinHandle pin;
   };
-  struct RemoteWait {
-    ShardId from;
-    FetchMail mail;
-  };
 
-  Targets& targets_of(Pending& fetch) { return fetch.session ? fetch.session->targets() : fetch.own_targets; }
   void refuse(const Request& request, wire::ErrorCode error);
+  void put_targets(Pending& fetch, wire::FetchReader& asked);
+  bool idle(const Pending& fetch) const { return fetch.outstanding == 0 && fetch.tickets.empty(); }
   void attempt(std::uint64_t id);
+  void look(std::uint64_t id, Pending& fetch, Targets::iterator target, std::size_t total,
+            std::map<ShardId, FetchMail>& elsewhere);
   void conclude(std::uint64_t id);
-  void park(std::uint64_t id, Pending& fetch);
-  void unwatch_all(std::uint64_t id, Pending& fetch);
+  void rest_quiet_ones(Pending& fetch);
+  void finish(Pending& fetch);
+  void unwatch(const session::FetchSession& session, const session::FetchTarget& target);
+  void unwatch_ended();
+  void send_unwatching();
   void drop_pieces(FetchPart& part);
   void drop_all(Pending& fetch);
   void answer(std::uint64_t id);
-  void put_targets(Pending& fetch, wire::FetchReader& asked);
+  cluster::TopicHandle topic_of(const session::FetchTarget& target, bool by_id) const;
   bool is_news(const Pending& fetch, std::size_t index) const;
   bool same_topic(const Pending& fetch, std::size_t one, std::size_t other) const;
   session::Response response_of(Pending& fetch);
   void write_part(wire::FetchResponseWriter& writer, Pending& fetch, std::size_t index);
   std::uint64_t release_token(FetchPart& part);
-  void answer_remote(ShardId from, FetchMail&& mail);
 
   Context& context_;
   Partitions& partitions_;
@@ -112,8 +114,9 @@ class Fetches {
   session::FetchSessions sessions_;
   std::map<std::uint64_t, Pending> pending_;
   std::set<std::pair<Instant, std::uint64_t>> deadlines_;
-  std::multimap<std::uint64_t, std::uint64_t> waiting_;      // ticket -> fetch
-  std::multimap<std::uint64_t, RemoteWait> remote_waiting_;  // ticket -> fetch of another shard
+  std::multimap<std::uint64_t, std::uint64_t> waiting_;  // ticket -> fetch
+  std::vector<std::uint64_t> changed_;                   // fetches, some of them more than once
+  std::map<ShardId, UnwatchMail> unwatching_;
   std::unordered_map<std::uint64_t, Pin> pins_;
   std::map<ShardId, std::vector<log::PinHandle>> returns_;
   std::uint64_t next_token_ = 1;

@@ -6,7 +6,7 @@
 //   fetch    the connection's shard asks for record bytes (FetchMail) and is given pinned pieces
 //   (FetchedMail), which it
 //            returns when they are sent (UnpinMail); a shard that had nothing says later that something came
-//            (WakeMail)
+//            (ChangedMail)
 //   call     everything else: one question to the shard that owns the matter, one answer (CallMail,
 //   AnswerMail) image    shard 0 tells all shards of a new metadata image, and learns when all have it
 //   (ImageMail, ImageSeenMail)
@@ -28,6 +28,7 @@
 #include "core/cluster/image.hpp"
 #include "core/log/storage.hpp"
 #include "node/calls.hpp"
+#include "node/watches.hpp"
 #include "wire/error_code.hpp"
 
 namespace tailwater::node {
@@ -80,6 +81,7 @@ struct ProducedMail {
 
 struct FetchAsk {
   std::uint32_t part = 0;
+  std::uint32_t target = 0;  // of the session
   PartitionKey key;
   std::int64_t offset = 0;
   std::int32_t bytes_max = 0;
@@ -88,12 +90,16 @@ struct FetchAsk {
 };
 
 struct FetchTerms {
+  std::uint64_t session = 0;
   bool read_committed = false;
-  bool watch = false;  // say when something comes, if there is too little now
+  // Say when something comes, if there are fewer bytes now or nothing is left behind them.
+  bool watch = false;
+  std::int32_t min_bytes = 0;
 };
 
 struct FetchPart {
   std::uint32_t part = 0;
+  std::uint32_t target = 0;  // of the session
   ErrorCode error{};
   std::int64_t high_watermark = -1;
   std::int64_t last_stable_offset = -1;
@@ -102,7 +108,9 @@ struct FetchPart {
   std::optional<log::EpochEnd> diverging;
   std::vector<Bytes> pieces;
   std::size_t bytes = 0;
-  log::PinHandle pin;  // 0: nothing to return
+  bool at_end = false;   // nothing is left to read, before or behind these bytes
+  bool watched = false;  // the next change will be told
+  log::PinHandle pin;    // 0: nothing to return
   ShardId owner;
 };
 
@@ -115,6 +123,7 @@ struct FetchMail {
 
 struct FetchedMail {
   std::uint64_t fetch = 0;
+  std::uint64_t session = 0;
   std::uint32_t round = 0;
   std::vector<FetchPart> parts;
 };
@@ -123,14 +132,19 @@ struct UnpinMail {
   std::vector<log::PinHandle> pins;
 };
 
-struct WakeMail {
-  std::uint64_t fetch = 0;
+// Partitions changed that these targets of the receiver's sessions watch.
+struct ChangedMail {
+  std::vector<Watch> told;
 };
 
-// The fetch is over; it is not to be told about these partitions any more.
+// These targets do not want to hear of their partitions any more.
 struct UnwatchMail {
-  std::uint64_t fetch = 0;
-  std::vector<PartitionKey> keys;
+  struct Target {
+    PartitionKey key;
+    std::uint64_t session = 0;
+    std::uint32_t target = 0;
+  };
+  std::vector<Target> targets;
 };
 
 // --- everything else
@@ -157,8 +171,8 @@ struct ImageSeenMail {
 
 struct ShardMail {
   ShardId from;
-  std::variant<ProduceMail, ProducedMail, FetchMail, FetchedMail, UnpinMail, WakeMail, UnwatchMail, CallMail,
-               AnswerMail, ImageMail, ImageSeenMail>
+  std::variant<ProduceMail, ProducedMail, FetchMail, FetchedMail, UnpinMail, ChangedMail, UnwatchMail,
+               CallMail, AnswerMail, ImageMail, ImageSeenMail>
       content;
 };
 

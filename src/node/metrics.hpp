@@ -62,6 +62,7 @@ struct MetricsSnapshot {
   std::uint64_t bytes_out = 0;
   std::uint64_t produce_requests = 0;
   std::uint64_t fetch_requests = 0;
+  std::uint64_t fetch_partitions = 0;  // looked at by fetches
   std::uint64_t failed_produce_requests = 0;
   std::uint64_t failed_fetch_requests = 0;
   std::uint64_t memory_budget = 0;

@@ -8,10 +8,6 @@
 
 namespace tailwater::node {
 
-namespace {
-constexpr std::size_t kWatchersMax = 20'000;  // of one partition; beyond it fetches poll by their deadlines
-}  // namespace
-
 Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
       broker_config_(
@@ -131,6 +127,7 @@ void Partitions::update_topic(const cluster::TopicHandle& topic) {
     if (meta.leader_epoch == partition->epoch) continue;
     partition->epoch = meta.leader_epoch;
     storage_.begin_epoch(*partition->log, meta.leader_epoch);
+    partition->watches.fire(told);
   }
   add_partitions(entry);
 }
@@ -143,8 +140,7 @@ void Partitions::drop(PartitionState& partition, ErrorCode error) {
     answers.push_back({waiting.asker, std::move(waiting.result)});
     partition.produced.pop();
   }
-  woken.insert(woken.end(), partition.watchers.begin(), partition.watchers.end());
-  partition.watchers.clear();
+  partition.watches.fire(told);
   std::erase(advanced, &partition);
 }
 
@@ -400,8 +396,7 @@ void Partitions::take_news() {
     auto* partition = static_cast<PartitionState*>(log->attachment);
     if (partition == nullptr) continue;
     answer_durable(*partition);
-    woken.insert(woken.end(), partition->watchers.begin(), partition->watchers.end());
-    partition->watchers.clear();
+    partition->watches.fire(told);
     advanced.push_back(partition);
   }
   for (const DirId dir : storage_.failed()) {
@@ -432,11 +427,12 @@ ErrorCode Partitions::check_epoch(const PartitionState& partition, std::int32_t 
   return ErrorCode::none;
 }
 
-Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchAsk& ask,
+Partitions::FetchOutcome Partitions::fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask,
                                            bool at_least_one_batch) {
   FetchOutcome outcome;
   FetchPart& part = outcome.part;
   part.part = ask.part;
+  part.target = ask.target;
   part.owner = context_.self();
   PartitionState* partition = find(ask.key);
   if (partition == nullptr) {
@@ -470,12 +466,23 @@ Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchA
     part.error = ErrorCode::offset_out_of_range;
     return outcome;
   }
-  if (ask.offset >= upper) return outcome;
+  part.at_end = ask.offset >= upper;
+  if (!part.at_end) read(log, ask, Offset{upper}, at_least_one_batch, outcome);
+  const bool enough = part.bytes >= static_cast<std::size_t>(std::max(terms.min_bytes, 1));
+  if (terms.watch && !enough && part.error == ErrorCode::none) {
+    part.watched = partition->watches.add({from, terms.session, ask.target});
+  }
+  return outcome;
+}
+
+void Partitions::read(log::Log& log, const FetchAsk& ask, Offset upper, bool at_least_one_batch,
+                      FetchOutcome& outcome) {
+  FetchPart& part = outcome.part;
   const log::ReadPlan plan =
       storage_.plan_read(log,
                          {.from = Offset{ask.offset},
                           .bytes_max = static_cast<std::size_t>(std::max(ask.bytes_max, 0)),
-                          .upper_bound = Offset{upper},
+                          .upper_bound = upper,
                           .at_least_one_batch = at_least_one_batch},
                          part.pieces);
   switch (plan.kind) {
@@ -495,20 +502,10 @@ Partitions::FetchOutcome Partitions::fetch(const FetchTerms& terms, const FetchA
       part.error = ErrorCode::kafka_storage_error;
       break;
   }
-  return outcome;
 }
 
-void Partitions::watch(const PartitionKey& key, const Asker& asker) {
-  PartitionState* partition = find(key);
-  if (partition == nullptr || partition->watchers.size() >= kWatchersMax) return;
-  if (std::ranges::find(partition->watchers, asker) == partition->watchers.end()) {
-    partition->watchers.push_back(asker);
-  }
-}
-
-void Partitions::unwatch(const PartitionKey& key, const Asker& asker) {
-  PartitionState* partition = find(key);
-  if (partition != nullptr) std::erase(partition->watchers, asker);
+void Partitions::unwatch(const PartitionKey& key, const Watch& watch) {
+  if (PartitionState* partition = find(key)) partition->watches.drop(watch);
 }
 
 // --- calls

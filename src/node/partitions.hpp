@@ -21,6 +21,7 @@
 #include "core/log/storage.hpp"
 #include "node/context.hpp"
 #include "node/mail.hpp"
+#include "node/watches.hpp"
 #include "records/compression.hpp"
 #include "records/validate.hpp"
 
@@ -74,7 +75,7 @@ struct PartitionState {
     ProduceResult result;
   };
   WaitQueue<Produced> produced;
-  std::vector<Asker> watchers;
+  WatchList watches;
 
   std::int64_t high_watermark() const { return log->durable_end().value; }
 };
@@ -103,9 +104,9 @@ class Partitions {
     FetchPart part;
     std::optional<log::ReadTicket> wait;
   };
-  FetchOutcome fetch(const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch);
-  void watch(const PartitionKey& key, const Asker& asker);
-  void unwatch(const PartitionKey& key, const Asker& asker);
+  // `from` is the shard of the session, `at_least_one_batch` sends one beyond all limits.
+  FetchOutcome fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch);
+  void unwatch(const PartitionKey& key, const Watch& watch);
 
   // --- calls: the answer, or a ticket to wait for
   struct QueryOutcome {
@@ -131,7 +132,7 @@ class Partitions {
   // Looks at the logs whose durable end moved and at directories that failed.
   void take_news();
   std::vector<ProduceAnswer> answers;
-  std::vector<Asker> woken;
+  std::vector<Watch> told;                // whose partition changed
   std::vector<PartitionState*> advanced;  // their durable end moved; valid until the next apply()
 
   bool held_back() const;
@@ -167,6 +168,7 @@ class Partitions {
   void refuse(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask, ErrorCode error,
               std::string message = {});
   void answer_durable(PartitionState& partition);
+  void read(log::Log& log, const FetchAsk& ask, Offset upper, bool at_least_one_batch, FetchOutcome& outcome);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
   void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,

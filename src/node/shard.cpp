@@ -23,6 +23,7 @@ ShardState::ShardState(ShardOptions options, cluster::ImageHandle image)
       connections(context, *this, receive_pool),
       produces(context, partitions, connections),
       fetches(context, partitions, connections),
+      remote_fetches(context, partitions),
       queries(context, partitions),
       groups(context, partitions),
       admin(context) {}
@@ -74,13 +75,15 @@ struct Delivery {
   void operator()(ProducedMail& content) {
     for (ProduceResult& result : content.results) shard.produces.produced(content.request, std::move(result));
   }
-  void operator()(FetchMail& content) { shard.fetches.asked(from, std::move(content)); }
+  void operator()(FetchMail& content) { shard.remote_fetches.asked(from, std::move(content)); }
   void operator()(FetchedMail& content) { shard.fetches.fetched(std::move(content)); }
   void operator()(UnpinMail& content) {
     for (const log::PinHandle pin : content.pins) shard.partitions.storage().unpin(pin);
   }
-  void operator()(WakeMail& content) { shard.fetches.woken(content.fetch); }
-  void operator()(UnwatchMail& content) { shard.fetches.unwatch(from, content); }
+  void operator()(ChangedMail& content) {
+    for (const Watch& watch : content.told) shard.fetches.changed(watch);
+  }
+  void operator()(UnwatchMail& content) { shard.remote_fetches.unwatch(from, content); }
   void operator()(CallMail& call) {
     std::visit([&](auto& body) { ask(call, body); }, call.body);
   }
@@ -136,6 +139,7 @@ void ShardState::take_news() {
   queries.settle();
   for (const log::ReadTicket ticket : ready) {
     fetches.ready(ticket);
+    remote_fetches.ready(ticket);
     queries.ready(ticket);
     groups.ready(ticket);
   }
@@ -150,8 +154,8 @@ void ShardState::return_released() {
 
 namespace {
 
-// Answers and wake-ups that partitions gathered go to their askers: here at once, elsewhere in one mail per
-// request.
+// Answers and news that partitions gathered go to their askers: here at once, elsewhere in one mail per
+// request, or per shard.
 void hand_out(ShardState& shard) {
   Context& context = shard.context;
   std::map<std::pair<ShardId, std::uint64_t>, ProducedMail> elsewhere;
@@ -166,13 +170,16 @@ void hand_out(ShardState& shard) {
     mail.results.push_back(std::move(answer.result));
   }
   for (auto& [to, mail] : elsewhere) context.send(to.first, std::move(mail));
-  for (const Asker& asker : std::exchange(shard.partitions.woken, {})) {
-    if (context.is_self(asker.shard)) {
-      shard.fetches.woken(asker.request);
+  std::map<ShardId, ChangedMail> changes;
+  for (const Watch& watch : shard.partitions.told) {
+    if (context.is_self(watch.shard)) {
+      shard.fetches.changed(watch);
     } else {
-      context.send(asker.shard, WakeMail{asker.request});
+      changes[watch.shard].told.push_back(watch);
     }
   }
+  shard.partitions.told.clear();
+  for (auto& [to, mail] : changes) context.send(to, std::move(mail));
 }
 
 }  // namespace
@@ -188,6 +195,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   for (int round = 0; round < kRoundsMax; ++round) {
     hand_out(*this);
     bool more = deliver_own_mail();
+    more = fetches.attend() || more;
     if (admin.flush(effects.store, effects.snapshots)) {
       if (auto image = admin.take_image()) apply_image(std::move(*image));
       more = true;
@@ -195,7 +203,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
     connections.hold_produce(partitions.held_back());
     more = connections.pump() || more;
     return_released();
-    if (!more && partitions.answers.empty() && partitions.woken.empty()) break;
+    if (!more && partitions.answers.empty() && partitions.told.empty()) break;
   }
   stop_step();
   partitions.storage().turn(now, disk);
@@ -219,7 +227,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
 }
 
 Instant ShardState::next_deadline() const {
-  const bool news = !partitions.answers.empty() || !partitions.woken.empty();
+  const bool news = !partitions.answers.empty() || !partitions.told.empty();
   if (news) return context.now.monotonic;
   return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(),
                    produces.next_deadline(), fetches.next_deadline(), groups.next_deadline()});
@@ -256,6 +264,7 @@ MetricsSnapshot ShardState::metrics() const {
   snapshot.bytes_out = connections.bytes_out;
   snapshot.produce_requests = produces.requests;
   snapshot.fetch_requests = fetches.requests;
+  snapshot.fetch_partitions = fetches.looks;
   snapshot.failed_produce_requests = produces.failed;
   snapshot.failed_fetch_requests = fetches.failed;
   snapshot.memory_budget = budget.limit();

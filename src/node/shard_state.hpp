@@ -18,6 +18,7 @@
 #include "node/partitions.hpp"
 #include "node/produce.hpp"
 #include "node/queries.hpp"
+#include "node/remote_fetches.hpp"
 
 namespace tailwater::node {
 
@@ -44,6 +45,7 @@ class ShardState {
   Connections connections;
   Produces produces;
   Fetches fetches;
+  RemoteFetches remote_fetches;
   Queries queries;
   Groups groups;
   Admin admin;

@@ -168,6 +168,12 @@ void Broker::check_state() {
   agenda_.soon(kTurnDelayMax, [stopped] { stopped(); });
 }
 
+std::vector<node::MetricsSnapshot> Broker::metrics() const {
+  std::vector<node::MetricsSnapshot> all;
+  for (const Lane& lane : lanes_) all.push_back(lane.shard->metrics());
+  return all;
+}
+
 // --- turns
 
 void Broker::ask_turn(std::uint32_t index) {

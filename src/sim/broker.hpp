@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/cluster/memory_metadata_store.hpp"
+#include "node/metrics.hpp"
 #include "node/shard.hpp"
 #include "node/storage_options.hpp"
 #include "sim/agenda.hpp"
@@ -47,6 +48,8 @@ class Broker {
   void disconnect(std::uint64_t connection);
 
   std::uint64_t turns() const { return turns_; }
+  // Of each shard.
+  std::vector<node::MetricsSnapshot> metrics() const;
   // What the broker logged at warning or above.
   const std::vector<std::string>& complaints() const { return complaints_; }
 

@@ -7,14 +7,23 @@
 //
 // Sessions belong to the shard of the connection that opened them; an id that is not known here is answered
 // with FETCH_SESSION_ID_NOT_FOUND, upon which clients start over.
+//
+// A session keeps two lists, so that a request costs what changed and not what is subscribed:
+//
+//            nothing to tell, and its partition is watched
+//     ready ------------------------------------------------> quiet
+//           <------------------------------------------------
+//              the partition changed, or the client named it
+//
+// A request without a session has a nameless one (id 0) for as long as it is served.
 #pragma once
 
 #include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +49,10 @@ struct FetchTarget {
   std::int64_t answered_high_watermark = -1;
   std::int64_t answered_log_start = -1;
   bool answered = false;
+
+  std::uint32_t number = 0;  // in its session: what those who watch its partition call it
+  bool watched = false;      // somebody watches its partition for it
+  bool quiet = false;        // in the list of quiet ones
 };
 
 // The key of a target: by id where the request carries ids, else by name.
@@ -56,27 +69,56 @@ class FetchSession {
  public:
   using Targets = std::list<FetchTarget>;
 
-  FetchSession(std::int32_t id, bool by_id) : id_(id), by_id_(by_id) {}
+  FetchSession(std::uint64_t number, std::int32_t id, bool by_id) : number_(number), id_(id), by_id_(by_id) {}
 
-  std::int32_t id() const { return id_; }
+  std::uint64_t number() const { return number_; }  // never given twice
+  std::int32_t id() const { return id_; }           // the client's name for it
   bool by_id() const { return by_id_; }
-  Targets& targets() { return targets_; }
+  std::size_t size() const { return ready_.size() + quiet_.size(); }
+  // The request that is being served.
+  std::optional<std::uint64_t> request() const { return request_; }
 
-  // Adds or updates; what was answered stays known.
+  // Targets to look at, in the order in which they are served.
+  Targets& ready() { return ready_; }
+  const Targets& quiet() const { return quiet_; }
+
+  // Adds or updates; what was answered stays known. The target is ready.
   void put(FetchTarget&& target);
-  void forget(const TargetKey& key);
-  // After an answer that named the target: it is served last next time, so that no partition starves.
-  void move_to_end(Targets::iterator target) { targets_.splice(targets_.end(), targets_, target); }
+  // What was forgotten, if it was known.
+  std::optional<FetchTarget> forget(const TargetKey& key);
+  // After an answer that named the ready target: it is served last next time, so that no partition starves.
+  void move_to_end(Targets::iterator target) { ready_.splice(ready_.end(), ready_, target); }
+  // There is nothing to tell of the ready target until it changes.
+  void rest(Targets::iterator target);
+  // What those who watch a target's partition say; news of forgotten targets is ignored.
+  void watched(std::uint32_t target);
+  void changed(std::uint32_t target);
 
  private:
   friend class FetchSessions;
+  void add(FetchTarget&& target);
+  void make_ready(Targets::iterator target);
+
+  std::uint64_t number_;
   std::int32_t id_;
   bool by_id_;
   std::int32_t next_epoch_ = 1;
+  Instant opened_;
   Instant last_used_;
-  std::uint32_t users_ = 0;  // requests being served
-  Targets targets_;
-  std::map<TargetKey, Targets::iterator> index_;
+  std::optional<std::uint64_t> request_;
+  bool listed_ = false;  // the client may ask for it again
+  Targets ready_;
+  Targets quiet_;
+  std::map<TargetKey, Targets::iterator> index_;  // empty in a nameless session: nobody comes back to it
+  // A target's number is its slot, and how often the slot was given: late news of a forgotten target must not
+  // be taken for news of the next one.
+  struct Slot {
+    std::optional<Targets::iterator> target;
+    std::uint8_t given = 0;
+  };
+  std::optional<Targets::iterator> find(std::uint32_t number);
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
 };
 
 // A fetch request's part that concerns sessions.
@@ -84,6 +126,8 @@ struct FetchSessionRequest {
   std::int32_t session_id = 0;
   std::int32_t session_epoch = -1;
   bool by_id = false;
+  std::size_t partitions = 0;  // that it names
+  std::uint64_t request = 0;   // the caller's own name for it
 };
 
 class FetchSessions {
@@ -91,25 +135,38 @@ class FetchSessions {
   FetchSessions(std::size_t sessions_max, std::uint64_t seed) : sessions_max_(sessions_max), random_(seed) {}
 
   // The session that serves a request and whether the answer is incremental, or the error that is the whole
-  // answer. `session` is empty for a full answer without a session. The caller puts the request's targets and
-  // forgets its forgotten ones, and calls done() when the request is answered.
+  // answer. The caller puts the request's targets and forgets its forgotten ones, and calls done() when the
+  // request is answered.
   struct Begun {
     wire::ErrorCode error{};
-    std::shared_ptr<FetchSession> session;
+    FetchSession* session = nullptr;
     bool incremental = false;
   };
   Begun begin(const FetchSessionRequest& request, Instant now);
   void done(FetchSession& session);
+  // The client cannot ask for this session again.
+  void close(FetchSession& session);
 
-  std::size_t size() const { return sessions_.size(); }
+  // By number; null if it has ended.
+  FetchSession* find(std::uint64_t number);
+  // Sessions that are over, for those who keep something about their targets.
+  std::vector<std::unique_ptr<FetchSession>> take_ended() { return std::exchange(ended_, {}); }
+
+  // Of those that clients may ask for again.
+  std::size_t size() const { return by_id_.size(); }
 
  private:
-  std::shared_ptr<FetchSession> open(bool by_id, Instant now);
-  bool make_room(Instant now);
+  FetchSession& make(std::int32_t id, const FetchSessionRequest& request, Instant now);
+  FetchSession& open(const FetchSessionRequest& request, Instant now);
+  bool make_room(std::size_t partitions, Instant now);
+  void end_if_unused(FetchSession& session);
 
   std::size_t sessions_max_;
   Prng random_;
-  std::map<std::int32_t, std::shared_ptr<FetchSession>> sessions_;
+  std::uint64_t next_number_ = 1;
+  std::map<std::uint64_t, std::unique_ptr<FetchSession>> sessions_;
+  std::map<std::int32_t, FetchSession*> by_id_;
+  std::vector<std::unique_ptr<FetchSession>> ended_;
 };
 
 }  // namespace tailwater::session

@@ -185,6 +185,9 @@ void write_traffic(const View& view) {
              "Fetch requests that failed.", &Snapshot::failed_fetch_requests);
   view.total("kafka_server_socket_server_metrics_connection_count", "gauge", "Open connections.",
              &Snapshot::connections);
+  view.total("tailwater_fetch_partitions_total", "counter",
+             "Partitions that fetch requests looked at: few, where consumers keep fetch sessions.",
+             &Snapshot::fetch_partitions);
   view.total("tailwater_connections", "gauge", "Open connections.", &Snapshot::connections);
   view.total("tailwater_connections_created_total", "counter", "Connections accepted.",
              &Snapshot::connections_created);
