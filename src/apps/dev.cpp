@@ -1,5 +1,6 @@
 #include "apps/dev.hpp"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kContainerPortDistance = 10'000;
 constexpr std::string_view kAdminPort = "127.0.0.1:9644";
+constexpr std::string_view kUsualBroker = "localhost:9092";
 
 struct DevOptions {
   std::string data;
@@ -58,6 +60,16 @@ std::string free_admin_port(bool in_container) {
   return probe ? usual : "127.0.0.1:0";
 }
 
+// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char letter : text) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return quoted + "'";
+}
+
 int run_dev(const DevOptions& options) {
   DevPlace place;
   place.data =
@@ -85,7 +97,8 @@ int run_dev(const DevOptions& options) {
                      broker.listeners().at(0).advertised,
                      {},
                      broker.admin_address(),
-                     fmt::format("{}", fmt::join(broker.directories(), ", "))};
+                     fmt::format("{}", fmt::join(broker.directories(), ", ")),
+                     program_invocation_name};
     for (std::size_t index = 1; index < broker.listeners().size(); ++index) {
       banner.further_brokers.push_back(broker.listeners()[index].advertised + "  (for other containers)");
     }
@@ -134,13 +147,13 @@ std::string dev_banner(const DevBanner& banner) {
   for (const std::string& further : banner.further_brokers) text += fmt::format("           {}\n", further);
   if (!banner.admin.empty()) text += fmt::format("  HTTP     http://{}  (/metrics, /readyz)\n", banner.admin);
   text += fmt::format("  Data     {}\n\nNext, in another terminal:\n\n", banner.data);
-  text += fmt::format("  echo hello | kcat -b {} -t greetings -P\n", banner.broker);
-  text += fmt::format("  kcat -b {} -t greetings -C -e\n", banner.broker);
-  if (banner.admin.empty()) {
-    text += fmt::format("  kcat -b {} -L\n", banner.broker);
-  } else {
-    text += fmt::format("  curl -s http://{}/metrics\n", banner.admin);
-  }
+  const std::string program = shell_word(banner.program);
+  // Commands look at port 9092 of this machine by themselves.
+  const std::string brokers =
+      banner.broker == kUsualBroker ? std::string() : fmt::format(" -B {}", banner.broker);
+  text += fmt::format("  echo \"first event\" | {} produce hello{}\n", program, brokers);
+  text += fmt::format("  {} consume hello -o start -n 1{}\n", program, brokers);
+  text += fmt::format("  {} topic describe hello{}\n", program, brokers);
   text += "\nCtrl-C stops the broker; the data stay.\n";
   return text;
 }

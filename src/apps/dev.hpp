@@ -30,7 +30,9 @@ struct DevBanner {
   std::vector<std::string> further_brokers;  // other addresses and for whom they are
   std::string admin;
   std::string data;
+  std::string program = "tailwater";  // as this one was called
 };
+// GUARANTEES: its commands work as typed in another terminal in the same folder, also when typed again.
 std::string dev_banner(const DevBanner& banner);
 
 }  // namespace tailwater::apps

@@ -42,11 +42,19 @@ TEST(Dev, Banner) {
             "\n"
             "Next, in another terminal:\n"
             "\n"
-            "  echo hello | kcat -b localhost:9092 -t greetings -P\n"
-            "  kcat -b localhost:9092 -t greetings -C -e\n"
-            "  curl -s http://127.0.0.1:9644/metrics\n"
+            "  echo \"first event\" | tailwater produce hello\n"
+            "  tailwater consume hello -o start -n 1\n"
+            "  tailwater topic describe hello\n"
             "\n"
             "Ctrl-C stops the broker; the data stay.\n");
+}
+
+TEST(Dev, BannerOfAProgramElsewhereAtAnotherPort) {
+  using ::testing::HasSubstr;
+  EXPECT_THAT(dev_banner({"0.1.0", "localhost:9192", {}, {}, "/data", "build/release/tailwater"}),
+              HasSubstr("  build/release/tailwater consume hello -o start -n 1 -B localhost:9192\n"));
+  EXPECT_THAT(dev_banner({"0.1.0", "localhost:9092", {}, {}, "/data", "/my programs/it's/tailwater"}),
+              HasSubstr("  '/my programs/it'\\''s/tailwater' topic describe hello\n"));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Every command of the program against a broker that it starts itself: what they print, what they exit with, and
-# the three commands of the README word for word.
+# Every command of the program against a broker that it starts itself: what they print and what they exit with.
 #
 #   tests/cli/run.sh [PROGRAM [HOST:PORT]]     PROGRAM: build/release/tailwater unless given; with HOST:PORT it talks
 #                                              to the fresh broker there, which may be Apache Kafka's

@@ -3,10 +3,15 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "integration/support.hpp"
 
@@ -17,7 +22,8 @@ using ::testing::HasSubstr;
 
 class Program {
  public:
-  explicit Program(std::vector<std::string> words) {
+  // `prepare` runs in the new process before it becomes the program.
+  explicit Program(std::vector<std::string> words, void (*prepare)() = [] {}) {
     int out_pipe[2];
     int error_pipe[2];
     EXPECT_EQ(::pipe2(out_pipe, O_CLOEXEC), 0);
@@ -30,6 +36,7 @@ class Program {
     if (process_ == 0) {
       ::dup2(out_pipe[1], STDOUT_FILENO);
       ::dup2(error_pipe[1], STDERR_FILENO);
+      prepare();
       ::execv(TAILWATER_PROGRAM, arguments.data());
       ::_exit(127);
     }
@@ -133,21 +140,65 @@ TEST(Program, DevPrintsItsBanner) {
   EXPECT_EQ(program.exit_code(), 0) << program.error;
 }
 
-TEST(Program, RefusesWithOneLine) {
+TEST(Program, SaysThatItMayOpenFewFiles) {
+  const TemporaryFolder folder;
+  Program program(serve(folder), [] {
+    const rlimit few{200, 300};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  });
+  ASSERT_TRUE(program.says(" ready ")) << program.error;
+  EXPECT_THAT(program.error, HasSubstr("the limit of open files is low"));
+  EXPECT_THAT(program.error, HasSubstr("limit=300"));
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.exit_code(), 0) << program.error;
+}
+
+// What the program says when it cannot start: its one line.
+void expect_refusal(Program&& program, const std::vector<std::string>& parts) {
+  EXPECT_EQ(program.exit_code(), 1);
+  EXPECT_EQ(program.out, "");
+  const std::size_t line = program.error.find("tailwater: ");
+  ASSERT_NE(line, std::string::npos) << program.error;
+  const std::string refusal = program.error.substr(line);
+  EXPECT_EQ(std::count(refusal.begin(), refusal.end(), '\n'), 1) << program.error;
+  for (const std::string& part : parts) EXPECT_THAT(refusal, HasSubstr(part));
+}
+
+TEST(Program, RefusesWrongConfiguration) {
+  const TemporaryFolder folder;
+  expect_refusal(Program(serve(folder, {"--override", "num.partitions=many"})), {"num.partitions", "many"});
+  expect_refusal(Program(serve(folder, {"--strict", "--override", "num.partitoins=3"})),
+                 {"num.partitoins", "num.partitions"});
+  expect_refusal(Program({"serve", folder.text() + "/missing.properties"}), {"missing.properties"});
+}
+
+TEST(Program, RefusesPortInUse) {
+  const TemporaryFolder folder;
+  const TemporaryFolder other;
+  TestBroker broker({.folder = folder.text()});
+  const std::string address = "127.0.0.1:" + std::to_string(broker.port());
+  expect_refusal(Program(serve(other, {"--override", "listeners=PLAINTEXT://" + address})),
+                 {address, "in use"});
+}
+
+TEST(Program, RefusesDataFolderInUse) {
   const TemporaryFolder folder;
   TestBroker broker({.folder = folder.text()});
-  Program in_use(serve(folder));
-  EXPECT_EQ(in_use.exit_code(), 1);
-  EXPECT_THAT(in_use.error, HasSubstr("tailwater: "));
-  EXPECT_THAT(in_use.error, HasSubstr("in use"));
+  expect_refusal(Program(serve(folder)), {folder.text(), "in use by"});
+}
 
-  const TemporaryFolder other;
-  Program wrong_value(serve(other, {"--override", "num.partitions=many"}));
-  EXPECT_EQ(wrong_value.exit_code(), 1);
-  EXPECT_THAT(wrong_value.error, HasSubstr("num.partitions"));
-  Program strict(serve(other, {"--strict", "--override", "num.partitoins=3"}));
-  EXPECT_EQ(strict.exit_code(), 1);
-  EXPECT_THAT(strict.error, HasSubstr("num.partitions"));
+TEST(Program, RefusesDataFolderThatItMayNotWrite) {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(),
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  // Root, too, obeys the modes of files without this capability.
+  const auto obey_modes = [] { ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE); };
+  expect_refusal(Program(serve(folder), obey_modes), {folder.text(), "Permission denied", "log.dirs"});
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
+
+  Program no_folder({"serve", "--override", "log.dirs=/dev/null/data", "--override",
+                     "listeners=PLAINTEXT://127.0.0.1:0", "--override", "tailwater.admin.listener="});
+  expect_refusal(std::move(no_folder), {"/dev/null/data"});
 }
 
 TEST(Program, UsageAndVersion) {

@@ -89,9 +89,17 @@ Broker::Broker(BrokerSettings settings, Log& log)
       log_(log),
       started_ns_(read_clocks().monotonic.nanoseconds),
       shard_count_(shard_count(settings_)),
-      descriptors_(share_descriptors(raise_descriptor_limit(), shard_count_)),
+      descriptor_limit_(raise_descriptor_limit()),
+      descriptors_(share_descriptors(descriptor_limit_, shard_count_)),
       seed_(random_seed()),
-      limits_(std::make_unique<ConnectionLimits>(limit_values(settings_.config, descriptors_.connections))) {}
+      limits_(std::make_unique<ConnectionLimits>(limit_values(settings_.config, descriptors_.connections))) {
+  if (descriptor_limit_ >= kAdvisedDescriptorLimit) return;
+  log_.warning("broker", "the limit of open files is low; raise it (ulimit -Hn, LimitNOFILE of systemd)",
+               {{"limit", fmt::format("{}", descriptor_limit_)},
+                {"advised", fmt::format("{}", kAdvisedDescriptorLimit)},
+                {"connections_at_most", fmt::format("{}", descriptors_.connections)},
+                {"files_per_shard", fmt::format("{}", descriptors_.files_per_shard)}});
+}
 
 Broker::~Broker() {
   stop(Duration::from_ms(10'000));

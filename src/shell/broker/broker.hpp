@@ -104,6 +104,7 @@ class Broker {
   std::string cluster_id_;
   std::int64_t started_ns_ = 0;
   std::uint32_t shard_count_ = 1;
+  std::uint64_t descriptor_limit_;
   DescriptorShares descriptors_;
   std::uint64_t seed_ = 0;
   std::uint64_t memory_budget_ = 0;

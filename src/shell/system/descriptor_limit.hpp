@@ -7,6 +7,9 @@
 
 namespace tailwater::shell {
 
+// With less than this, a broker may have to refuse connections or to close and open segments over and over.
+constexpr std::uint64_t kAdvisedDescriptorLimit = 65'536;
+
 // Raises the soft limit to the hard one, once at start. The limit that holds from then on.
 std::uint64_t raise_descriptor_limit();
 

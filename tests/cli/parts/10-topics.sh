@@ -1,20 +1,4 @@
-# The README first: its broker is at the usual address, ours is named by the environment.
-while read -r line; do
-  name="README: $line"
-  checks=$((checks + 1))
-  bash -c "set -o pipefail; ${line//build\/release\/tailwater/$program}" >out 2>err
-  code=$?
-  [ $code = 0 ] || failed "exit code 0 expected"
-  case $line in
-    *topic*create*) out_has "created hello" ;;
-    *produce*) err_has "1 record to hello" ;;
-    *consume*) out_is "first event" ;;
-  esac
-  readme=${readme:-}x
-done < <(grep -E '^ +(echo .* \| )?build/release/tailwater (topic|produce|consume) ' "$root/README.md")
-name="README.md"
-[ "${readme:-}" = xxx ] || failed "three commands expected in the README"
-
+# The cluster, topics and their configuration.
 run 0 cluster health --wait 10s; out_has "healthy: 1 broker"
 run 0 cluster health --format json; json "it['healthy'] and it['brokers']==1 and it['reasons']==[]"
 run 0 cluster info; out_has "controller"
@@ -65,4 +49,4 @@ run 1 topic delete fine -y; err_has "there is no topic 'fine'"
 run 0 topic delete fine -y --if-exists; out_is "fine is not there"
 
 run 0 __complete -- topic describe or; out_is "orders"
-run 0 __complete -- consume -o start ""; out_has "hello"
+run 0 __complete -- consume -o start ""; out_has "orders"
