@@ -50,7 +50,12 @@ class Parser {
   }
 
  private:
+  // What is found first about a key is the cause of the rest.
   void invalid(std::string_view key, std::string message) {
+    const auto said = [&](const ConfigNotice& notice) {
+      return notice.kind == ConfigNotice::Kind::invalid && notice.key == key;
+    };
+    if (std::ranges::any_of(result_.notices, said)) return;
     result_.notices.push_back({ConfigNotice::Kind::invalid, std::string(key), std::move(message)});
   }
   bool is_set(std::string_view key) const { return properties_.contains(key); }

@@ -122,7 +122,6 @@ TEST(BrokerConfigFile, EveryErrorIsReportedAtOnce) {
             (std::vector<std::string>{
                 "auto.create.topics.enable must be true or false; got 'perhaps'",
                 "listeners must be a list of NAME://host:port; got 'PLAINTEXT:9092' (no NAME:// in front)",
-                "listeners must name at least one listener for clients",
                 "num.partitions must be a whole number from 1 to 2147483647; got '0'",
             }));
 }
@@ -174,6 +173,15 @@ TEST(BrokerConfigFile, EveryRelationBetweenKeysIsChecked) {
        "remote.log.storage.system.enable cannot be set to 'true': there is no tiered storage here"},
   };
   for (const auto& [properties, message] : cases) EXPECT_EQ(error_of(properties), message);
+}
+
+TEST(BrokerConfigFile, OneErrorOfAKeyIsEnough) {
+  for (const ConfigValues& properties :
+       {ConfigValues{{"log.retention.ms", "soon"}}, ConfigValues{{"listeners", "NOBODY://h:1"}}}) {
+    EXPECT_EQ(parse_broker_config(properties).notices.size(), 1u);
+  }
+  EXPECT_EQ(error_of({{"log.retention.ms", "soon"}}),
+            "log.retention.ms must be a whole number of milliseconds; got 'soon'");
 }
 
 TEST(BrokerConfigFile, ListenersOfOwnNamesAndIpv6) {
