@@ -8,7 +8,7 @@
 namespace tailwater::shell {
 
 // With less than this, a broker may have to refuse connections or to close and open segments over and over.
-constexpr std::uint64_t kAdvisedDescriptorLimit = 65'536;
+constexpr std::uint64_t kAdvisedDescriptorLimit = 16'384;
 
 // Raises the soft limit to the hard one, once at start. The limit that holds from then on.
 std::uint64_t raise_descriptor_limit();
