@@ -3,5 +3,6 @@
 # kill -9 under load: nothing acknowledged is lost, nothing is there twice.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests/kills/run --tailwater build/release/tailwater --cycles 50 --seed 1
-tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 2 --shards 3
+export INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailwater/interop}
+tests/kills/run --tailwater build/release/tailwater --cycles 50 --seed 1 --require-all
+tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 2 --shards 3 --require-all

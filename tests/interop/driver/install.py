@@ -1,9 +1,11 @@
 """Brings the pinned clients into a cache folder (build/interop) with the ordinary tools of each
 language, once: a stamp over the lock files and sources says whether anything is to be done, so the
-second time works without a network and in no time. A tool that is not on the machine raises
-Missing (the client is then "not run"); sources that do not compile raise subprocess.CalledProcessError.
+second time works without a network and in no time. Runs that share a cache install one after the other. A tool that is
+not on the machine raises Missing (the client is then "not run"); sources that do not compile raise
+subprocess.CalledProcessError.
 """
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -16,7 +18,8 @@ import sys
 SUITE = pathlib.Path(__file__).resolve().parent.parent
 CLIENTS = SUITE / "clients"
 REPOSITORY = SUITE.parent.parent
-CACHE = pathlib.Path(os.environ.get("INTEROP_CACHE", REPOSITORY / "build" / "interop"))
+RESULTS = REPOSITORY / "build" / "interop"
+CACHE = pathlib.Path(os.environ.get("INTEROP_CACHE", RESULTS))
 COPY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 
@@ -54,12 +57,15 @@ def stamp(paths):
 def once(folder, paths, work):
     """Runs work() unless folder/stamp says that it was done for these very files."""
     want, mark = stamp(paths), folder / "stamp"
-    if mark.exists() and mark.read_text() == want:
-        return
-    mark.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    work()
-    mark.write_text(want)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if mark.exists() and mark.read_text() == want:
+            return
+        mark.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        work()
+        mark.write_text(want)
 
 
 @functools.cache
@@ -106,8 +112,9 @@ def go(name):
 
 
 @functools.cache
-def java(name):
-    """The class path of one Maven module: its jars and, where it has sources, its classes."""
+def java(name, programs=None):
+    """The java command of one Maven module: its jars and the classes of its sources, if it has any. Another suite
+    that runs on the same jars names the folder of its own programs."""
     source, folder = CLIENTS / name, CACHE / "java" / name
     java_tool = tool("java")
 
@@ -117,13 +124,14 @@ def java(name):
               "-DincludeScope=runtime")
 
     once(folder, [source / "pom.xml"], jars)
-    sources = sorted(source.glob("*.java"))
+    sources = sorted((programs or source).glob("*.java"))
+    classes = folder / (programs.name if programs else "classes")
     if sources:
-        classes = folder / "classes"
         once(classes, [*sources, source / "pom.xml"],
              lambda: build(tool("javac"), "-d", classes, "-cp", f"{folder / 'lib'}/*", *sources))
     return [java_tool, "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{folder / 'classes'}:{folder / 'lib'}/*"]
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=info", "-cp", f"{classes}:{folder / 'lib'}/*"]
 
 
 @functools.cache

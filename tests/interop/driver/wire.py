@@ -53,10 +53,14 @@ def array(items):
     return struct.pack(">i", len(items)) + b"".join(items)
 
 
+def join(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Connection:
     def __init__(self, broker, timeout=20):
         host, port = broker.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout)
+        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout)
         self.correlation = 0
 
     def __enter__(self):
@@ -89,6 +93,23 @@ class Connection:
         if answer.take("h") != 0:
             raise WireError("ApiVersions v0 failed")
         return {key: (low, high) for key, low, high in answer.array(lambda: answer.take("hhh"))}
+
+    def brokers(self):
+        """["host:port"] as this listener tells them"""
+        a = self.ask(3, 1, array([]))
+        return [join(host, port) for _, host, port, _ in a.array(lambda: (a.take("i"), a.string(), a.take("i"), a.string()))]
+
+    def coordinator(self, group):
+        """"host:port" of a group's coordinator as this listener tells it"""
+        for _ in range(40):
+            a = self.ask(10, 0, string(group))
+            error, _, host, port = a.take("h"), a.take("i"), a.string(), a.take("i")
+            if error not in RETRIABLE:
+                break
+            time.sleep(0.25)
+        if error:
+            raise WireError(f"FindCoordinator {group}: error {error}")
+        return join(host, port)
 
     def topics(self):
         """{topic: partition count}, internal topics included"""

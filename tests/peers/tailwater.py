@@ -1,0 +1,98 @@
+"""A Tailwater broker of a test's own: started, killed, stopped and started again on the same port.
+
+It listens on a port that the system chose at its first start, keeps its data in the folder given, and writes to
+FOLDER/server.log. Only the process that was started here is ever ended, by its id. `inside` runs it elsewhere, for
+example in a network namespace. Limits are for a busy machine: they end what hangs, they judge nothing.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+START_LIMIT_S = 120
+STOP_LIMIT_S = 120
+LISTENING = re.compile(r"broker listening listener=(\S+) address=(\S+) advertised=(\S+)")
+
+
+class Broke(Exception):
+    """The broker did not do what every test takes for granted: start, and stop in good order."""
+
+
+class Broker:
+    def __init__(self, program, folder, settings=None, inside=()):
+        self.program, self.folder, self.inside = os.path.abspath(program), pathlib.Path(folder), list(inside)
+        self.settings = {"listeners": "PLAINTEXT://127.0.0.1:0", "log.dirs": str(self.folder / "data"), "node.id": "1",
+                         "tailwater.admin.listener": ""} | (settings or {})
+        self.log = self.folder / "server.log"
+        self.process, self.said_before = None, 0
+        self.listening = {}   # listener -> host:port that it is bound to
+        self.advertised = {}  # listener -> host:port that clients are told
+
+    @property
+    def address(self):
+        """Where the first listener listens."""
+        return next(iter(self.listening.values()))
+
+    def start(self):
+        """Returns when clients are let in."""
+        self.launch()
+        limit = time.monotonic() + START_LIMIT_S
+        while "broker ready" not in (said := self._said(self.said_before)):
+            if self.process.poll() is not None:
+                raise Broke(f"the broker ended with {self.process.returncode} at its start: {said[-800:]}")
+            if time.monotonic() > limit:
+                self.kill()
+                raise Broke(f"the broker was not ready within {START_LIMIT_S} s: {said[-800:]}")
+            time.sleep(0.005)
+        for name, listening, advertised in LISTENING.findall(said):
+            self.listening[name], self.advertised[name] = listening, advertised
+        # What the system chose stays, so that clients find it again.
+        self.settings["listeners"] = ",".join(f"{name}://{where}" for name, where in self.listening.items())
+
+    def launch(self):
+        """Starts the program and does not wait: it is somewhere in its start, or its recovery."""
+        command = [*self.inside, self.program, "serve"]
+        for name, value in self.settings.items():
+            command += ["--override", f"{name}={value}"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "ab") as log:
+            self.said_before = log.tell()
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _said(self, since):
+        with open(self.log, "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """SIGKILL; raises if it had ended before, which nobody asked for."""
+        ended = self.process.poll()
+        if ended is not None:
+            raise Broke(f"the broker had ended by itself with {ended}: {self._said(0)[-800:]}")
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM, and a clean end."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Broke(f"the broker did not stop within {STOP_LIMIT_S} s of SIGTERM") from None
+        if code:
+            raise Broke(f"the broker ended with {code} on SIGTERM: {self._said(0)[-800:]}")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.alive():
+            self.kill()
