@@ -1,5 +1,6 @@
 """Turns results into a table, report.json and report.md. It adds nothing that a step or a check did not say."""
 
+import dataclasses
 import json
 
 import wire
@@ -38,7 +39,27 @@ def row(result):
     return cells
 
 
-def tables(results):
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """What happened with one broker."""
+
+    title: str
+    results: list
+    ending: str  # how the broker ended, or failed to start, if not in good order
+
+    @property
+    def failed(self):
+        return bool(self.ending) or any(r["state"] == "failed" for r in self.results)
+
+    @property
+    def absent(self):
+        return any(r["state"] == "not run" for r in self.results)
+
+    def tables(self):
+        return [f"## {self.title}", "", *_tables(self.results), *([f"- FAIL the broker: {self.ending}"] if self.ending else [])]
+
+
+def _tables(results):
     """Lines of Markdown: the common scenario, the applications, what failed, what was not run."""
     lines = []
     common = [r for r in results if r["client"].judged and r["state"] != "not run"]
@@ -64,26 +85,33 @@ def tables(results):
     return lines
 
 
-def notes(results):
+def _notes(results):
     """What was checked and seen, step by step."""
     lines = []
     for result in (r for r in results if r["steps"]):
-        lines += ["", f"## {result['client'].title}", ""]
+        lines += ["", f"### {result['client'].title}", ""]
         if result["client"].partitioner:
             lines += [f"Partitioner: {result['client'].partitioner}.", ""]
         lines += [f"- {WORD[s['ok']]} {s['step']} ({s.get('ms', 0)} ms): {s['note']}" for s in result["steps"]]
     return lines
 
 
-def closing(results):
+def closing(rounds):
+    """Counts clients, in each round anew. A broker that ended badly fails with the client that saw it, or alone."""
+    results = [r for one in rounds for r in one.results]
     count = [sum(r["state"] == state for r in results) for state in ("passed", "failed", "not run")]
+    count[1] += sum(bool(one.ending) for one in rounds)
     return "{} passed, {} failed, {} skipped".format(*count)
 
 
-def write(folder, broker, results):
+def write(folder, rounds):
     folder.mkdir(parents=True, exist_ok=True)
-    plain = [{"client": r["client"].name, "title": r["client"].title, "state": r["state"], "reason": r["reason"],
-              "seconds": round(r["seconds"], 1), "partitioner": r["client"].partitioner, "steps": r["steps"]} for r in results]
-    (folder / "report.json").write_text(json.dumps({"broker": broker, "result": closing(results), "clients": plain}, indent=1) + "\n")
-    text = ["# Interoperability", "", f"Broker: {broker}. {closing(results)}.", "", *tables(results), *notes(results)]
+    plain = [{"broker": one.title, "ending": one.ending, "clients": [
+        {"client": r["client"].name, "title": r["client"].title, "state": r["state"], "reason": r["reason"],
+         "seconds": round(r["seconds"], 1), "partitioner": r["client"].partitioner, "steps": r["steps"]} for r in one.results]}
+             for one in rounds]
+    (folder / "report.json").write_text(json.dumps({"result": closing(rounds), "rounds": plain}, indent=1) + "\n")
+    text = ["# Interoperability", "", f"{closing(rounds)}, counted in clients."]
+    for one in rounds:
+        text += ["", *one.tables(), *_notes(one.results)]
     (folder / "report.md").write_text("\n".join(text) + "\n")

@@ -42,7 +42,7 @@ class Worker:
             "status.storage.topic": f"{PREFIX}-status", "status.storage.replication.factor": 1, "status.storage.partitions": 2,
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-            "offset.flush.interval.ms": 500, "heartbeat.interval.ms": 300, "session.timeout.ms": 10000,
+            "offset.flush.interval.ms": 500, "heartbeat.interval.ms": 300, "session.timeout.ms": 30000,
             "scheduled.rebalance.max.delay.ms": 500, "topic.creation.enable": "true"}.items()))
         self.process = subprocess.Popen([*JAVA, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)],
                                         stdout=sys.stderr, stderr=sys.stderr)
@@ -65,9 +65,9 @@ class Worker:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
-        for _ in range(20):
+        for _ in range(120):
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
+                with urllib.request.urlopen(request, timeout=90) as answer:
                     data = answer.read()
                     return json.loads(data) if data else None
             except urllib.error.HTTPError as refused:
@@ -88,7 +88,7 @@ class Worker:
     def stop(self):
         self.process.terminate()
         try:
-            self.process.wait(40)
+            self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGQUIT)  # its threads go to the log
             time.sleep(2)

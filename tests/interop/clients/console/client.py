@@ -35,7 +35,7 @@ def call(tool, *arguments, stdin=None, broker=True):
     archive = SCRATCH / "classes.jsa"  # the first call leaves its classes, the others start from there
     sharing = f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}"
     done = subprocess.run([JAVA[0], sharing, "-Xlog:disable", *JAVA[1:], TOOLS[tool], *address, *arguments], input=stdin, capture_output=True, text=True,
-                          timeout=60, check=False)
+                          timeout=180, check=False)
     print(f"$ {tool} {' '.join(arguments)} -> {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-1500:]}", file=sys.stderr)
     return done.returncode, done.stdout + done.stderr
 
@@ -86,7 +86,7 @@ def console_producer():
 
 def console_consumer():
     output = good("kafka-console-consumer", "--topic", TOPIC, "--from-beginning", "--group", GROUP, "--max-messages", str(COUNT),
-                  "--timeout-ms", "20000", "--formatter-property", "print.key=true", "--formatter-property", "key.separator=:")
+                  "--timeout-ms", "60000", "--formatter-property", "print.key=true", "--formatter-property", "key.separator=:")
     found = sorted(line for line in output.splitlines() if re.fullmatch(r"k\d+:value \d+", line))
     expect(found == sorted(f"k{i}:value {i}" for i in range(COUNT)), f"{len(found)} right lines of {COUNT}")
     return f"{COUNT} records in a group"

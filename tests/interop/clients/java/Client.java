@@ -17,7 +17,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** The scenario with Apache's own Java client; everything at its defaults (idempotent producer, murmur2) unless said. */
 public final class Client {
-    private final Admin admin = Admin.create(Map.of("bootstrap.servers", Scenario.BROKER, "request.timeout.ms", "20000"));
+    private final Admin admin = Admin.create(Map.of("bootstrap.servers", Scenario.BROKER, "request.timeout.ms", "60000"));
 
     public static void main(String[] arguments) throws Exception {
         new Client().run();

@@ -35,7 +35,7 @@ final class Member implements Runnable, ConsumerRebalanceListener {
         p.put("max.poll.records", "100");
         if (protocol.equals("classic")) {
             p.put("heartbeat.interval.ms", "300");
-            p.put("session.timeout.ms", "10000");
+            p.put("session.timeout.ms", "30000");
         }
         consumer = new KafkaConsumer<>(p, new StringDeserializer(), new StringDeserializer());
         thread.setName(name);
@@ -88,7 +88,7 @@ final class Member implements Runnable, ConsumerRebalanceListener {
 
     void stop() throws InterruptedException {
         stopping = true;
-        thread.join(30_000);
+        thread.join(90_000);
         Scenario.expect(!thread.isAlive(), name + " did not stop");
         if (problem != null) throw new IllegalStateException(name + " failed", problem);
     }

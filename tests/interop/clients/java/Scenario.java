@@ -56,9 +56,9 @@ final class Scenario {
     }
 
     static void await(String what, BooleanSupplier truth) throws InterruptedException {
-        long limit = System.nanoTime() + 60_000_000_000L;
+        long limit = System.nanoTime() + 120_000_000_000L;
         while (!truth.getAsBoolean()) {
-            expect(System.nanoTime() < limit, "60 s passed before: " + what);
+            expect(System.nanoTime() < limit, "120 s passed before: " + what);
             Thread.sleep(10);
         }
     }

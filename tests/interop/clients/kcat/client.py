@@ -22,7 +22,7 @@ KCAT = ["kcat", "-b", BROKER]
 
 
 def kcat(*arguments, stdin=None):
-    done = subprocess.run([*KCAT, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*KCAT, *arguments], input=stdin, capture_output=True, text=True, timeout=180, check=False)
     expect(done.returncode == 0, f"kcat {' '.join(arguments[:4])}: {done.stderr.strip()[-300:]}")
     return done.stdout
 
@@ -42,7 +42,7 @@ class Member:
         count = ["-c", str(int(share * interop.RECORDS * len(CODECS)))] if share else []
         self.process = subprocess.Popen(
             [*KCAT, "-G", group_id, "-u", *count, "-f", "%t\t%p\t%o\t%k\t%s\n", "-X", "auto.offset.reset=earliest",
-             "-X", "auto.commit.interval.ms=500", "-X", "heartbeat.interval.ms=300", "-X", "session.timeout.ms=10000",
+             "-X", "auto.commit.interval.ms=500", "-X", "heartbeat.interval.ms=300", "-X", "session.timeout.ms=30000",
              *TOPICS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self.listen, self.watch)]
         for thread in self.threads:
@@ -69,8 +69,8 @@ class Member:
         if self.name == "d":
             self.process.send_signal(signal.SIGTERM)
         for thread in self.threads:
-            thread.join(60)
-        expect(self.process.wait(10) == 0, f"kcat {self.name} ended with {self.process.returncode}")
+            thread.join(120)
+        expect(self.process.wait(60) == 0, f"kcat {self.name} ended with {self.process.returncode}")
         self.assigned = 0
 
 

@@ -10,9 +10,9 @@ static rd_kafka_queue_t *queue;
 
 /* Waits for the answer to one admin request; the caller destroys the event. */
 static rd_kafka_event_t *answer(char *note, int size) {
-  rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30000);
+  rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 60000);
   if (event && !rd_kafka_event_error(event)) return event;
-  snprintf(note, size, "%s", event ? rd_kafka_event_error_string(event) : "no answer in 30 s");
+  snprintf(note, size, "%s", event ? rd_kafka_event_error_string(event) : "no answer in 60 s");
   if (event) rd_kafka_event_destroy(event);
   return NULL;
 }
@@ -56,7 +56,7 @@ bool step_create(char *note, int size, void *with) {
 static int partition_count(rd_kafka_t *admin, const char *topic) {
   const struct rd_kafka_metadata *metadata;
   int count = -1;
-  if (rd_kafka_metadata(admin, 1, NULL, &metadata, 10000)) return -1;
+  if (rd_kafka_metadata(admin, 1, NULL, &metadata, 60000)) return -1;
   for (int i = 0; i < metadata->topic_cnt; i++)
     if (!strcmp(metadata->topics[i].topic, topic) && !metadata->topics[i].err) count = metadata->topics[i].partition_cnt;
   rd_kafka_metadata_destroy(metadata);
@@ -68,8 +68,8 @@ bool step_topics(char *note, int size, void *with) {
     int count = partition_count(with, topic_of(codec_names[c]));
     if (count != partitions) return snprintf(note, size, "%s has %d partitions", topic_of(codec_names[c]), count), false;
   }
-  char *cluster = rd_kafka_clusterid(with, 10000);
-  snprintf(note, size, "cluster %s, controller %d", cluster ? cluster : "?", rd_kafka_controllerid(with, 10000));
+  char *cluster = rd_kafka_clusterid(with, 60000);
+  snprintf(note, size, "cluster %s, controller %d", cluster ? cluster : "?", rd_kafka_controllerid(with, 60000));
   rd_kafka_mem_free(with, cluster);
   return cluster != NULL;
 }
@@ -123,8 +123,8 @@ static bool offsets_good(rd_kafka_t *admin, const rd_kafka_topic_partition_list_
       int64_t low, high, have = committed_of(committed, topic, p);
       rd_kafka_topic_partition_list_t *by_time = rd_kafka_topic_partition_list_new(1);
       rd_kafka_topic_partition_list_add(by_time, topic, p)->offset = 0;
-      rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(admin, topic, p, &low, &high, 10000);
-      if (!error) error = rd_kafka_offsets_for_times(admin, by_time, 10000);
+      rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(admin, topic, p, &low, &high, 60000);
+      if (!error) error = rd_kafka_offsets_for_times(admin, by_time, 60000);
       int64_t first = by_time->elems[0].offset;
       rd_kafka_topic_partition_list_destroy(by_time);
       if (error || low != 0 || first != 0 || have != high)

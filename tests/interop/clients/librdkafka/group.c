@@ -60,7 +60,7 @@ static void rebalanced(rd_kafka_t *consumer, rd_kafka_resp_err_t error, rd_kafka
   if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     /* 2.0.2 now and then starts a partition that it had before at a stale offset, whatever was committed or asked
      * for: the member knows the right start and passes over what lies before it. */
-    if (rd_kafka_committed(consumer, list, 10000)) m->failed = true;
+    if (rd_kafka_committed(consumer, list, 60000)) m->failed = true;
     for (int i = 0; i < list->cnt; i++)
       set_start(m, &list->elems[i]);
     rd_kafka_assign(consumer, list);
@@ -96,7 +96,7 @@ static void *live(void *with) {
   conf_set(conf, "auto.offset.reset", "earliest");
   conf_set(conf, "enable.auto.commit", "false");
   conf_set(conf, "heartbeat.interval.ms", "300");
-  conf_set(conf, "session.timeout.ms", "10000");
+  conf_set(conf, "session.timeout.ms", "30000");
   rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
   rd_kafka_conf_set_opaque(conf, m);
   m->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
@@ -145,11 +145,11 @@ static bool has_read(void *with) { return pace_has_read(with); }
 static bool read_up_to(double share, char *note, int size) {
   pace_up_to(share);
   if (await_truth(reached, &share)) return true;
-  return snprintf(note, size, "60 s passed before %.0f %% were read", 100 * share), false;
+  return snprintf(note, size, "120 s passed before %.0f %% were read", 100 * share), false;
 }
 
 static bool await_shared(const char *names, char *note, int size) {
-  if (!await_truth(shared, (void *)names)) return snprintf(note, size, "60 s passed before %s shared all partitions", names), false;
+  if (!await_truth(shared, (void *)names)) return snprintf(note, size, "120 s passed before %s shared all partitions", names), false;
   int at = 0;
   for (const char *name = names; *name; name++)
     at += snprintf(note + at, size - at, "%s%d", at ? "+" : "", load(&members[*name - 'a'].assigned));
@@ -162,7 +162,7 @@ static bool phase_two(char *note, int size, void *with) {
   start(&members[0]);
   start(&members[1]);
   if (!await_shared("ab", note, size)) return false;
-  if (!await_truth(has_read, "a") || !await_truth(has_read, "b")) return snprintf(note, size, "60 s passed before both read"), false;
+  if (!await_truth(has_read, "a") || !await_truth(has_read, "b")) return snprintf(note, size, "120 s passed before both read"), false;
   return read_up_to(0.20, note, size);
 }
 
@@ -170,7 +170,7 @@ static bool phase_join(char *note, int size, void *with) {
   (void)with;
   start(&members[2]);
   if (!await_shared("abc", note, size)) return false;
-  if (!await_truth(has_read, "c")) return snprintf(note, size, "60 s passed before the third read"), false;
+  if (!await_truth(has_read, "c")) return snprintf(note, size, "120 s passed before the third read"), false;
   return read_up_to(0.45, note, size);
 }
 
@@ -186,7 +186,7 @@ static bool phase_resume(char *note, int size, void *with) {
   double all = 1;
   pace_up_to(2);
   start(&members[3]);
-  if (!await_truth(reached, &all)) return snprintf(note, size, "60 s passed before everything was read"), false;
+  if (!await_truth(reached, &all)) return snprintf(note, size, "120 s passed before everything was read"), false;
   bool described = describe_group(with, 1, note, size);
   if (!stop(&members[3])) return snprintf(note, size, "d failed"), false;
   return described;

@@ -57,7 +57,7 @@ static bool step_produce(char *note, int size, void *with) {
     if (error) return snprintf(note, size, "produce: %s", rd_kafka_err2str(error)), false;
     rd_kafka_poll(producer, 0);
   }
-  rd_kafka_flush(producer, 30000);
+  rd_kafka_flush(producer, 120000);
   rd_kafka_destroy(producer);
   if (d.good != records || d.bad)
     return snprintf(note, size, "%d delivered, %d failed, %s", d.good, d.bad, rd_kafka_err2str(d.last)), false;

@@ -73,7 +73,7 @@ void settle(void) {
 }
 
 bool await_truth(bool (*truth)(void *), void *with) {
-  int64_t limit = now_ms() + 60000;
+  int64_t limit = now_ms() + 120000;
   while (!truth(with)) {
     if (now_ms() > limit) return false;
     usleep(10000);

@@ -20,7 +20,7 @@ enum { KEY_SIZE = 16, VALUE_SIZE = 256 };
 typedef bool step_fn(char *note, int size, void *with);
 bool run_step(const char *name, step_fn *work, void *with);
 void settle(void); /* real Kafka answers before all is in effect; the driver says how long to wait */
-bool await_truth(bool (*truth)(void *), void *with); /* false when 60 s have passed */
+bool await_truth(bool (*truth)(void *), void *with); /* false when 120 s have passed */
 
 void pace_open(void);
 void pace_up_to(double share);

@@ -38,7 +38,7 @@ class Member {
   constructor (name, groupId, groupProtocol, pace) {
     this.name = name
     this.pace = pace
-    const times = groupProtocol === 'classic' ? { heartbeatInterval: 300, sessionTimeout: 10_000, rebalanceTimeout: 15_000 } : {}
+    const times = groupProtocol === 'classic' ? { heartbeatInterval: 300, sessionTimeout: 30_000, rebalanceTimeout: 45_000 } : {}
     this.consumer = new Consumer({ ...base(name), groupId, groupProtocol, ...times, deserializers: stringDeserializers, maxWaitTime: 200 })
     this.watch = setInterval(() => { this.assigned = (this.consumer.assignments ?? []).reduce((sum, a) => sum + a.partitions.length, 0) }, 10)
     for (const event of ['consumer:group:rebalance', 'consumer:group:join']) this.consumer.on(event, () => this.#done.clear())

@@ -43,9 +43,9 @@ export function expect (truth, what) {
 export const settle = () => sleep(1000 * Number(process.env.INTEROP_SETTLE ?? 0))
 
 export async function until (what, truth) {
-  const limit = Date.now() + 60_000
+  const limit = Date.now() + 120_000
   while (!(await truth())) {
-    expect(Date.now() < limit, `60 s passed before: ${what}`)
+    expect(Date.now() < limit, `120 s passed before: ${what}`)
     await sleep(10)
   }
 }
@@ -118,7 +118,7 @@ export async function runGroup (start, describe, protocol = 'classic', suffix = 
     return pace.reached(share)
   })
   const stop = async (name) => {
-    await Promise.race([m[name].stop(), sleep(30_000).then(() => { throw new Error(`${name} did not stop`) })])
+    await Promise.race([m[name].stop(), sleep(90_000).then(() => { throw new Error(`${name} did not stop`) })])
     m[name].assigned = 0
     pace.event('L', name)
     if (m[name].problem) throw m[name].problem

@@ -57,7 +57,7 @@ class Member(interop.ThreadMember, ConsumerRebalanceListener):
         self.done, self.epoch = {}, 0
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=BROKER, group_id=self.group_id, client_id=self.name, auto_offset_reset="earliest",
-            enable_auto_commit=False, heartbeat_interval_ms=300, session_timeout_ms=10000)
+            enable_auto_commit=False, heartbeat_interval_ms=300, session_timeout_ms=30000)
         self.consumer.subscribe(TOPICS, listener=self)
         await self.consumer.start()
         try:

@@ -10,7 +10,7 @@ admin = AdminClient({"bootstrap.servers": BROKER})
 
 
 def results(futures):
-    return {name: future.result(30) for name, future in futures.items()}
+    return {name: future.result(90) for name, future in futures.items()}
 
 
 def create():
@@ -31,7 +31,7 @@ def produce(codec):
         producer.produce(topic(PREFIX, codec), v, k, headers={"suite": "interop"},
                          on_delivery=lambda error, message: answers.append(error))
         producer.poll(0)
-    expect(producer.flush(30) == 0, "not all was sent")
+    expect(producer.flush(120) == 0, "not all was sent")
     expect(len(answers) == interop.RECORDS and not any(answers), f"errors: {[e for e in answers if e][:1]}")
     return "acks=all, idempotent"
 
@@ -42,7 +42,7 @@ class Member(interop.ThreadMember):
         settings = {"bootstrap.servers": BROKER, "group.id": self.group_id, "client.id": self.name, "group.protocol": self.protocol,
                     "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.auto.offset.store": False}
         if self.protocol == "classic":
-            settings |= {"heartbeat.interval.ms": 300, "session.timeout.ms": 10000}
+            settings |= {"heartbeat.interval.ms": 300, "session.timeout.ms": 30000}
         self.consumer = Consumer(settings)
         self.consumer.subscribe(TOPICS, on_revoke=lambda _, revoked: self.commit([(tp.topic, tp.partition) for tp in revoked]),
                                 on_lost=lambda _, lost: self.done.clear())
@@ -80,17 +80,17 @@ def describe(group_id):
 
 
 def topics():
-    expect(set(TOPICS) <= set(admin.list_topics(timeout=10).topics), "a topic is not listed")
+    expect(set(TOPICS) <= set(admin.list_topics(timeout=60).topics), "a topic is not listed")
     for name, found in results(admin.describe_topics(TopicCollection(TOPICS))).items():
         expect(len(found.partitions) == PARTITIONS and found.topic_id is not None, f"{name} has {len(found.partitions)} partitions")
-    cluster = admin.describe_cluster().result(10)
+    cluster = admin.describe_cluster().result(60)
     expect(cluster.nodes and cluster.controller is not None, "no nodes or no controller")
     return f"cluster {cluster.cluster_id}"
 
 
 def groups():
     group_id = interop.group(PREFIX)
-    listed = admin.list_consumer_groups().result(10)
+    listed = admin.list_consumer_groups().result(60)
     expect(not listed.errors and group_id in [g.group_id for g in listed.valid], f"the group is not listed, {listed.errors}")
     found = results(admin.describe_consumer_groups([group_id]))[group_id]
     expect(not found.members, "members are left")
@@ -123,9 +123,9 @@ def delete():
     results(admin.create_topics([NewTopic(scratch, 1, 1)]))
     interop.settle()
     results(admin.create_partitions([NewPartitions(scratch, 3)]))
-    await_("three partitions", lambda: len(admin.list_topics(scratch, 10).topics[scratch].partitions) == 3)
+    await_("three partitions", lambda: len(admin.list_topics(scratch, 60).topics[scratch].partitions) == 3)
     results(admin.delete_topics([scratch]))
-    await_("it is gone", lambda: scratch not in admin.list_topics(timeout=10).topics)
+    await_("it is gone", lambda: scratch not in admin.list_topics(timeout=60).topics)
     return "partitions added, topic deleted"
 
 

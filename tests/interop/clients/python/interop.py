@@ -52,7 +52,7 @@ def settle():
     time.sleep(float(os.environ.get("INTEROP_SETTLE", "0")))
 
 
-def await_(what, truth, seconds=60):
+def await_(what, truth, seconds=120):
     limit = time.monotonic() + seconds
     while not truth():
         expect(time.monotonic() < limit, f"{seconds} s passed before: {what}")
@@ -127,7 +127,7 @@ class ThreadMember:
 
     def stop(self):
         self.stopping = True
-        self.thread.join(30)
+        self.thread.join(90)
         expect(not self.thread.is_alive(), f"{self.name} did not stop")
         if self.problem:
             raise self.problem

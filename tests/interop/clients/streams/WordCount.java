@@ -82,9 +82,9 @@ public final class WordCount {
     private interface Truth { boolean holds() throws Exception; }
 
     private static void await(String what, Truth truth) throws Exception {
-        long limit = System.nanoTime() + 40_000_000_000L;
+        long limit = System.nanoTime() + 120_000_000_000L;
         while (!truth.holds()) {
-            expect(System.nanoTime() < limit, "40 s passed before: " + what);
+            expect(System.nanoTime() < limit, "120 s passed before: " + what);
             Thread.sleep(50);
         }
     }
@@ -114,7 +114,7 @@ public final class WordCount {
         p.put("repartition.purge.interval.ms", "1000");
         p.put("auto.offset.reset", "earliest");
         p.put("consumer.heartbeat.interval.ms", "300");
-        p.put("consumer.session.timeout.ms", "6000");
+        p.put("consumer.session.timeout.ms", "10000");
         KafkaStreams streams = new KafkaStreams(builder.build(), p);
         streams.start();
         await(instance + " is running", () -> streams.state() == KafkaStreams.State.RUNNING);
@@ -156,13 +156,13 @@ public final class WordCount {
     }
 
     private static void leave(KafkaStreams streams) {
-        expect(streams.close(CloseOptions.timeout(Duration.ofSeconds(20))
-            .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)), "it did not close in 20 s");
+        expect(streams.close(CloseOptions.timeout(Duration.ofSeconds(60))
+            .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)), "it did not close in 60 s");
     }
 
     /** As Streams does by default: its members stay in the group until their sessions end. */
     private static void stayAway(KafkaStreams streams) {
-        expect(streams.close(Duration.ofSeconds(20)), "it did not close in 20 s");
+        expect(streams.close(Duration.ofSeconds(60)), "it did not close in 60 s");
     }
 
     private String count() throws Exception {

@@ -121,7 +121,7 @@ func work(common *interop.Member) error {
 	}
 	options := []kgo.Opt{kgo.SeedBrokers(interop.Broker), kgo.ClientID(m.Name), kgo.ConsumerGroup(m.Group),
 		kgo.ConsumeTopics(interop.Topics()...), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.HeartbeatInterval(300 * time.Millisecond), kgo.SessionTimeout(10 * time.Second),
+		kgo.HeartbeatInterval(300 * time.Millisecond), kgo.SessionTimeout(30 * time.Second),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) { count(assigned, 1) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {

@@ -55,7 +55,7 @@ func (m *Member) stop() error {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 		return nil
-	case <-time.After(30 * time.Second):
+	case <-time.After(90 * time.Second):
 		return fmt.Errorf("%s did not stop", m.Name)
 	}
 }

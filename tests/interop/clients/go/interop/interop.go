@@ -93,9 +93,9 @@ func Settle() {
 }
 
 func Await(what string, truth func() bool) error {
-	for limit := time.Now().Add(time.Minute); !truth(); time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(2 * time.Minute); !truth(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {
-			return fmt.Errorf("60 s passed before: %s", what)
+			return fmt.Errorf("120 s passed before: %s", what)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 var codecs = map[string]kafka.Compression{
 	"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}
 
-var client = &kafka.Client{Addr: kafka.TCP(interop.Broker), Timeout: 20 * time.Second}
+var client = &kafka.Client{Addr: kafka.TCP(interop.Broker), Timeout: 60 * time.Second}
 
 func createTopic(topic string, partitions int) error {
 	answer, err := client.CreateTopics(interop.Background(), &kafka.CreateTopicsRequest{
@@ -116,7 +116,7 @@ func (m *member) read(limit context.Context, generation *kafka.Generation, topic
 func work(common *interop.Member) error {
 	m := &member{Member: common}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: m.Group, Brokers: []string{interop.Broker}, Topics: interop.Topics(),
-		HeartbeatInterval: 300 * time.Millisecond, SessionTimeout: 10 * time.Second, StartOffset: kafka.FirstOffset})
+		HeartbeatInterval: 300 * time.Millisecond, SessionTimeout: 30 * time.Second, StartOffset: kafka.FirstOffset})
 	if err != nil {
 		return err
 	}
