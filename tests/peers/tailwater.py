@@ -54,10 +54,10 @@ class Broker:
 
     def launch(self):
         """Starts the program and does not wait: it is somewhere in its start, or its recovery."""
-        command = [*self.inside, self.program, "serve"]
-        for name, value in self.settings.items():
-            command += ["--override", f"{name}={value}"]
         self.folder.mkdir(parents=True, exist_ok=True)
+        properties = self.folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
+        command = [*self.inside, self.program, "serve", str(properties)]
         with open(self.log, "ab") as log:
             self.said_before = log.tell()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -67,19 +67,26 @@ class Broker:
             log.seek(since)
             return log.read().decode(errors="replace")
 
+    def last_words(self):
+        return self._said(0)[-1500:] if self.log.exists() else ""
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def kill(self):
-        """SIGKILL; raises if it had ended before, which nobody asked for."""
+    def _must_live(self):
         ended = self.process.poll()
         if ended is not None:
-            raise Broke(f"the broker had ended by itself with {ended}: {self._said(0)[-800:]}")
+            raise Broke(f"the broker had ended by itself with {ended}: {self.last_words()}")
+
+    def kill(self):
+        """SIGKILL."""
+        self._must_live()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
         """SIGTERM, and a clean end."""
+        self._must_live()
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_LIMIT_S)
@@ -87,7 +94,7 @@ class Broker:
             self.kill()
             raise Broke(f"the broker did not stop within {STOP_LIMIT_S} s of SIGTERM") from None
         if code:
-            raise Broke(f"the broker ended with {code} on SIGTERM: {self._said(0)[-800:]}")
+            raise Broke(f"the broker ended with {code} on SIGTERM: {self.last_words()}")
 
     def __enter__(self):
         self.start()

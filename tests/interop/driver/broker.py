@@ -1,5 +1,5 @@
 """The broker under test: one that runs already (--broker), Tailwater's program (--start PATH) or
-a real Apache Kafka (--start kafka). A started broker listens on a free loopback port, keeps its data
+a real Apache Kafka (--start kafka). A started broker listens on a loopback port of its own, keeps its data
 in a temporary folder and is stopped with SIGTERM. Its end before that counts as a failure of the
 client that saw it; a fresh one is started for the next client.
 """
@@ -7,14 +7,15 @@ client that saw it; a fresh one is started for the next client.
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 
 import install
-import wire
+
+sys.path.insert(0, str(install.REPOSITORY / "tests" / "peers"))
+import tailwater  # noqa: E402
 
 SETTINGS = {
     "auto.create.topics.enable": "false",
@@ -56,80 +57,69 @@ class Running:
         return ""
 
 
-class Started:
-    """A broker that lives as long as the suite."""
+class Kafka:
+    """A real Apache Kafka, as Started has Tailwater."""
 
-    def __init__(self, path, shards, overrides):
-        self.kafka = path == "kafka"
-        self.settle = 1.0 if self.kafka else 0  # Kafka answers before all is in effect
-        self.path, self.shards, self.overrides = path, shards, overrides
-        self.title = "Apache Kafka 4.4.0" if self.kafka else str(path) + (f", {shards} shards" if shards else "")
-        self.address = self.folder = self.process = None
+    settle = 1.0  # it answers before all is in effect
+    title = "Apache Kafka 4.4.0"
 
-    def settings(self, port):
-        values = dict(SETTINGS)
-        if not self.kafka:
-            values |= {"node.id": "1", "listeners": f"PLAINTEXT://127.0.0.1:{port}",
-                       "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}", "log.dirs": f"{self.folder}/data",
-                       "tailwater.admin.listener": ""}
-            if self.shards:
-                values["tailwater.shards"] = str(self.shards)
-        return values | self.overrides
+    def __init__(self, overrides):
+        self.overrides, self.address, self.folder = overrides, None, None
+
+    def _script(self, word, *more, **options):
+        return subprocess.run([str(install.SUITE / "kafka"), word, str(self.folder), *more], **options)
 
     def start(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="interop-broker-"))
         port = free_port()
         self.address = f"127.0.0.1:{port}"
-        settings = [f"{name}={value}" for name, value in self.settings(port).items()]
-        if self.kafka:
-            subprocess.run([str(install.SUITE / "kafka"), "start", str(self.folder), str(port), *settings], check=True,
-                           timeout=600, env=os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
-            return
-        (self.folder / "data").mkdir()
-        (self.folder / "server.properties").write_text("\n".join(settings) + "\n")
-        with open(self.folder / "server.log", "wb") as log:
-            self.process = subprocess.Popen([self.path, "serve", str(self.folder / "server.properties")],
-                                            stdout=log, stderr=log, start_new_session=True)
-        self._await()
-
-    def _await(self):
-        limit = time.monotonic() + 30
-        while time.monotonic() < limit and self.alive():
-            try:
-                with wire.Connection(self.address, timeout=2) as connection:
-                    connection.api_versions()
-                return
-            except (OSError, wire.WireError):
-                time.sleep(0.05)
-        raise RuntimeError(f"the broker did not come up: {self.log_tail()}")
+        self._script("start", str(port), *(f"{name}={value}" for name, value in (SETTINGS | self.overrides).items()), check=True,
+                     timeout=600, env=os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
 
     def alive(self):
-        if self.kafka:
-            return subprocess.run([str(install.SUITE / "kafka"), "status", str(self.folder)], check=False).returncode == 0
-        return self.process is not None and self.process.poll() is None
+        return self._script("status", check=False).returncode == 0
 
     def log_tail(self):
         log = self.folder / "server.log"
         return log.read_text(errors="replace")[-1500:] if log.exists() else ""
 
     def stop(self):
-        """None, or how it ended otherwise than in good order."""
-        wrong = None
-        if self.kafka:
-            subprocess.run([str(install.SUITE / "kafka"), "stop", str(self.folder)], check=False, timeout=120)
-        elif self.process:
-            ended_before = self.process.poll()
-            if ended_before is not None:
-                wrong = f"the broker ended by itself with code {ended_before}: {self.log_tail()}"
-            else:
-                self.process.send_signal(signal.SIGTERM)
-                try:
-                    code = self.process.wait(30)
-                    wrong = None if code == 0 else f"the broker ended with code {code} on SIGTERM: {self.log_tail()}"
-                except subprocess.TimeoutExpired:
-                    self.process.kill()
-                    self.process.wait()
-                    wrong = "the broker did not stop within 30 s of SIGTERM"
-        if wrong is None:
+        if self.folder:
+            self._script("stop", check=False, timeout=120)
             shutil.rmtree(self.folder, ignore_errors=True)
-        return wrong
+
+
+class Started:
+    """A Tailwater that lives as long as a round."""
+
+    settle = 0
+
+    def __init__(self, program, shards, overrides):
+        self.program, self.broker = program, None
+        self.settings = SETTINGS | ({"tailwater.shards": str(shards)} if shards else {}) | overrides
+        self.title = str(program) + (f", {shards} shard{'s' * (shards > 1)}" if shards else "")
+
+    @property
+    def address(self):
+        return self.broker.address
+
+    def start(self):
+        self.broker = tailwater.Broker(self.program, tempfile.mkdtemp(prefix="interop-broker-"), self.settings)
+        self.broker.start()
+
+    def alive(self):
+        return self.broker.alive()
+
+    def log_tail(self):
+        return self.broker.last_words()
+
+    def stop(self):
+        """None, or how it ended otherwise than in good order. Its folder is kept then."""
+        if not self.broker:
+            return None
+        try:
+            self.broker.stop()
+        except tailwater.Broke as problem:
+            return f"{problem}; its folder is kept: {self.broker.folder}"
+        shutil.rmtree(self.broker.folder, ignore_errors=True)
+        return None
