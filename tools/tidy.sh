@@ -52,6 +52,16 @@ while read -r file; do
     finding "$file: a pure room has tests beside its files; write ${file%.cpp}_test.cpp"
 done < <(sources $(for room in $pure; do printf '%s/*.cpp ' "$room"; done))
 
+# The written time table of CI is the one that runs.
+table=$(sed -nE 's/^#   ([a-z_]+) +([0-9]+) +.*/\1 \2/p' .ci/run | sort)
+steps=$({
+  sed -nE 's/^step ([a-z_]+) ([0-9]+) .*/\1 \2/p' .ci/run
+  for file in .ci/steps/*.sh; do sed -nE '2s/^# //p' "$file"; done
+} | sort)
+while read -r row; do
+  [ -z "$row" ] || finding ".ci/run: its table and its steps differ in: $row (name and minutes)"
+done < <(comm -3 <(printf '%s\n' "$table") <(printf '%s\n' "$steps"))
+
 if [ "${1:-}" != --no-format ] && command -v clang-format-19 >/dev/null; then
   while read -r file; do
     clang-format-19 --dry-run -Werror "$file" >/dev/null 2>&1 || finding "$file: not formatted; run 'make fmt'"
