@@ -19,8 +19,10 @@ void GroupCoordinator::prepare_rebalance(Turn& turn, Group& group) {
   group.expect_no_syncs();
   group.sync_deadline.reset();
 
+  // The first phase of a group ends by time alone, also after no time: a pending id, whose owner may be gone,
+  // holds nobody back.
   const Duration delay = options_.initial_rebalance_delay;
-  const bool is_initial = group.is(State::empty) && delay > Duration{};
+  const bool is_initial = group.is(State::empty);
   const Duration longest = group.rebalance_timeout_max();
   group.join_phase = {
       .started = now, .deadline = now + (is_initial ? delay : longest), .initial = is_initial};

@@ -48,6 +48,15 @@ TEST(InitialDelay, NotBeyondTheRebalanceTimeout) {
   EXPECT_TRUE(harness.answered(first));
 }
 
+TEST(InitialDelay, OfNothingWaitsForNoPendingId) {
+  Harness harness(no_delay());
+  harness.new_id();  // its consumer was closed before it could join with it
+  const Ticket ticket = harness.join({.member = harness.new_id()});
+  harness.advance_ms(0);
+  EXPECT_EQ(harness.joined(ticket).generation_id, 1);
+  EXPECT_EQ(harness.joined(ticket).members.size(), 1u);
+}
+
 TEST(InitialDelay, EndsInAnEmptyGroupIfEverybodyLeft) {
   Harness harness;
   const std::string id = harness.new_id();
