@@ -17,7 +17,8 @@ class Client:
     command: Callable[[], list]      # installs what is needed, then says what to run
     partitioner: str = ""            # how murmur2 comes about; "" for applications without the common scenario
     codecs: tuple = ALL
-    kip848: bool = False
+    cooperative: bool = False        # does the group once more with incremental rebalances (others may do so by default)
+    kip848: bool = False             # and once more with the newer protocol, if the broker offers it
     limit: int = 480                 # seconds; ends what hangs, judges nothing
 
     @property
@@ -60,12 +61,13 @@ def _connect():
 CLIENTS = [
     Client("kcat", "kcat 1.7, librdkafka 2.0.2", _kcat, "configured: topic.partitioner=murmur2"),
     Client("librdkafka", "librdkafka 2.0.2, C", lambda: [install.librdkafka()], "configured: partitioner=murmur2"),
-    Client("confluent", "confluent-kafka 2.16.1, Python", _python("confluent"), "configured: partitioner=murmur2", kip848=True),
+    Client("confluent", "confluent-kafka 2.16.1, Python", _python("confluent"), "configured: partitioner=murmur2", cooperative=True,
+           kip848=True),
     Client("aiokafka", "aiokafka 0.14.0, Python", _python("aio"), "default"),
     Client("kafka-python", "kafka-python 3.0.12", _python("kafkapython"), "default"),
     Client("kafkajs", "kafkajs 2.2.4, Node 24", _node("kafkajs"), "configured: Partitioners.DefaultPartitioner"),
     Client("platformatic", "@platformatic/kafka 2.12.1, Node 24", _node("platformatic"), "default", kip848=True),
-    Client("java", "kafka-clients 4.4.0", _java("java", "Client"), "default", kip848=True),
+    Client("java", "kafka-clients 4.4.0", _java("java", "Client"), "default", cooperative=True, kip848=True),
     Client("franz-go", "franz-go 1.22.2", _go("franz"), "default", kip848=True),
     Client("sarama", "sarama 1.61.1", _go("sarama"), "configured: NewMurmur2Partitioner"),
     Client("kafka-go", "kafka-go 0.4.51", _go("segment"), "configured: Murmur2Balancer"),

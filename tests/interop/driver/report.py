@@ -8,7 +8,7 @@ import wire
 MARK = {True: "yes", False: "FAIL", None: "-"}
 WORD = {True: "ok", False: "FAIL", None: "-"}
 STATE = {True: "", False: ":FAIL", None: ":-"}
-COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "KIP-848"]
+COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "cooperative", "KIP-848"]
 
 
 def _all(steps, names):
@@ -35,6 +35,7 @@ def row(result):
     cells["exact"] = MARK[_all(steps, ["exact", "committed"])]
     cells["admin"] = MARK[_all(steps, [name for name in steps if name.startswith("admin.")])]
     cells["partitioner"] = MARK[_all(steps, ["partitioner"])]
+    cells["cooperative"] = MARK[_all(steps, [name for name in steps if name.endswith("@cooperative")])]
     cells["KIP-848"] = MARK[_all(steps, [name for name in steps if name.endswith("@consumer")])]
     return cells
 

@@ -28,6 +28,7 @@ public final class Client {
         Scenario.step("create", this::create);
         for (String codec : Scenario.CODECS) Scenario.step("produce." + codec, () -> produce(codec));
         group("classic", "");
+        group("cooperative", "@cooperative");
         if (Scenario.KIP848) group("consumer", "@consumer");
         Scenario.step("admin.topics", this::topics);
         Scenario.step("admin.groups", this::groups);
@@ -121,8 +122,8 @@ public final class Client {
     }
 
     private String describe(String group, String protocol) throws Exception {
-        var found = protocol.equals("classic") ? admin.describeClassicGroups(List.of(group)).all().get().get(group).members().size()
-            : admin.describeConsumerGroups(List.of(group)).all().get().get(group).members().size();
+        var found = protocol.equals("consumer") ? admin.describeConsumerGroups(List.of(group)).all().get().get(group).members().size()
+            : admin.describeClassicGroups(List.of(group)).all().get().get(group).members().size();
         Scenario.expect(found == 1, "describe shows " + found + " members, one is alive");
         return "described while alive: 1 member";
     }

@@ -6,9 +6,11 @@ import java.util.Map;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /** One member of the group in a thread of its own. Commits synchronously now and then, on revoke, and before it leaves. */
@@ -28,12 +30,13 @@ final class Member implements Runnable, ConsumerRebalanceListener {
         Properties p = new Properties();
         p.put("bootstrap.servers", Scenario.BROKER);
         p.put("group.id", group);
-        p.put("group.protocol", protocol);
+        p.put("group.protocol", protocol.equals("consumer") ? "consumer" : "classic");
+        if (protocol.equals("cooperative")) p.put("partition.assignment.strategy", CooperativeStickyAssignor.class.getName());
         p.put("client.id", name);
         p.put("auto.offset.reset", "earliest");
         p.put("enable.auto.commit", "false");
         p.put("max.poll.records", "100");
-        if (protocol.equals("classic")) {
+        if (!protocol.equals("consumer")) {
             p.put("heartbeat.interval.ms", "300");
             p.put("session.timeout.ms", "30000");
         }
@@ -57,6 +60,10 @@ final class Member implements Runnable, ConsumerRebalanceListener {
                 tell();
             }
             commit(List.copyOf(uncommitted.keySet()));
+            while (!uncommitted.isEmpty()) {
+                consumer.poll(Duration.ofMillis(100));  // records that come with it are left to the others
+                commit(List.copyOf(uncommitted.keySet()));
+            }
         } catch (Throwable caught) {
             problem = caught;
             caught.printStackTrace();
@@ -75,12 +82,19 @@ final class Member implements Runnable, ConsumerRebalanceListener {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(uncommitted);
         offsets.keySet().retainAll(partitions);
         if (offsets.isEmpty()) return;
-        consumer.commitSync(offsets);
+        try {
+            consumer.commitSync(offsets);
+        } catch (RebalanceInProgressException later) {  // a cooperative rebalance lets the member read on; it commits after it
+            return;
+        }
         offsets.forEach((tp, offset) -> pace.event("C", name, tp.topic(), tp.partition(), offset.offset()));
         uncommitted.keySet().removeAll(offsets.keySet());
     }
 
-    @Override public void onPartitionsRevoked(Collection<TopicPartition> partitions) { commit(partitions); }
+    @Override public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+        commit(partitions);
+        uncommitted.keySet().removeAll(partitions);  // if that failed the next owner reads them again
+    }
 
     @Override public void onPartitionsLost(Collection<TopicPartition> partitions) { uncommitted.keySet().removeAll(partitions); }
 

@@ -1,7 +1,7 @@
 """The scenario with confluent-kafka (a newer librdkafka in C, driven from Python). murmur2 is configured, its default is CRC-32."""
 
 import interop
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType)
 from interop import ALL, BROKER, CODECS, PARTITIONS, PREFIX, TOPICS, await_, expect, step, topic
@@ -39,13 +39,15 @@ def produce(codec):
 class Member(interop.ThreadMember):
     def work(self):
         self.done, polls = {}, 0
-        settings = {"bootstrap.servers": BROKER, "group.id": self.group_id, "client.id": self.name, "group.protocol": self.protocol,
+        settings = {"bootstrap.servers": BROKER, "group.id": self.group_id, "client.id": self.name,
+                    "group.protocol": "consumer" if self.protocol == "consumer" else "classic",
                     "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.auto.offset.store": False}
-        if self.protocol == "classic":
+        if self.protocol != "consumer":
             settings |= {"heartbeat.interval.ms": 300, "session.timeout.ms": 30000}
+        if self.protocol == "cooperative":
+            settings |= {"partition.assignment.strategy": "cooperative-sticky"}
         self.consumer = Consumer(settings)
-        self.consumer.subscribe(TOPICS, on_revoke=lambda _, revoked: self.commit([(tp.topic, tp.partition) for tp in revoked]),
-                                on_lost=lambda _, lost: self.done.clear())
+        self.consumer.subscribe(TOPICS, on_revoke=lambda _, revoked: self.give_up(revoked), on_lost=lambda _, lost: self.done.clear())
         while not self.stopping:
             for r in self.consumer.consume(100, 0.1):
                 if self.stopping:
@@ -62,14 +64,30 @@ class Member(interop.ThreadMember):
                 self.commit(list(self.done))
             self.tell(len(self.consumer.assignment()))
         self.commit(list(self.done))
+        while self.done:
+            self.consumer.consume(100, 0.1)  # records that come with it are left to the others
+            self.commit(list(self.done))
         self.consumer.close()
+
+    def give_up(self, revoked):
+        places = [(tp.topic, tp.partition) for tp in revoked]
+        self.commit(places)
+        for place in places:
+            self.done.pop(place, None)  # if that failed the next owner reads them again
 
     def commit(self, places):
         offsets = [TopicPartition(*place, self.done.pop(place)) for place in places if place in self.done]
-        if offsets:
+        if not offsets:
+            return
+        try:
             for tp in self.consumer.commit(offsets=offsets, asynchronous=False):
                 expect(tp.error is None, f"commit of {tp}: {tp.error}")
                 self.committed(tp.topic, tp.partition, tp.offset)
+        except KafkaException as refused:
+            if refused.args[0].code() not in (KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION):
+                raise
+            # A cooperative rebalance lets the member read on; what it keeps it commits after it.
+            self.done |= {(tp.topic, tp.partition): tp.offset for tp in offsets} | self.done
 
 
 def describe(group_id):
@@ -133,6 +151,7 @@ step("create", create)
 for each in CODECS:
     step(f"produce.{each}", lambda each=each: produce(each))
 interop.run_group(Member, describe=describe)
+interop.run_group(Member, "cooperative", "@cooperative", describe)
 if interop.KIP848:
     interop.run_group(Member, "consumer", "@consumer", describe)
 for each in (topics, groups, offsets, configs, delete):
