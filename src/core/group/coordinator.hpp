@@ -150,7 +150,7 @@ class GroupCoordinator {
 
   // ---- join.cpp
   ErrorCode check_join(const wire::JoinGroupRequest& request) const;
-  bool has_room_for(Group& group, std::string_view member_id) const;
+  bool has_room_for(Group& group, const wire::JoinGroupRequest& request) const;
   void refuse_join(const Joiner& joiner, ErrorCode error);
   void join_newcomer(Joiner& joiner, Group& group);
   void join_pending(Joiner& joiner, Group& group);

@@ -74,7 +74,7 @@ void GroupCoordinator::join(const Call& call, const wire::JoinGroupRequest& requ
     group = &create(request.group_id, call.now.wall);
   }
   joiner.protocols = protocols_of(request);
-  if (!has_room_for(*group, request.member_id)) {
+  if (!has_room_for(*group, request)) {
     if (Member* member = group->find(request.member_id)) {
       remove_member(joiner.turn, *group, *member, ErrorCode::group_max_size_reached);
       complete_join_if_ready(joiner.turn, *group);
@@ -108,8 +108,11 @@ ErrorCode GroupCoordinator::check_join(const wire::JoinGroupRequest& request) co
 
 // Whether the group's size allows this member. While a join phase runs those count that have joined: others
 // may be gone, and where the limit was lowered the last to come back are turned away.
-bool GroupCoordinator::has_room_for(Group& group, std::string_view member_id) const {
-  const Member* member = group.find(member_id);
+bool GroupCoordinator::has_room_for(Group& group, const wire::JoinGroupRequest& request) const {
+  // A static member that comes back takes its own place.
+  const bool is_back = request.member_id.empty() && request.group_instance_id;
+  const Member* member =
+      is_back ? group.find_static(*request.group_instance_id) : group.find(request.member_id);
   const auto limit = static_cast<std::size_t>(std::max(options_.group_size_max, 0));
   switch (group.state()) {
     case State::empty:

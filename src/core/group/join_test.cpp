@@ -55,6 +55,15 @@ TEST(JoinChecks, FullGroup) {
   EXPECT_EQ(harness.heartbeat(members[0], 1), ErrorCode::none);
 }
 
+TEST(JoinChecks, AStaticMemberComesBackIntoAFullGroup) {
+  Options options = no_delay();
+  options.group_size_max = 1;
+  Harness harness(options);
+  stable_static_group(harness, {.instance = "i"});
+  EXPECT_EQ(harness.join_error({.instance = "j"}), ErrorCode::group_max_size_reached);
+  EXPECT_EQ(harness.join_error({.instance = "i"}), ErrorCode::none);
+}
+
 TEST(JoinChecks, WhereTheLimitIsLoweredTheLastToRejoinAreTurnedAway) {
   Harness harness(no_delay());
   const auto members = harness.stable_group(3);
