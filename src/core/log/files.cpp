@@ -134,6 +134,7 @@ void Files::opened(FileHandle file, const DiskDone& done, Now now) {
   if (done.outcome.error().code == Errc::busy) {
     if (entry.give_up_at == Instant{}) entry.give_up_at = now.monotonic + options_.lock_wait_max;
     if (now.monotonic < entry.give_up_at) {
+      close_unused(entry.terms);
       entry.state = State::busy;
       entry.retry_at = now.monotonic + options_.lock_retry_interval;
       busy_.push_back(file);
@@ -143,6 +144,20 @@ void Files::opened(FileHandle file, const DiskDone& done, Now now) {
   entry.state = State::closed;
   entry.give_up_at = {};
   fail_waiting(file, done.outcome.error());
+}
+
+// A segment that was truncated away and begun anew has the same name: whoever merely kept its file open makes
+// way.
+void Files::close_unused(const Terms& terms) {
+  for (FileHandle file = oldest_; file != 0;) {
+    const Entry& entry = entries_[file];
+    const FileHandle next = entry.newer;
+    if (entry.terms.dir_index == terms.dir_index && entry.terms.path == terms.path) {
+      unlink(file);
+      close(file);
+    }
+    file = next;
+  }
 }
 
 void Files::fail_waiting(FileHandle file, const Error& error) {

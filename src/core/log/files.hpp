@@ -94,6 +94,7 @@ class Files {
   void open(FileHandle file);
   void close(FileHandle file);
   void opened(FileHandle file, const DiskDone& done, Now now);
+  void close_unused(const Terms& terms);
   void fail_waiting(FileHandle file, const Error& error);
   void recycle(FileHandle file);
   void link(FileHandle file);

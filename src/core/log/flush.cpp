@@ -139,7 +139,11 @@ bool Flusher::take(LogState& log) {
       return segment.unfinished() && segment.base <= log.durable.segment &&
              (segment.base < log.durable.segment || segment.flushed < log.durable.position || segment.sealed);
     });
-    if (finished && quiet) dir_.clear_dirty(log);
+    if (finished && quiet && dir_.journal.expect_head(log, log.durable.segment, log.durable.position)) {
+      set_head_due(log, log.durable.segment, log.durable.position);
+      dir_.clear_dirty(log);
+      clean_chunks(log);
+    }
     return false;
   }
   if (quiet && !job.stops_short) {
@@ -147,7 +151,7 @@ bool Flusher::take(LogState& log) {
   } else if (log.durable.block) {
     log.dirty_after = log.durable.block;
   } else {
-    log.dirty_after = std::min(dir_.ring.durable(), log.framed.partial.value_or(dir_.ring.durable()));
+    log.dirty_after = std::min(dir_.ring.durable(), log.durable.partial.value_or(dir_.ring.durable()));
   }
   log.flushing = true;
   ++log.references;
@@ -165,14 +169,20 @@ void Flusher::plan_parts(LogState& log, Job& job) {
     const bool whole = limit == segment.size;
     const bool last = whole && (segment.sealed || (dir_.stopping && quiet));
     // To end inside a block costs the entry that comes next the block's head.
-    const bool may_cut =
-        last || !reached ||
-        (quiet && (limit % kBlock == 0 || dir_.journal.expect_head(log, segment.base, limit)));
+    const bool may_cut = last || !reached || (quiet && dir_.journal.expect_head(log, segment.base, limit));
     const std::uint64_t to = may_cut ? limit : round_down(limit, kBlock);
     if (to < limit) job.stops_short = true;
     const bool to_end = last && !segment.exact && (segment.exists || to > 0);
     if (to > segment.flushed || to_end) plan_part(log, segment, to, last, job);
   }
+}
+
+// The journal no longer needs the block that the flushed bytes end in: whoever goes on there brings its head.
+// Also in a segment that takes no more batches: the rest of its bytes may still wait for a frame.
+void Flusher::set_head_due(LogState& log, Offset segment, std::uint64_t position) {
+  if (position % kBlock == 0) return;
+  log.head_segment = segment;
+  log.head_due = position;
 }
 
 void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job) {
@@ -200,14 +210,13 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   part.size[place(FileKind::index)] = std::uint64_t{part.stored.entries} * kIndexEntrySize;
   part.size[place(FileKind::time_index)] = std::uint64_t{part.stored.time_entries} * kTimeEntrySize;
   for (const FileKind kind : kAllKinds) {
-    if (part.size[place(kind)] == 0 && segment.files[place(kind)] == 0) continue;
+    // Files that hold what a truncation took away are ended, too.
+    const bool ends = last && segment.exists;
+    if (part.size[place(kind)] == 0 && segment.files[place(kind)] == 0 && !ends) continue;
     part.files[place(kind)] = dir_.file_of(log, segment, kind);
     dir_.shared.files.retain(part.files[place(kind)]);
   }
-  if (!segment.sealed && to % kBlock != 0 && !dir_.stopping) {
-    log.head_segment = segment.base;
-    log.head_due = to;
-  }
+  if (!last) set_head_due(log, segment.base, to);
   segment.exists = true;
   segment.exact = false;
   job.parts.push_back(std::move(part));
@@ -327,7 +336,7 @@ void Flusher::allocate(std::size_t index, Part& part) {
       continue;
     const std::uint64_t allocated = segment == nullptr ? 0 : segment->allocated[k];
     if (allocated >= round_up(part.size[k], kBlock)) continue;
-    if (segment != nullptr && !segment->opened) names_ = true;
+    if (segment != nullptr && !segment->named[k]) names_ = true;
     DiskOp more = op(DiskOpKind::preallocate, Role::allocate, index, kind);
     more.at = allocated;
     more.size = allocation(allocated, part.size[k]) - allocated;
@@ -341,9 +350,10 @@ void Flusher::write(std::size_t index, Part& part) {
     for (const FileKind kind : kAllKinds) {
       const std::size_t k = place(kind);
       const bool written = kind == FileKind::records ? !part.pieces.empty() : !part.content[k].empty();
-      if (written) segment->allocated[k] = std::max(segment->allocated[k], round_up(part.size[k], kBlock));
+      if (!written) continue;
+      segment->allocated[k] = std::max(segment->allocated[k], round_up(part.size[k], kBlock));
+      segment->named[k] = true;
     }
-    segment->opened = true;
   }
   std::uint64_t at = part.from;
   std::size_t piece = 0;

@@ -82,6 +82,7 @@ class Flusher {
   bool take(LogState& log);
   bool ready(const LogState& log) const;
   void plan_parts(LogState& log, Job& job);
+  static void set_head_due(LogState& log, Offset segment, std::uint64_t position);
   void plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job);
   void gather(LogState& log, Part& part);
   void begin_round();

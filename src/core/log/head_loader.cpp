@@ -65,15 +65,18 @@ void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {
   dir_.shared.files.submit(load.file, std::move(op));
 }
 
-// Chunks that were begun in the same block meanwhile copied as little of it as there was.
+// Chunks that were begun in the same block meanwhile copied as little of it as there was. Entries that wait
+// may also name chunks that a truncation has taken from the log since.
 void HeadLoader::place(LogState& log, const cache::Chunk& chunk, const Load& load) {
   const std::uint64_t valid = chunk.valid;
-  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
-    cache::Chunk& other = *log.chunks[each];
-    if (other.segment_base != chunk.segment_base || other.start > load.block || other.valid != valid)
-      continue;
+  const auto fill = [&](cache::Chunk& other) {
+    if (other.segment_base != chunk.segment_base || other.start > load.block || other.valid != valid) return;
     std::copy_n(load.memory.begin(), valid - load.block, other.at(load.block));
     other.valid = load.block;
+  };
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) fill(*log.chunks[each]);
+  for (const Pending& entry : log.held) {
+    if (entry.chunk != nullptr) fill(*entry.chunk);
   }
 }
 

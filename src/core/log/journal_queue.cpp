@@ -126,7 +126,7 @@ std::uint64_t JournalQueue::demand(std::uint64_t more) const {
 }
 
 bool JournalQueue::expect_head(LogState& log, Offset segment, std::uint64_t position) {
-  if (log.last_pending < first_number_) return true;
+  if (position % kBlock == 0 || log.last_pending < first_number_) return true;
   const auto head = static_cast<std::uint32_t>(position % kBlock);
   const auto found = std::find_if(pending_.begin() + static_cast<std::ptrdiff_t>(begin_), pending_.end(),
                                   [&](const Pending& entry) {
@@ -248,7 +248,11 @@ bool JournalQueue::take_first(Frame& frame) {
   // A file that is to end exactly keeps its frame until it does.
   if (entry.kind == EntryKind::roll) dir_.set_dirty(log, frame.lsn);
   if (entry.generation == log.generation) {
-    if (entry.kind == EntryKind::roll) log.framed = {entry.segment, 0, entry.end, {}, {}};
+    const bool moves = entry.kind == EntryKind::roll || entry.kind == EntryKind::truncate ||
+                       entry.kind == EntryKind::restart;
+    if (moves) log.framed = {entry.segment, entry.from, entry.end, {}, {}};
+    // What is not flushed lies in frames from `dirty` on, the block that a truncation cuts included.
+    if (entry.from % kBlock != 0) log.framed.block = log.dirty;
     log.framed.offset = entry.end;
   }
   frame.items.push_back({&log, entry.generation, log.framed, entry.kind, entry.base_offset});

@@ -41,8 +41,10 @@ void clamp(const LogState& log, const CutPlace& place, JournalPoint& point) {
 
 void set_head_due(LogState& log, const CutPlace& place, std::uint64_t flushed) {
   const bool cuts_flushed_block = place.position % journal::kBlock != 0 && place.position == flushed;
-  const bool stays =
-      log.head_due != kNoPosition && log.head_segment == place.segment && log.head_due <= place.position;
+  // An entry before the cut may still wait for its frame, also in an earlier segment.
+  const bool before = log.head_segment < place.segment ||
+                      (log.head_segment == place.segment && log.head_due <= place.position);
+  const bool stays = log.head_due != kNoPosition && before;
   if (cuts_flushed_block) {
     log.head_segment = place.segment;
     log.head_due = place.position;
@@ -76,6 +78,8 @@ void forget_log(Directory& dir, LogState& log) {
     log.chunks.pop_back();
   }
   dir.clear_dirty(log);
+  // What still waits for a frame says nothing about it any more.
+  ++log.generation;
   std::erase(dir.ripe, &log);
   log.removed = true;
   dir.disown(log);

@@ -98,6 +98,9 @@ void Starter::completed(DiskDone done) {
     case Step::open:
       ring_opened(done);
       return;
+    case Step::harden:
+      read_head();
+      return;
     case Step::head:
       head_read(done);
       return;
@@ -142,6 +145,11 @@ void Starter::ring_opened(const DiskDone& done) {
     look_for_seed();
     return;
   }
+  step_ = Step::harden;
+  send(DiskOpKind::sync);
+}
+
+void Starter::read_head() {
   step_ = Step::head;
   DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
   op.file = dir_.ring_file;

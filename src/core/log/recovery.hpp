@@ -43,6 +43,7 @@ class Starter {
     folders,      // journal and manifest
     open,         // the ring, locked
     busy,         // a predecessor's last writes are still in flight
+    harden,       // what a killed predecessor wrote may be readable, but not on stable storage yet
     head,         // read both superblocks
     seed,         // a new ring: the manifest that was dealt to it, if any
     allocate,     // its blocks,
@@ -58,6 +59,7 @@ class Starter {
 
   void send(DiskOpKind kind);
   void ring_opened(const DiskDone& done);
+  void read_head();
   void head_read(const DiskDone& done);
   void look_for_seed();
   void seed_loaded(const DiskDone& done);

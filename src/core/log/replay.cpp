@@ -56,9 +56,12 @@ bool Replay::entry(const journal::EntryCursor::Entry& entry) {
   const EntryKind kind = entry.header.kind;
   if (kind == EntryKind::filler) return true;
   if (kind == EntryKind::batches) return batches(entry);
-  if (!past_checkpoint_) return true;
-  if (kind == EntryKind::create) return create(entry);
   const auto found = dir_.logs.find(entry.header.log);
+  if (!past_checkpoint_) {
+    if (found != dir_.logs.end()) undo(*found->second, entry.header);
+    return true;
+  }
+  if (kind == EntryKind::create) return create(entry);
   if (kind == EntryKind::remove && entry.header.argument == 1) {
     dir_.janitor.restore_renamed(entry.header.log);
     return true;
@@ -103,12 +106,11 @@ bool Replay::change(LogState& log, const journal::EntryCursor::Entry& entry) {
           !decode_cut(entry.content, place)) {
         return wrong(log, "a truncation names a place that does not exist");
       }
-      if (const auto stash = stashes_.find(log.identity.id); stash != stashes_.end()) {
-        stash->second.bytes.clear();
-        const bool stays = stash->second.segment == place.segment && stash->second.position == place.position;
-        if (!stays) stashes_.erase(stash);
-      }
+      cut_stash(log, place.segment, place.position);
+      const TailPlace end{place.segment, place.position, place.end};
+      const bool cuts = holds_beyond(log, end);
       apply_truncate(dir_, log, place);
+      if (cuts) settle_cut(log, end);
       return true;
     }
     case EntryKind::log_start:
@@ -192,6 +194,42 @@ void Replay::place_head(cache::Chunk& chunk, const Stash& stash, std::uint64_t p
   chunk.valid = block;
 }
 
+// Before the checkpoint: what a truncation or a restart took away was brought back in vain. The rest of what
+// they did is in the manifest.
+void Replay::undo(LogState& log, const journal::EntryHeader& entry) {
+  if (entry.kind == EntryKind::restart) {
+    stashes_.erase(log.identity.id);
+    while (!log.chunks.empty()) {
+      dir_.shared.tail.drop(log.chunks.back());
+      log.chunks.pop_back();
+    }
+    return;
+  }
+  if (entry.kind != EntryKind::truncate) return;
+  const TailPlace place{Offset{entry.segment_base}, entry.position, Offset{entry.base_offset}};
+  cut_stash(log, place.segment, place.position);
+  if (!holds_beyond(log, place)) return;
+  cut_chunks(log, dir_.shared.tail, place.segment, place.position, place.offset);
+  cuts_.push_back({log.identity.id, place});
+}
+
+// Whether the journal has brought more than `place` leaves.
+bool Replay::holds_beyond(const LogState& log, const TailPlace& place) {
+  if (log.chunks.empty()) return false;
+  const cache::Chunk& last = *log.chunks.back();
+  return last.segment_base > place.segment ||
+         (last.segment_base == place.segment && last.end > place.position);
+}
+
+// A batch that a truncation cuts off will not come whole; the head that it brought counts if it still ends
+// there.
+void Replay::cut_stash(const LogState& log, Offset segment, std::uint64_t position) {
+  const auto stash = stashes_.find(log.identity.id);
+  if (stash == stashes_.end()) return;
+  stash->second.bytes.clear();
+  if (stash->second.segment != segment || stash->second.position != position) stashes_.erase(stash);
+}
+
 // Before the checkpoint: only the bytes, and only those that are not in the files.
 bool Replay::redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes bytes) {
   const records::BatchView batch(bytes);
@@ -239,15 +277,28 @@ bool Replay::append(LogState& log, const Stash& stash, std::uint64_t position, B
 
 void Replay::reach_checkpoint() {
   past_checkpoint_ = true;
+  for (const Cut& cut : cuts_) settle_cut(*dir_.logs.at(cut.log), cut.place);
   for (const auto& [id, log] : dir_.logs) {
     if (!settle(*log)) return;
   }
 }
 
+// The segment ends where the log was cut: its last block may have been written with what is gone, and be
+// torn. As the journal still has it, it is written anew.
+void Replay::settle_cut(LogState& log, const TailPlace& place) {
+  Segment* const segment = log.segment_at(place.segment);
+  // A flush that ended its files came after the one in question.
+  if (segment == nullptr || segment->size != place.position || segment->exact) return;
+  const std::uint64_t block = round_down(segment->size, kBlock);
+  for (std::size_t each = 0; each < log.chunks.size(); ++each) {
+    const cache::Chunk& chunk = *log.chunks[each];
+    if (chunk.segment_base != place.segment || chunk.end != place.position || chunk.valid > block) continue;
+    segment->flushed = std::min(segment->flushed, block);
+  }
+}
+
 // What was brought back before the checkpoint has to be exactly what the manifest says was not flushed.
 bool Replay::settle(LogState& log) {
-  const Segment& active = log.active();
-  cut_chunks(log, dir_.shared.tail, active.base, active.size, log.end);
   const auto first_dirty = std::find_if(log.segments.begin(), log.segments.end(), [](const Segment& segment) {
     return segment.flushed < segment.size;
   });
@@ -314,11 +365,11 @@ bool Replay::finish() {
     LogState& log = *found->second;
     Segment& segment = log.active();
     if (segment.base != stash.segment || segment.size != stash.position) continue;
-    // The batch never came whole, but the block that it cuts may have been written with it: write that anew.
-    cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), kBlock);
+    // The batch never came whole, but the block that it cuts may have been written with it.
+    cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), 0);
     place_head(chunk, stash, stash.position);
-    segment.flushed = std::min(segment.flushed, round_down(segment.size, kBlock));
     dir_.set_dirty(log, stash.lsn);
+    settle_cut(log, end_place(log));
   }
   for (const auto& [id, log] : dir_.logs) {
     const Segment& active = log->active();

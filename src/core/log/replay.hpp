@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/journal/format.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/manifest.hpp"
+#include "core/log/tail.hpp"
 
 namespace tailwater::log {
 
@@ -35,15 +37,25 @@ class Replay {
     Buffer bytes;
   };
 
+  // A truncation before the checkpoint that left a part of a block.
+  struct Cut {
+    LogId log;
+    TailPlace place;
+  };
+
   bool entry(const journal::EntryCursor::Entry& entry);
   bool batches(const journal::EntryCursor::Entry& entry);
   bool take_batches(LogState& log, Stash& stash);
   bool redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
   bool append(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
   void place_head(cache::Chunk& chunk, const Stash& stash, std::uint64_t position);
+  void undo(LogState& log, const journal::EntryHeader& entry);
+  static bool holds_beyond(const LogState& log, const TailPlace& place);
+  void cut_stash(const LogState& log, Offset segment, std::uint64_t position);
   bool create(const journal::EntryCursor::Entry& entry);
   bool change(LogState& log, const journal::EntryCursor::Entry& entry);
   void reach_checkpoint();
+  void settle_cut(LogState& log, const TailPlace& place);
   bool settle(LogState& log);
   void rebuild_marks(LogState& log);
   bool wrong(const LogState& log, const std::string& what);
@@ -54,6 +66,7 @@ class Replay {
   Lsn lsn_;  // of the present frame
   bool past_checkpoint_ = false;
   std::map<LogId, Stash> stashes_;
+  std::vector<Cut> cuts_;
   std::string error_;
 };
 

@@ -55,7 +55,7 @@ struct Segment {
   std::uint64_t number = 0;  // never the same for two segments of this run
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
-  bool opened = false;  // created or found in this run
+  bool named[kFileKinds] = {};  // written in this run: a round that makes the file also syncs its name
 
   bool unfinished() const { return flushed < size || (sealed && exists && !exact); }
 };

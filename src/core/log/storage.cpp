@@ -380,7 +380,7 @@ void Storage::restart_at(Log& outside, Offset start) {
   LogState& log = state_of(outside);
   if (!log.dir->accepts()) return;
   apply_restart(*log.dir, log, start);
-  log.dir->journal.push(log, {.kind = EntryKind::restart, .base_offset = start});
+  log.dir->journal.push(log, {.kind = EntryKind::restart, .segment = start, .base_offset = start});
 }
 
 void Storage::set_high_watermark(Log& outside, Offset high_watermark) {

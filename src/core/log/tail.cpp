@@ -144,23 +144,56 @@ const Chunk* chunk_at(const LogState& log, Offset segment, std::uint64_t positio
   return chunk.segment_base == segment && chunk.first <= position ? &chunk : nullptr;
 }
 
+namespace {
+
+// Whether the chunk has what lies before `position` in its block.
+bool has_head(const Chunk& chunk, std::uint64_t position) {
+  const std::uint64_t block = journal::round_down(position, journal::kBlock);
+  return block < position && chunk.start <= block && chunk.valid <= block;
+}
+
+void end_at(Chunk& chunk, std::uint64_t position, Offset end) {
+  std::erase_if(chunk.marks, [&](const cache::Mark& mark) { return mark.position >= position; });
+  chunk.first = std::min(chunk.first, position);
+  chunk.end = position;
+  chunk.next_offset = end;
+  if (chunk.first == position) chunk.first_offset = end;
+  if (chunk.pinned()) chunk.sealed = true;
+}
+
+}  // namespace
+
 void cut_chunks(LogState& log, cache::TailCache& cache, Offset segment, std::uint64_t position, Offset end) {
+  // The block that `position` cuts may have been written with what goes now, and be torn in the file.
+  Chunk* head = nullptr;
   while (!log.chunks.empty()) {
     Chunk* const last = log.chunks.back();
-    const bool behind =
-        last->segment_base > segment || (last->segment_base == segment && last->first >= position);
-    if (!behind) break;
+    const bool same_segment = last->segment_base == segment;
+    if (last->segment_base < segment || (same_segment && last->first < position)) break;
     log.chunks.pop_back();
-    cache.drop(last);
+    if (head != nullptr) cache.drop(head);
+    head = last;
+    if (!same_segment || !has_head(*last, position)) {
+      cache.drop(last);
+      head = nullptr;
+    }
   }
-  if (log.chunks.empty()) return;
-  Chunk& last = *log.chunks.back();
-  if (last.segment_base != segment || last.end <= position) return;
-  std::erase_if(last.marks, [&](const cache::Mark& mark) { return mark.position >= position; });
-  last.end = position;
-  last.next_offset = end;
-  if (last.first == position) last.first_offset = end;
-  if (last.pinned()) last.sealed = true;
+  Chunk* const last = log.chunks.empty() ? nullptr : log.chunks.back();
+  const bool reaches = last != nullptr && last->segment_base == segment && last->end >= position;
+  if (reaches && last->end > position) end_at(*last, position, end);
+  if (head == nullptr) return;
+  if (reaches) {
+    const std::uint64_t block = journal::round_down(position, journal::kBlock);
+    if (last->start <= block && last->valid > block) {
+      const Bytes missing = head->range(block, last->valid);
+      std::copy(missing.begin(), missing.end(), last->at(block));
+      last->valid = block;
+    }
+    cache.drop(head);
+  } else {
+    end_at(*head, position, end);
+    log.chunks.push_back(head);
+  }
 }
 
 void collect_index(const LogState& log, const Segment& segment, std::uint64_t position, IndexState& state,

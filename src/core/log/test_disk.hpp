@@ -83,7 +83,7 @@ class TestDisk {
   void kill() {
     for (Queued& queued : queue_) {
       if (queued.op.kind == DiskOpKind::write && random_.one_in(2)) {
-        if (Inode* inode = open_inode(queued.op.file)) note_write(*inode, queued.op, UINT64_MAX);
+        if (Inode* inode = open_inode(queued.op.file)) note_write(*inode, queued.op, ++sequence_);
       }
     }
     queue_.clear();
