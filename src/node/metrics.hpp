@@ -52,6 +52,19 @@ struct GroupMetrics {
   std::vector<Commit> commits;
 };
 
+struct CompactionMetrics {
+  std::uint64_t rounds = 0;
+  std::uint64_t bytes_before = 0;  // of the segments that were rewritten
+  std::uint64_t bytes_after = 0;
+  std::uint64_t unreadable_batches = 0;
+  std::uint64_t uncleanable_partitions = 0;
+  std::uint64_t max_dirty_percent = 0;
+  std::uint64_t max_delay_seconds = 0;
+  std::uint64_t max_round_seconds = 0;
+  std::uint64_t map_percent = 0;
+  std::int64_t since_last_ms = -1;  // -1: there was none
+};
+
 struct MetricsSnapshot {
   std::uint32_t shard = 0;
   std::uint64_t connections = 0;
@@ -72,6 +85,7 @@ struct MetricsSnapshot {
   std::uint64_t journal_padding_bytes = 0;
   std::uint64_t offline_directories = 0;
   DurationHistogram journal_write;
+  CompactionMetrics compaction;
   std::map<std::string, ApiMetrics> apis;  // by Kafka's API name
   std::vector<PartitionMetrics> partitions;
   std::vector<GroupMetrics> groups;

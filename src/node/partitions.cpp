@@ -42,6 +42,10 @@ log::LogConfig Partitions::log_config(const TopicState& topic) const {
           .file_delete_delay_ms = config.file_delete_delay_ms,
           .compact = config.cleanup_compact,
           .remove = config.cleanup_delete,
+          .min_cleanable_dirty_millionths = config.min_cleanable_dirty_millionths,
+          .min_compaction_lag_ms = config.min_compaction_lag_ms,
+          .max_compaction_lag_ms = config.max_compaction_lag_ms,
+          .delete_retention_ms = config.delete_retention_ms,
           .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time};
 }
 
@@ -399,6 +403,7 @@ void Partitions::take_news() {
     partition->watches.fire(told);
     advanced.push_back(partition);
   }
+  for (const std::string& fault : storage_.compaction_faults()) context_.note(LogLevel::warning, fault);
   for (const DirId dir : storage_.failed()) {
     const std::string& path = context_.options.log_dirs[dir.value];
     context_.note(LogLevel::error,

@@ -253,6 +253,26 @@ bool ShardState::stopped() const {
   return life_ == Life::flushing && const_cast<ShardState*>(this)->partitions.storage().stopped();
 }
 
+namespace {
+
+CompactionMetrics compaction_metrics(const log::CompactionStats& stats, Instant now) {
+  const auto positive = [](std::int64_t number) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
+  };
+  return {.rounds = stats.rounds,
+          .bytes_before = stats.bytes_before,
+          .bytes_after = stats.bytes_after,
+          .unreadable_batches = stats.unreadable_batches,
+          .uncleanable_partitions = stats.uncleanable_logs,
+          .max_dirty_percent = positive(stats.max_dirty_millionths / 10'000),
+          .max_delay_seconds = positive(stats.max_delay_ms / 1'000),
+          .max_round_seconds = positive(stats.max_ms / 1'000),
+          .map_percent = stats.last_map_percent,
+          .since_last_ms = stats.rounds == 0 ? -1 : (now - stats.last_end).to_ms()};
+}
+
+}  // namespace
+
 MetricsSnapshot ShardState::metrics() const {
   MetricsSnapshot snapshot;
   snapshot.shard = context.options.shard.value;
@@ -278,6 +298,7 @@ MetricsSnapshot ShardState::metrics() const {
         report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
+  snapshot.compaction = compaction_metrics(storage.compaction(), context.now.monotonic);
   for (const auto& [key, api] : connections.api_metrics()) {
     snapshot.apis.emplace(std::string(wire::find_api(key)->name), api);
   }

@@ -16,16 +16,20 @@
 //               argument u32, base_offset i64 (40 bytes), then `length` bytes, then zeros up to a multiple of
 //               8
 //   kinds       batches      bytes of the segment at `position`. The first head_length of them repeat what an
-//   earlier
-//                            flush has written into the same block; the others are new. An entry may begin
-//                            and end in the middle of a batch: what belongs together follows in the same or
-//                            the next frames.
+//                            earlier flush has written into the same block; the others are new. An entry may
+//                            begin and end in the middle of a batch: what belongs together follows in the
+//                            same or the next frames.
 //               create       base_offset = log start; content: topic_id u64 high, u64 low, partition i32,
-//               topic name roll         a new segment begins at base_offset truncate     the log ends at
-//               base_offset, which lies at `position` of segment_base log_start    the log begins at
-//               base_offset epoch_start  leader epoch `argument` begins at base_offset remove       the log
-//               is gone; argument 1: its folder was renamed away, too restart      the log is empty and goes
-//               on at base_offset extent, image, producer_snapshot are reserved
+//               topic
+//                            name
+//               roll         a new segment begins at base_offset
+//               truncate     the log ends at base_offset, which lies at `position` of segment_base
+//               log_start    the log begins at base_offset
+//               epoch_start  leader epoch `argument` begins at base_offset
+//               remove       the log is gone; argument 1: its folder was renamed away, too
+//               restart      the log is empty and goes on at base_offset
+//               compaction   a step of compaction, named by `argument` (core/log/compaction_ops.hpp)
+//               extent, image, producer_snapshot are reserved
 //
 // A frame is valid iff magic, version, journal_id, lsn (the expected one), prev_header_crc (that of the frame
 // before) and both checksums are right. Frames of an earlier lap carry another lsn, so nothing is ever
@@ -77,6 +81,7 @@ enum class EntryKind : std::uint8_t {
   producer_snapshot = 10,
   restart = 11,
   filler = 12,
+  compaction = 13,
 };
 
 struct EntryHeader {

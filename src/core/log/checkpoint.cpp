@@ -19,6 +19,9 @@ ManifestLog describe(const LogState& log) {
   entry.topic = log.identity.topic;
   entry.start = log.start;
   entry.end = log.end;
+  entry.compacted = log.compaction.passed;
+  entry.compaction_step = static_cast<std::uint8_t>(log.compaction.step);
+  entry.compaction_base = log.compaction.base;
   entry.segments = log.segments;
   entry.epochs = log.epochs.entries();
   if (log.producers) {
@@ -56,7 +59,7 @@ void Checkpointer::write_superblock() {
 bool Checkpointer::due() const {
   if (dir_.now.monotonic < retry_at_) return false;
   if (dir_.frames_blocked && !dir_.stopping && gain() > 0) return true;
-  if (dir_.stopping) return dir_.flusher.finished() && dir_.janitor.quiet() && !finished_;
+  if (dir_.stopping) return dir_.flusher.finished() && dir_.janitor.quiet() && !dir_.compacting && !finished_;
   return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
 }
 

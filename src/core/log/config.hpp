@@ -25,17 +25,21 @@ inline constexpr std::int64_t kForever = -1;  // "no limit" of retention.ms and 
 
 // A topic's settings as far as its logs care. Kafka's names and defaults.
 struct LogConfig {
-  std::uint32_t segment_bytes = std::uint32_t{1} << 30;  // segment.bytes
-  std::int64_t segment_ms = 604'800'000;                 // segment.ms
-  std::int64_t segment_jitter_ms = 0;                    // segment.jitter.ms
-  std::uint32_t segment_index_bytes = 10'485'760;        // segment.index.bytes
-  std::uint32_t index_interval_bytes = 4'096;            // index.interval.bytes
-  std::int64_t retention_ms = 604'800'000;               // retention.ms; kForever
-  std::int64_t retention_bytes = kForever;               // retention.bytes
-  std::int64_t file_delete_delay_ms = 60'000;            // file.delete.delay.ms
-  bool compact = false;                                  // cleanup.policy contains compact
-  bool remove = true;                                    // cleanup.policy contains delete
-  bool log_append_time = false;                          // message.timestamp.type=LogAppendTime
+  std::uint32_t segment_bytes = std::uint32_t{1} << 30;   // segment.bytes
+  std::int64_t segment_ms = 604'800'000;                  // segment.ms
+  std::int64_t segment_jitter_ms = 0;                     // segment.jitter.ms
+  std::uint32_t segment_index_bytes = 10'485'760;         // segment.index.bytes
+  std::uint32_t index_interval_bytes = 4'096;             // index.interval.bytes
+  std::int64_t retention_ms = 604'800'000;                // retention.ms; kForever
+  std::int64_t retention_bytes = kForever;                // retention.bytes
+  std::int64_t file_delete_delay_ms = 60'000;             // file.delete.delay.ms
+  bool compact = false;                                   // cleanup.policy contains compact
+  bool remove = true;                                     // cleanup.policy contains delete
+  std::int64_t min_cleanable_dirty_millionths = 500'000;  // min.cleanable.dirty.ratio
+  std::int64_t min_compaction_lag_ms = 0;                 // min.compaction.lag.ms
+  std::int64_t max_compaction_lag_ms = INT64_MAX;         // max.compaction.lag.ms
+  std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
+  bool log_append_time = false;                           // message.timestamp.type=LogAppendTime
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
@@ -72,6 +76,13 @@ struct StorageOptions {
   Duration lock_retry_interval = Duration::from_ms(50);  // a predecessor's last writes may still be in flight
   Duration lock_wait_max = Duration::from_ms(30'000);
   std::int64_t producer_expiration_ms = 86'400'000;  // producer.id.expiration.ms
+
+  bool compaction = true;                                         // log.cleaner.enable
+  std::uint64_t compaction_map_bytes = std::uint64_t{128} << 20;  // log.cleaner.dedupe.buffer.size
+  Duration compaction_interval = Duration::from_ms(15'000);       // log.cleaner.backoff.ms
+  // Bytes read and written in a second at most; less while the journal gets slower by it.
+  std::uint64_t compaction_bytes_per_second = std::uint64_t{256}
+                                              << 20;  // log.cleaner.io.max.bytes.per.second
 };
 
 }  // namespace tailwater::log

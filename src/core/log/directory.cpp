@@ -79,7 +79,8 @@ FileHandle Directory::file_of(const LogState& log, Segment& segment, FileKind ki
          .dir_index = index,
          .path = log.path(segment.base, kind),
          .use = segment.unfinished() || !segment.sealed ? Files::Use::write : Files::Use::read,
-         .direct = kind == FileKind::records});
+         .direct = kind == FileKind::records,
+         .moving = log.compaction.step == CompactionStep::swapped && log.compaction.base == segment.base});
   }
   return file;
 }

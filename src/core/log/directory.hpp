@@ -45,6 +45,7 @@ struct Directory {
   // Logs that have a run worth flushing without need.
   std::deque<LogState*> ripe;
   bool stopping = false;
+  bool compacting = false;  // a log of this directory is at a step that a clean stop waits for
   bool recovered = false;
   // Until the journal has jumped (superblock.hpp): logs are flushed to make room for that, nothing new is
   // taken.

@@ -33,7 +33,13 @@ void Files::submit(FileHandle file, DiskOp op) {
     return;
   }
   entry.waiting.push_back(std::move(op));
-  if (entry.state == State::closed) open(file);
+  if (entry.state == State::closed && !entry.terms.moving) open(file);
+}
+
+void Files::arrived(FileHandle file) {
+  Entry& entry = entries_[file];
+  entry.terms.moving = false;
+  if (entry.state == State::closed && !entry.waiting.empty()) open(file);
 }
 
 void Files::retain(FileHandle file) {
@@ -64,6 +70,8 @@ void Files::forget(FileHandle file) {
   Entry& entry = entries_[file];
   CHECK(!entry.forgotten);
   entry.forgotten = true;
+  // What still waits for the name gets an answer, if only that there is no such file.
+  if (entry.terms.moving) arrived(file);
   if (entry.users > 0) return;
   if (entry.state == State::open) {
     unlink(file);
@@ -86,6 +94,7 @@ void Files::open(FileHandle file) {
   op.create = entry.terms.use == Use::write;
   op.exclusive = op.create;
   op.direct = entry.terms.direct;
+  op.durable = op.create && entry.terms.durable;
   outbox_.push_back(std::move(op));
 }
 

@@ -25,7 +25,8 @@ enum class Part : std::uint8_t {
   growth,
   reader,
   janitor,
-  head
+  head,
+  compaction,
 };
 
 constexpr DiskToken make_token(Part part, std::size_t dir, std::uint64_t detail) {
@@ -52,6 +53,8 @@ class Files {
     std::string path;
     Use use = Use::read;  // write: created if absent, and locked
     bool direct = false;
+    bool durable = false;  // a new name is durable as soon as the file is open
+    bool moving = false;   // the file is not under its name yet: what is asked of it waits for arrived()
   };
   // Names a file; nothing is opened yet.
   FileHandle add(Terms terms);
@@ -64,6 +67,8 @@ class Files {
   void release(FileHandle file);
   // Keeps the file usable until release(), like an operation.
   void retain(FileHandle file);
+  // A file that was moving has its name now.
+  void arrived(FileHandle file);
   // The file is no longer wanted: closed when the last who uses it has released it.
   void forget(FileHandle file);
 

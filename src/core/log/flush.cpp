@@ -46,6 +46,12 @@ void Flusher::consider(LogState& log) {
   dir_.ripe.push_back(&log);
 }
 
+void Flusher::request(LogState& log) {
+  if (log.ripe || log.removed) return;
+  log.ripe = true;
+  dir_.ripe.push_back(&log);
+}
+
 bool Flusher::under_pressure() const {
   if (dir_.ring_demand() > dir_.ring.capacity() / 2) return true;
   return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;

@@ -32,6 +32,8 @@ class Flusher {
 
   // The log's durable point moved.
   void consider(LogState& log);
+  // Somebody wants all of the log in its files soon, however little that is.
+  void request(LogState& log);
   void turn();
   void completed(const DiskDone& done);
   bool active() const { return phase_ != Phase::idle; }

@@ -211,6 +211,7 @@ void JournalQueue::turn() {
 
 void JournalQueue::submit(Frame frame) {
   frame.last_number = first_number_ - 1;
+  frame.sent = dir_.now.monotonic;
   const journal::RingWriter::Frame formed = dir_.ring.finish();
   ++dir_.report.frames;
   dir_.report.frame_bytes += formed.bytes.size();
@@ -339,6 +340,7 @@ void JournalQueue::completed(const DiskDone& done) {
   const auto found =
       std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) { return frame.lsn == lsn; });
   CHECK(found != frames_.end());
+  dir_.shared.pace.journal_written(dir_.now.monotonic - found->sent);
   dir_.shared.pool.give(found->memory);
   found->memory = {};
   if (!dir_.online() || dir_.check(done)) return;
@@ -378,6 +380,7 @@ void JournalQueue::retire_frames() {
         log.durable_start = std::min(item.base_offset, log.start);
         note_changed(log);
       }
+      if (item.kind == EntryKind::compaction) ++log.compaction.durable;
       if (item.generation != log.generation) continue;
       log.durable = item.point;
       dir_.flusher.consider(log);

@@ -79,6 +79,7 @@ class JournalQueue {
   };
   struct Frame {
     Lsn lsn;
+    Instant sent;
     MutableBytes memory;
     std::vector<Item> items;
     std::uint64_t last_number = 0;

@@ -8,6 +8,12 @@
 
 namespace tailwater::log {
 
+void drop_segment(Directory& dir, LogState& log, Segment& segment, Duration delay) {
+  dir.forget_files(segment);
+  dir.shared.forget_blocks(segment, 0, segment.flushed);
+  if (segment.exists) dir.janitor.doom_files(log, segment, delay);
+}
+
 namespace {
 
 Segment make_segment(Directory& dir, Offset base) {
@@ -16,12 +22,6 @@ Segment make_segment(Directory& dir, Offset base) {
   segment.next = base;
   segment.number = dir.shared.next_segment_number++;
   return segment;
-}
-
-void drop_segment(Directory& dir, LogState& log, Segment& segment, Duration delay) {
-  dir.forget_files(segment);
-  dir.shared.forget_blocks(segment, 0, segment.flushed);
-  if (segment.exists) dir.janitor.doom_files(log, segment, delay);
 }
 
 // Nothing of the log beyond `place` was framed or is durable any more.
@@ -121,6 +121,7 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   log.end = place.end;
   log.start = std::min(log.start, log.end);
   log.durable_start = std::min(log.durable_start, log.start);
+  log.compaction.passed = std::min(log.compaction.passed, log.end);
   log.durable_end = std::min(log.durable_end, log.end);
   log.epochs.truncate(log.end);
   if (log.producers) log.producers->truncate(log.end);
@@ -157,7 +158,7 @@ bool decode_cut(Bytes content, CutPlace& place) {
 }
 
 void apply_log_start(Directory& dir, LogState& log, Offset start, Duration delay) {
-  if (start <= log.start) return;
+  if (start < log.start) return;
   log.start = start;
   while (log.segments.size() > 1 && log.segments.front().next <= start) {
     Segment& segment = log.segments.front();
@@ -183,6 +184,7 @@ void apply_restart(Directory& dir, LogState& log, Offset start) {
   log.segments.push_back(make_segment(dir, start));
   log.start = log.end = log.durable_end = log.durable_start = start;
   log.epochs.clear();
+  log.compaction.passed = start;
   if (log.producers) log.producers->clear();
   log.hint = {};
   log.head_due = kNoPosition;

@@ -18,6 +18,9 @@ void forget_log(Directory& dir, LogState& log);
 // A batch that is in memory already (account_batch) counts for epochs and producers.
 void note_batch(LogState& log, const records::BatchView& batch);
 
+// The segment is taken out of the log by whoever calls; its files go after `delay`.
+void drop_segment(Directory& dir, LogState& log, Segment& segment, Duration delay);
+
 void apply_roll(Directory& dir, LogState& log, Offset base);
 
 // Where a log ends after a truncation, and the state of that segment's index there.

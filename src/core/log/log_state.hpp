@@ -84,6 +84,24 @@ struct Pending {
 
 inline constexpr std::uint64_t kNoPosition = UINT64_MAX;
 
+// Steps of compaction that the journal knows; the first three are also what a log may be at. Values are those
+// of the journal and the manifest.
+enum class CompactionStep : std::uint8_t {
+  none = 0,     // as an entry: the new files are in place, or gone
+  begun = 1,    // new files may exist under their passing names
+  swapped = 2,  // they count, and may have their passing names still
+  passed = 3,   // only as an entry: a round is over
+};
+
+struct CompactionState {
+  Offset passed;  // everything below has been compacted against itself
+  CompactionStep step = CompactionStep::none;
+  Offset base;  // of the segment that the new files are for
+  // Not stored: entries of this run in the journal's queue, and on stable storage.
+  std::uint64_t pushed = 0;
+  std::uint64_t durable = 0;
+};
+
 struct LogState {
   Log* log = nullptr;
   Directory* dir = nullptr;
@@ -99,6 +117,7 @@ struct LogState {
   ChunkList chunks;
   Epochs epochs;
   std::unique_ptr<ProducerTable> producers;
+  CompactionState compaction;
 
   JournalPoint framed;
   JournalPoint durable;

@@ -4,13 +4,14 @@
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
+#include "core/log/log_state.hpp"
 
 namespace tailwater::log {
 
 namespace {
 
 constexpr std::uint64_t kMagic = 0x464e4d4c49415754;  // "TWAILMNF"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kCheckpointAt = 32;
 constexpr std::size_t kHeaderSize = 56;
 constexpr std::size_t kCrcSize = 4;
@@ -169,6 +170,9 @@ void put_log(Writer& out, const ManifestLog& log) {
   out.put(log.topic);
   out.put(log.start);
   out.put(log.end);
+  out.put(log.compacted);
+  out.put(log.compaction_base);
+  out.put(log.compaction_step);
   out.put(static_cast<std::uint32_t>(log.segments.size()));
   out.put(static_cast<std::uint32_t>(log.epochs.size()));
   out.put(static_cast<std::uint32_t>(log.producers.size()));
@@ -200,6 +204,9 @@ bool get_log(Reader& in, ManifestLog& log) {
   log.topic = in.text();
   log.start = in.offset();
   log.end = in.offset();
+  log.compacted = in.offset();
+  log.compaction_base = in.offset();
+  log.compaction_step = in.get<std::uint8_t>();
   const auto segments = in.get<std::uint32_t>();
   const auto epochs = in.get<std::uint32_t>();
   const auto producers = in.get<std::uint32_t>();
@@ -236,6 +243,7 @@ bool sound(const ManifestLog& log) {
     if (segment.sealed == last) return false;
     if (!last && log.segments[each + 1].base < segment.next) return false;
   }
+  if (log.compaction_step > static_cast<std::uint8_t>(CompactionStep::swapped)) return false;
   return log.segments.back().next <= log.end && log.start <= log.end && !log.topic.empty();
 }
 
@@ -292,7 +300,7 @@ Result<Manifest> decode_manifest(Bytes bytes) {
   manifest.next_log_id = in.get<std::uint64_t>();
   const auto logs = in.get<std::uint32_t>();
   const auto doomed = in.get<std::uint32_t>();
-  if (!in.within(logs, 60) || !in.within(doomed, 13))
+  if (!in.within(logs, 77) || !in.within(doomed, 13))
     return fail(Errc::malformed, "the manifest's counts are wrong");
   manifest.logs.resize(logs);
   for (ManifestLog& log : manifest.logs) {

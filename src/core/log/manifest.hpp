@@ -4,16 +4,18 @@
 //
 //   manifest  magic u64, version u32, 0 u32, generation u64, journal_id u64, checkpoint u64, next_log_id u64,
 //             log_count u32, doomed_count u32, logs, doomed, crc u32 (CRC-32C of all before it)
-//   log       id u64, topic_id u64 high, u64 low, partition i32, topic, start i64, end i64, segment_count
-//   u32,
-//             epoch_count u32, producer_count u32, aborted_count u32, then as many of
+//   log       id u64, topic_id u64 high, u64 low, partition i32, topic, start i64, end i64, compacted i64,
+//             compaction_base i64, compaction_step u8, segment_count u32, epoch_count u32, producer_count
+//             u32, aborted_count u32, then as many of
 //   segment   base i64, next i64, size u64, flushed u64, first_timestamp i64, index, stored index, flags u8
-//   (1 exists,
-//             2 sealed, 4 exact)
+//   (1
+//             exists, 2 sealed, 4 exact)
 //   index     entries u32, time_entries u32, until u64, last_position u64, last_time i64, max_timestamp i64,
-//   offset i64 epoch     epoch i32, start i64 producer  id i64, epoch i16, batch_count u8, coordinator_epoch
-//   i32, last_timestamp i64, transaction_first i64, then
-//             batch_count times (last_sequence i32, offset_delta i32, last_offset i64, timestamp i64)
+//             offset i64
+//   epoch     epoch i32, start i64
+//   producer  id i64, epoch i16, batch_count u8, coordinator_epoch i32, last_timestamp i64, transaction_first
+//             i64, then batch_count times (last_sequence i32, offset_delta i32, last_offset i64, timestamp
+//             i64)
 //   aborted   producer i64, first i64, last i64, last_stable i64
 //   doomed    log_id u64, flags u8 (1 a folder, 2 renamed), path, new path: what is still to be removed
 //   topic, path: length u16, bytes
@@ -54,6 +56,9 @@ struct ManifestLog {
   std::vector<EpochEntry> epochs;
   std::vector<Producer> producers;
   std::vector<Aborted> aborted;
+  Offset compacted;  // this and the next two: CompactionState
+  std::uint8_t compaction_step = 0;
+  Offset compaction_base;
 };
 
 struct Manifest {

@@ -133,6 +133,12 @@ void ProducerTable::expire(WallTime now, std::int64_t expiration_ms) {
   });
 }
 
+void ProducerTable::forget_aborted(const std::vector<Offset>& markers) {
+  if (markers.empty()) return;
+  std::erase_if(aborted_,
+                [&](const Aborted& aborted) { return std::ranges::binary_search(markers, aborted.last); });
+}
+
 void ProducerTable::clear() {
   producers_.clear();
   aborted_.clear();

@@ -70,6 +70,8 @@ class ProducerTable {
   // Forgets aborted transactions that no reader can ask for any more.
   void advance_start(Offset start);
   void expire(WallTime now, std::int64_t expiration_ms);
+  // Compaction has dropped these markers of aborted transactions, and their data before.
+  void forget_aborted(const std::vector<Offset>& markers);
   void clear();
 
   // The first offset that is not decided, as seen by a reader up to the high watermark; nothing if all are

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/log/compaction_ops.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/log_ops.hpp"
 #include "core/log/tail.hpp"
@@ -24,6 +25,9 @@ void Replay::load(Manifest manifest) {
     const LogIdentity identity{entry.id, entry.topic_id, std::move(entry.topic), entry.partition, dir_.id};
     LogState& log = add_log(dir_, identity, entry.start);
     log.end = log.durable_end = entry.end;
+    log.compaction = {.passed = entry.compacted,
+                      .step = static_cast<CompactionStep>(entry.compaction_step),
+                      .base = entry.compaction_base};
     log.segments = std::move(entry.segments);
     for (Segment& segment : log.segments) segment.number = dir_.shared.next_segment_number++;
     log.epochs.restore(std::move(entry.epochs));
@@ -120,6 +124,8 @@ bool Replay::change(LogState& log, const journal::EntryCursor::Entry& entry) {
     case EntryKind::epoch_start:
       log.epochs.begin(LeaderEpoch{static_cast<std::int32_t>(entry.header.argument)}, offset);
       return true;
+    case EntryKind::compaction:
+      return replay_compaction(dir_, log, entry) || wrong(log, "a step of compaction that makes no sense");
     case EntryKind::restart:
       stashes_.erase(log.identity.id);
       apply_restart(dir_, log, offset);
@@ -237,6 +243,8 @@ bool Replay::redo(LogState& log, const Stash& stash, std::uint64_t position, Byt
   if (segment == nullptr) return true;
   // A batch at a place that was taken before: the log was truncated there in between.
   cut_chunks(log, dir_.shared.tail, stash.segment, position, batch.base_offset());
+  // All of such a segment is in its files; compaction may have made it shorter than it was then.
+  if (segment->sealed && segment->exact && segment->flushed == segment->size) return true;
   if (position + bytes.size() <= segment->flushed) return true;
   const bool follows = !log.chunks.empty() && log.chunks.back()->segment_base == stash.segment;
   if (follows && log.chunks.back()->end != position) {

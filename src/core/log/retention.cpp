@@ -8,10 +8,18 @@ namespace {
 
 bool too_old(const LogState& log, const Segment& segment, WallTime now) {
   const std::int64_t newest = segment.index.max_timestamp;
-  return log.config.retention_ms >= 0 && newest >= 0 && now.ms - newest > log.config.retention_ms;
+  const std::int64_t since = newest >= 0 ? newest : segment.untimed_since;
+  return log.config.retention_ms >= 0 && since >= 0 && now.ms - since > log.config.retention_ms;
 }
 
 }  // namespace
+
+void note_untimed(LogState& log, WallTime now) {
+  for (Segment& segment : log.segments) {
+    if (segment.size > 0 && segment.index.max_timestamp < 0 && segment.untimed_since < 0)
+      segment.untimed_since = now.ms;
+  }
+}
 
 RetentionPlan plan_retention(const LogState& log, WallTime now) {
   RetentionPlan plan{log.start, false};
@@ -19,7 +27,10 @@ RetentionPlan plan_retention(const LogState& log, WallTime now) {
   std::uint64_t left = 0;
   for (const Segment& segment : log.segments) left += segment.size;
   for (const Segment& segment : log.segments) {
-    if (segment.size == 0 || segment.next > bound) break;
+    if (segment.next > bound) break;
+    // Compaction has left nothing of such a segment; the last one is the one that waits for records.
+    if (segment.size == 0 && segment.sealed) continue;
+    if (segment.size == 0) break;
     const bool below_start = segment.next <= log.start;
     const bool too_many = log.config.remove && log.config.retention_bytes >= 0 &&
                           left - segment.size >= static_cast<std::uint64_t>(log.config.retention_bytes);
@@ -41,7 +52,9 @@ bool must_roll(const LogState& log, const Arrival& batch, WallTime now) {
   if (active.index.time_entries + 1 >= log.config.segment_index_bytes / kTimeEntrySize) return true;
   if (active.first_timestamp < 0) return false;
   const std::int64_t newest = batch.max_timestamp >= 0 ? batch.max_timestamp : now.ms;
-  return newest - active.first_timestamp > log.config.segment_ms - log.config.segment_jitter_ms;
+  std::int64_t age_max = log.config.segment_ms;
+  if (log.config.compact) age_max = std::min(age_max, log.config.max_compaction_lag_ms);
+  return newest - active.first_timestamp > age_max - log.config.segment_jitter_ms;
 }
 
 }  // namespace tailwater::log

@@ -17,6 +17,18 @@ std::string segment_name(Offset base, FileKind kind) {
   return name;
 }
 
+bool has_file(const Segment& segment, FileKind kind) {
+  switch (kind) {
+    case FileKind::records:
+      return segment.size > 0;
+    case FileKind::index:
+      return segment.stored.entries > 0;
+    case FileKind::time_index:
+      return segment.stored.time_entries > 0;
+  }
+  return false;
+}
+
 std::optional<cache::Mark> index_batch(IndexState& state, const BatchPlace& batch, std::uint32_t interval) {
   if (batch.max_timestamp > state.max_timestamp) {
     state.max_timestamp = batch.max_timestamp;

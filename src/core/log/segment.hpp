@@ -55,10 +55,14 @@ struct Segment {
   std::uint64_t number = 0;  // never the same for two segments of this run
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
-  bool named[kFileKinds] = {};  // written in this run: a round that makes the file also syncs its name
+  std::int64_t untimed_since = -1;  // when retention first saw it, if it has no timestamps
+  bool named[kFileKinds] = {};      // written in this run: a round that makes the file also syncs its name
 
   bool unfinished() const { return flushed < size || (sealed && exists && !exact); }
 };
+
+// Whether the segment has such a file once it is flushed.
+bool has_file(const Segment& segment, FileKind kind);
 
 std::string segment_name(Offset base, FileKind kind);
 

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/cache/block_pool.hpp"
 #include "core/cache/cold_cache.hpp"
 #include "core/cache/tail_cache.hpp"
+#include "core/log/compaction_pace.hpp"
 #include "core/log/files.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/storage.hpp"
@@ -20,7 +22,10 @@ struct News {
   std::vector<Log*> changed;
   std::vector<ReadTicket> ready;
   std::vector<DirId> failed;
-  bool empty() const { return changed.empty() && ready.empty() && failed.empty(); }
+  std::vector<std::string> compaction_faults;
+  bool empty() const {
+    return changed.empty() && ready.empty() && failed.empty() && compaction_faults.empty();
+  }
 };
 
 // Owns the logs of all directories. What was removed stays until nothing refers to it.
@@ -39,7 +44,8 @@ struct Shared {
   explicit Shared(StorageOptions given)
       : options(std::move(given)),
         cold(pool, options.cold_block_bytes, options.memory_bytes / 100 * options.cold_percent_max),
-        files(options, outbox) {}
+        files(options, outbox),
+        pace(options.compaction_bytes_per_second) {}
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
@@ -49,6 +55,7 @@ struct Shared {
   cache::TailCache tail{pool};
   cache::ColdCache cold;
   Files files;
+  CompactionPace pace;
   News news;
   LogRegistry registry;
   std::uint64_t next_segment_number = 1;

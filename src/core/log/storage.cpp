@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "core/log/compaction.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/log_ops.hpp"
 #include "core/log/manifest.hpp"
@@ -67,6 +68,7 @@ class Storage::State {
   BlockReader blocks;
   Reader reader;
   std::vector<std::unique_ptr<Directory>> dirs;
+  Compactor compactor{shared, dirs};
   bool started = false;
   bool stopping = false;
   Instant next_retention = Instant::max();
@@ -127,6 +129,9 @@ void Storage::State::route(DiskDone done, Now now) {
     case Part::head:
       to.heads.completed(done);
       return;
+    case Part::compaction:
+      compactor.completed(done);
+      return;
   }
 }
 
@@ -142,8 +147,9 @@ void Storage::turn(Now now, DiskEffects& effects) {
   state.blocks.turn();
   state.shared.files.turn(now);
   if (state.next_retention <= now.monotonic && !state.stopping) state.retention(now);
+  for (const auto& dir : state.dirs) dir->now = now;
+  state.compactor.turn(now);
   for (const auto& dir : state.dirs) {
-    dir->now = now;
     if (dir->report.state == DirState::offline || dir->report.state == DirState::stopped) continue;
     dir->starter.turn();
     if (!dir->online()) continue;
@@ -183,11 +189,12 @@ void Storage::State::evict() {
 Instant Storage::next_deadline() const {
   const State& state = *state_;
   if (!state.shared.news.empty() || !state.shared.outbox.empty()) return Instant{};
-  Instant earliest = std::min(state.shared.files.next_deadline(),
-                              state.retention_running ? Instant{} : state.next_retention);
+  Instant earliest = std::min(state.shared.files.next_deadline(), state.compactor.next_deadline());
+  if (!state.stopping)
+    earliest = std::min(earliest, state.retention_running ? Instant{} : state.next_retention);
   for (const auto& dir : state.dirs) {
     earliest = std::min(earliest, dir->starter.next_deadline());
-    if (!dir->online()) continue;
+    if (!dir->online() || dir->report.state == DirState::stopped) continue;
     if (dir->checkpoint.ready()) return Instant{};
     earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
                          dir->checkpoint.next_deadline()});
@@ -227,6 +234,10 @@ bool Storage::held_back(DirId dir) const {
   if (found == nullptr || !found->online()) return false;
   const std::uint64_t capacity = found->ring.capacity();
   return found->full() || found->ring_demand() > capacity / 8 * 5 || state_->full_of_dirt();
+}
+
+const CompactionStats& Storage::compaction() const {
+  return state_->compactor.stats();
 }
 
 // --- logs
@@ -420,9 +431,11 @@ void Storage::State::retain(LogState& log, Now now) {
     log.producers->expire(now.wall, shared.options.producer_expiration_ms);
     if (log.producers->empty()) log.producers.reset();
   }
+  note_untimed(log, now.wall);
   const RetentionPlan plan = plan_retention(log, now.wall);
-  if (plan.start <= log.start && !plan.roll) return;
   if (plan.roll) roll(log);
+  const bool drops = log.segments.size() > 1 && log.segments.front().next <= plan.start;
+  if (plan.start <= log.start && !drops) return;
   apply_log_start(*log.dir, log, plan.start, Duration::from_ms(log.config.file_delete_delay_ms));
   log.dir->journal.push(log, {.kind = EntryKind::log_start, .base_offset = plan.start});
 }
@@ -450,6 +463,9 @@ std::span<const ReadTicket> Storage::ready_reads() const {
 std::span<const DirId> Storage::failed() const {
   return state_->shared.news.failed;
 }
+std::span<const std::string> Storage::compaction_faults() const {
+  return state_->shared.news.compaction_faults;
+}
 
 void Storage::clear_news() {
   News& news = state_->shared.news;
@@ -457,6 +473,7 @@ void Storage::clear_news() {
   news.changed.clear();
   news.ready.clear();
   news.failed.clear();
+  news.compaction_faults.clear();
 }
 
 }  // namespace tailwater::log

@@ -155,6 +155,22 @@ struct DirReport {
   std::uint64_t dirty_bytes = 0;
 };
 
+// What compaction did since the start, for metrics.
+struct CompactionStats {
+  std::uint64_t rounds = 0;
+  std::uint64_t bytes_moved = 0;   // read and written, unfinished rounds included
+  std::uint64_t bytes_before = 0;  // of the segments that finished rounds have rewritten
+  std::uint64_t bytes_after = 0;
+  std::uint64_t unreadable_batches = 0;
+  std::uint64_t uncleanable_logs = 0;
+  std::int64_t max_dirty_millionths = 0;  // of the dirtiest log, when last looked at
+  std::int64_t max_delay_ms = 0;          // beyond max.compaction.lag.ms
+  Instant last_end;
+  std::int64_t last_ms = 0;  // that the last round took; the longest one
+  std::int64_t max_ms = 0;
+  std::uint32_t last_map_percent = 0;  // of the map's memory
+};
+
 class Storage {
  public:
   explicit Storage(StorageOptions options);
@@ -182,6 +198,7 @@ class Storage {
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
   // While it is false one batch always finds room; ask before each.
   bool held_back(DirId dir) const;
+  const CompactionStats& compaction() const;
 
   // --- logs
   // REQUIRES: the directory is online, and there is no log with this topic id and partition. No file is made
@@ -229,6 +246,8 @@ class Storage {
   std::span<const ReadTicket> ready_reads() const;
   // Directories that went offline.
   std::span<const DirId> failed() const;
+  // What compaction found that somebody ought to look at: a sentence each.
+  std::span<const std::string> compaction_faults() const;
   void clear_news();
 
  private:

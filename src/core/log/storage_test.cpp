@@ -94,6 +94,136 @@ TEST(StorageTest, ALogStartIsDurableAfterItsFrameAndNotBefore) {
   world.verify();
 }
 
+TEST(StorageTest, AFlushThatEndsInsideABlockOfASegmentThatWasSealedMeanwhileLosesNothing) {
+  World world(7);
+  world.options.flush_run_bytes = 2'000;
+  world.start_and_recover();
+  Log& log = world.create("a", {.segment_bytes = 4'000});
+  world.pump();
+  for (int each = 0; each < 20; ++each) ASSERT_TRUE(world.append(log, {.value_size = 40}).has_value());
+  world.turn();
+  while (log.durable_end() < Offset{20}) world.storage->completed(world.disk.step(), world.now);
+  // The flush of this turn finds the segment sealed; the rest of it is in no frame yet.
+  for (int each = 0; each < 30; ++each) ASSERT_TRUE(world.append(log, {.value_size = 40}).has_value());
+  world.pump();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+  world.stop();
+  world.start_and_recover();
+  world.verify();
+}
+
+TEST(StorageTest, AnIndexThatBeginsWithALaterFlushIsThereAfterPowerLoss) {
+  for (std::uint64_t seed = 20; seed < 30; ++seed) {
+    World world(seed);
+    world.options.flush_run_bytes = 1;
+    world.start_and_recover();
+    Log& log = world.create("a", {.segment_bytes = 1 << 20, .index_interval_bytes = 1'000});
+    ASSERT_TRUE(world.append(log, {.value_size = 40}).has_value());
+    world.pump();
+    for (int each = 0; each < 20; ++each) ASSERT_TRUE(world.append(log, {.value_size = 400}).has_value());
+    world.pump();
+    world.crash();
+    world.start_and_recover();
+    for (std::int64_t at = 20; at > 0; at -= 5) {
+      Offset from{at};
+      world.read_all(world.log("a"), from, Offset{21});
+    }
+    world.verify();
+  }
+}
+
+TEST(StorageTest, TheLastSegmentGoesWhenAllItsRecordsWereDeleted) {
+  World world(9);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  for (int each = 0; each < 30; ++each) ASSERT_TRUE(world.append(log, {.value_size = 300}).has_value());
+  world.pump();
+  world.storage->set_log_start(log, Offset{30});
+  world.pump();
+  EXPECT_GT(log.size_bytes(), 0U);
+  world.advance(world.options.retention_interval);
+  world.pump();
+  EXPECT_EQ(log.size_bytes(), 0U);
+  EXPECT_EQ(world.append(log, {})->base, Offset{30});
+  world.pump();
+  world.crash();
+  world.start_and_recover();
+  EXPECT_EQ(world.log("a").start_offset(), Offset{30});
+  world.verify();
+}
+
+TEST(StorageTest, AProducersLastBatchesAreKnownAgainAfterEveryKindOfEnd) {
+  for (int end = 0; end < 3; ++end) {
+    World world(40 + static_cast<std::uint64_t>(end));
+    world.start_and_recover();
+    Log& log = world.create("a");
+    const ProducerId producer{7};
+    for (std::int32_t sequence = 0; sequence < 8; ++sequence)
+      ASSERT_TRUE(world.append(log, {.producer = producer, .sequence = sequence}).has_value());
+    world.pump();
+    if (end == 0) world.crash();
+    if (end == 1) world.kill();
+    if (end == 2) world.stop();
+    world.start_and_recover();
+    Log& again = world.log("a");
+    for (std::int32_t sequence = 3; sequence < 8; ++sequence) {
+      const auto repeated = world.append(again, {.producer = producer, .sequence = sequence});
+      ASSERT_TRUE(repeated.has_value()) << sequence;
+      EXPECT_TRUE(repeated->duplicate);
+      EXPECT_EQ(repeated->base, Offset{sequence});
+    }
+    const auto older = world.append(again, {.producer = producer, .sequence = 2});
+    ASSERT_FALSE(older.has_value());
+    EXPECT_EQ(older.error(), AppendRefusal::out_of_order_sequence);
+    EXPECT_EQ(world.append(again, {.producer = producer, .sequence = 8})->base, Offset{8});
+  }
+}
+
+TEST(StorageTest, AProducerIsForgottenAfterItsTimeAndAnOpenTransactionKeepsIt) {
+  World world(10);
+  world.options.producer_expiration_ms = 10'000;
+  world.options.retention_interval = Duration::from_ms(1'000);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  const ProducerId producer{7};
+  const std::int64_t now = world.now.wall.ms;
+  ASSERT_TRUE(world.append(log, {.timestamp = now, .producer = producer, .sequence = 5}).has_value());
+  world.pump();
+  world.advance(Duration::from_ms(9'000));
+  world.pump();
+  const auto gap = world.append(log, {.timestamp = now, .producer = producer, .sequence = 9});
+  ASSERT_FALSE(gap.has_value());
+  EXPECT_EQ(gap.error(), AppendRefusal::out_of_order_sequence);
+  world.advance(Duration::from_ms(2'000));
+  world.pump();
+  EXPECT_TRUE(world.append(log, {.timestamp = now, .producer = producer, .sequence = 9}).has_value())
+      << "nothing is known of it any more: any sequence will do";
+}
+
+TEST(StorageTest, ATruncationWhileTheHeadOfABlockIsReadBackLosesNothing) {
+  World world(8);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  for (int each = 0; each < 10; ++each) ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  Log& again = world.log("a");
+  ASSERT_TRUE(world.append(again, {}).has_value());
+  world.truncate(again, Offset{10});
+  world.pump();
+  ASSERT_TRUE(world.append(again, {.fill = 'w'}).has_value());
+  world.pump();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+  world.stop();
+  world.start_and_recover();
+  world.verify();
+}
+
 TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
   World world(6);
   world.start_and_recover();

@@ -21,14 +21,14 @@ std::size_t next_chunk_size(const Chunk* last, std::size_t needed) {
   return std::max(needed, std::min(wished, kLargestChunk));
 }
 
+}  // namespace
+
 void append_index_entry(const Segment& segment, const cache::Mark& mark, Buffer& out) {
   std::byte entry[kIndexEntrySize];
   store_big(entry, static_cast<std::int32_t>(mark.last_offset - segment.base));
   store_big(entry + 4, static_cast<std::int32_t>(mark.position));
   out.insert(out.end(), entry, entry + sizeof entry);
 }
-
-}  // namespace
 
 void append_time_entry(const Segment& segment, std::int64_t timestamp, Offset offset, Buffer& out) {
   std::byte entry[kTimeEntrySize];

@@ -62,6 +62,7 @@ void cut_chunks(LogState& log, cache::TailCache& cache, Offset segment, std::uin
 // of an earlier position; appends the entries in between. REQUIRES: the batches in between are in memory.
 void collect_index(const LogState& log, const Segment& segment, std::uint64_t position, IndexState& state,
                    Buffer& index, Buffer& time_index);
+void append_index_entry(const Segment& segment, const cache::Mark& mark, Buffer& out);
 void append_time_entry(const Segment& segment, std::int64_t timestamp, Offset offset, Buffer& out);
 
 }  // namespace tailwater::log

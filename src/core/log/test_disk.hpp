@@ -241,7 +241,7 @@ class TestDisk {
         ++at;
       }
     }
-    names.merge(moved);
+    for (const auto& [path, inode] : moved) names[path] = inode;
     if (folders.erase(op.path) > 0) folders.insert(op.path2);
   }
   void remove_all(std::map<std::string, Inode*>& names, std::set<std::string>& folders,

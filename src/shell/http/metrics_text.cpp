@@ -218,6 +218,43 @@ void write_storage(const View& view) {
   view.out.histogram({}, writes);
 }
 
+// Under the names that Kafka's cleaner has; each of its threads is a shard here, and the worst one counts.
+void write_compaction(const View& view) {
+  using node::CompactionMetrics;
+  const auto largest = [&](std::string_view name, std::string_view help, auto counter) {
+    std::int64_t value = 0;
+    for (const MetricsSnapshot& shard : view.input.shards)
+      value = std::max(value, static_cast<std::int64_t>(shard.compaction.*counter));
+    view.out.family(name, "gauge", help);
+    view.out.sample({}, value);
+  };
+  const auto total = [&](std::string_view name, std::string_view type, std::string_view help, auto counter) {
+    std::uint64_t sum = 0;
+    for (const MetricsSnapshot& shard : view.input.shards) sum += shard.compaction.*counter;
+    view.out.family(name, type, help);
+    view.out.sample({}, sum);
+  };
+  largest("kafka_log_logcleanermanager_max_dirty_percent",
+          "Part of the dirtiest compacted log that is not compacted.", &CompactionMetrics::max_dirty_percent);
+  largest("kafka_log_logcleaner_max_compaction_delay_secs",
+          "Time that records wait beyond max.compaction.lag.ms.", &CompactionMetrics::max_delay_seconds);
+  largest("kafka_log_logcleaner_max_clean_time_secs", "The longest round of compaction.",
+          &CompactionMetrics::max_round_seconds);
+  largest("kafka_log_logcleaner_max_buffer_utilization_percent",
+          "Part of its memory that the last round used for keys.", &CompactionMetrics::map_percent);
+  largest("kafka_log_logcleanermanager_time_since_last_run_ms", "Since the last round of compaction.",
+          &CompactionMetrics::since_last_ms);
+  total("kafka_log_logcleanermanager_uncleanable_partitions_count", "gauge",
+        "Partitions that cannot be compacted.", &CompactionMetrics::uncleanable_partitions);
+  total("tailwater_compaction_rounds_total", "counter", "Rounds of compaction.", &CompactionMetrics::rounds);
+  total("tailwater_compaction_bytes_before_total", "counter", "Bytes of segments before they were compacted.",
+        &CompactionMetrics::bytes_before);
+  total("tailwater_compaction_bytes_after_total", "counter", "What compaction left of them.",
+        &CompactionMetrics::bytes_after);
+  total("tailwater_compaction_unreadable_batches_total", "counter",
+        "Batches that compaction could not read, and kept.", &CompactionMetrics::unreadable_batches);
+}
+
 void write_apis(const View& view) {
   std::map<std::string, node::ApiMetrics> apis;
   for (const MetricsSnapshot& shard : view.input.shards) {
@@ -293,6 +330,7 @@ std::string write_metrics(const MetricsInput& input) {
   write_groups(view);
   if (input.partitions) write_commits(view);
   write_storage(view);
+  write_compaction(view);
   write_apis(view);
   write_process(view);
   return writer.take();

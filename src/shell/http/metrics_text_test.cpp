@@ -106,6 +106,23 @@ TEST(MetricsText, Lag) {
   EXPECT_THAT(text, HasSubstr("tailwater_groups{state=\"Stable\"} 1\n"));
 }
 
+TEST(MetricsText, CompactionHasKafkasNames) {
+  MetricsInput input = two_shards();
+  input.shards[0].compaction = {.rounds = 2,
+                                .bytes_before = 100,
+                                .bytes_after = 40,
+                                .uncleanable_partitions = 1,
+                                .max_dirty_percent = 30,
+                                .since_last_ms = 700};
+  input.shards[1].compaction = {.rounds = 3, .max_dirty_percent = 60, .map_percent = 12};
+  const std::string text = write_metrics(input);
+  EXPECT_THAT(text, HasSubstr("\nkafka_log_logcleanermanager_max_dirty_percent 60\n"));
+  EXPECT_THAT(text, HasSubstr("\nkafka_log_logcleanermanager_uncleanable_partitions_count 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nkafka_log_logcleaner_max_buffer_utilization_percent 12\n"));
+  EXPECT_THAT(text, HasSubstr("\nkafka_log_logcleanermanager_time_since_last_run_ms 700\n"));
+  EXPECT_THAT(text, HasSubstr("\ntailwater_compaction_rounds_total 5\n"));
+}
+
 TEST(MetricsText, Histogram) {
   const std::string text = write_metrics(two_shards());
   EXPECT_THAT(text, HasSubstr("tailwater_request_seconds_bucket{api=\"Produce\",le=\"0.000064\"} 0\n"

@@ -1,0 +1,196 @@
+#include "core/log/compaction.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log/directory.hpp"
+
+namespace tailwater::log {
+
+namespace {
+
+// Logs that are looked at in one turn.
+constexpr std::size_t kLookSlice = 256;
+// A key with its value, uncompressed, hardly takes less: for the size of the map.
+constexpr std::uint64_t kRecordBytesUsual = 48;
+constexpr std::int64_t kMillion = 1'000'000;
+
+}  // namespace
+
+std::int64_t CompactionNeed::dirty_ratio() const {
+  const std::uint64_t all = dirty_bytes + clean_bytes;
+  if (all == 0) return 0;
+  // Thousands of bytes are exact enough, and cannot overflow.
+  const std::uint64_t unit = all >> 40 > 0 ? 1'024 : 1;
+  return static_cast<std::int64_t>(dirty_bytes / unit * kMillion / (all / unit));
+}
+
+bool CompactionNeed::is_due(const LogConfig& config) const {
+  if (dirty_bytes == 0 || segments == 0) return false;
+  return delay_ms > 0 || dirty_ratio() > config.min_cleanable_dirty_millionths;
+}
+
+CompactionNeed compaction_need(const LogState& log, WallTime now) {
+  CompactionNeed need;
+  need.first_dirty = std::max(log.compaction.passed, log.start);
+  const Offset high_watermark = log.high_watermark.value_or(log.durable_end);
+  Offset bound = std::min(high_watermark, log.durable_end);
+  if (log.producers) bound = std::min(bound, log.producers->first_unstable(high_watermark).value_or(bound));
+  std::int64_t oldest = -1;
+  for (const Segment& segment : log.segments) {
+    if (!segment.sealed || segment.next > bound || segment.base >= log.durable.segment) break;
+    const std::int64_t newest = segment.index.max_timestamp;
+    if (log.config.min_compaction_lag_ms > 0 && newest > now.ms - log.config.min_compaction_lag_ms) break;
+    if (segment.unfinished()) {
+      need.unflushed = true;
+      break;
+    }
+    ++need.segments;
+    need.end = segment.next;
+    if (segment.next <= need.first_dirty) {
+      need.clean_bytes += segment.size;
+      continue;
+    }
+    need.dirty_bytes += segment.size;
+    if (segment.first_timestamp >= 0 && (oldest < 0 || segment.first_timestamp < oldest))
+      oldest = segment.first_timestamp;
+  }
+  if (oldest >= 0 && log.config.max_compaction_lag_ms < now.ms - oldest)
+    need.delay_ms = now.ms - oldest - log.config.max_compaction_lag_ms;
+  return need;
+}
+
+Compactor::Compactor(Shared& shared, const std::vector<std::unique_ptr<Directory>>& dirs)
+    : shared_(shared), dirs_(dirs), random_(shared.options.seed ^ 0x636f'6d70'6163'7421ULL) {}
+
+Instant Compactor::next_deadline() const {
+  if (job_) return job_->next_deadline();
+  const bool mends = std::ranges::any_of(dirs_, [&](const auto& dir) {
+    return dir->online() && (dir->index >= mended_.size() || !mended_[dir->index]);
+  });
+  if (mends) return Instant{};
+  if (!shared_.options.compaction) return Instant::max();
+  return looking_ ? Instant{} : next_look_;
+}
+
+void Compactor::completed(const DiskDone& done) {
+  // No job ends while an operation of its own is in flight.
+  job_->completed(done);
+}
+
+void Compactor::turn(Now now) {
+  if (job_) {
+    job_->turn();
+    if (!job_->over()) return;
+    finished(now);
+  }
+  if (mend_next()) return;
+  if (shared_.options.compaction && (looking_ || next_look_ <= now.monotonic)) look(now);
+}
+
+// Whether a log was found at a step that a former run left it at.
+bool Compactor::mend_next() {
+  mended_.resize(dirs_.size());
+  for (const auto& dir : dirs_) {
+    if (!dir->online() || mended_[dir->index]) continue;
+    for (const auto& [id, log] : dir->logs) {
+      if (log->compaction.step == CompactionStep::none) continue;
+      job_ = std::make_unique<CompactionJob>(*dir, *log, shared_.pace);
+      return true;
+    }
+    mended_[dir->index] = true;
+  }
+  return false;
+}
+
+void Compactor::look(Now now) {
+  if (!std::exchange(looking_, true)) {
+    looked_ = {};
+    best_ = {};
+    best_ratio_ = -1;
+    dirtiest_ = longest_delay_ = 0;
+  }
+  auto at = shared_.registry.logs.upper_bound(looked_);
+  for (std::size_t looks = kLookSlice; at != shared_.registry.logs.end() && looks > 0; ++at, --looks) {
+    looked_ = at->first;
+    consider(state_of(*at->second), now.wall);
+  }
+  if (at != shared_.registry.logs.end()) return;
+  looking_ = false;
+  stats_.max_dirty_millionths = dirtiest_;
+  stats_.max_delay_ms = longest_delay_;
+  next_look_ = now.monotonic + shared_.options.compaction_interval;
+  const auto best = shared_.registry.logs.find(best_);
+  if (best_ratio_ < 0 || best == shared_.registry.logs.end()) return;
+  start(state_of(*best->second), now.wall);
+  job_began_ = now.monotonic;
+}
+
+void Compactor::consider(LogState& log, WallTime now) {
+  if (!log.config.compact || !log.dir->accepts() || log.dir->stopping ||
+      uncleanable_.contains(log.identity.id))
+    return;
+  const CompactionNeed need = compaction_need(log, now);
+  if (need.unflushed) log.dir->flusher.request(log);
+  const std::int64_t ratio = need.dirty_ratio();
+  dirtiest_ = std::max(dirtiest_, ratio);
+  longest_delay_ = std::max(longest_delay_, need.delay_ms);
+  if (!need.is_due(log.config) || ratio <= best_ratio_) return;
+  best_ = log.identity.id;
+  best_ratio_ = ratio;
+}
+
+void Compactor::start(LogState& log, WallTime now) {
+  const CompactionNeed need = compaction_need(log, now);
+  if (!need.is_due(log.config)) return;
+  CompactionRange range;
+  range.segments = need.segments;
+  range.terms.first_dirty = need.first_dirty;
+  range.terms.end = need.end;
+  range.terms.now = now;
+  range.terms.delete_retention_ms = log.config.delete_retention_ms;
+  range.terms.secret.low = random_.next();
+  range.terms.secret.high = random_.next();
+  range.terms.keys_expected = need.dirty_bytes / kRecordBytesUsual + 1;
+  range.terms.map_bytes_max = shared_.options.compaction_map_bytes;
+  job_ = std::make_unique<CompactionJob>(*log.dir, log, shared_.pace, range);
+}
+
+void Compactor::finished(Now now) {
+  const CompactionResult& result = job_->result();
+  if (result.broken) uncleanable_.insert(job_->log().identity.id);
+  std::erase_if(uncleanable_, [&](LogId id) { return !shared_.registry.logs.contains(id); });
+  stats_.uncleanable_logs = uncleanable_.size();
+  stats_.bytes_moved += result.bytes_moved;
+  stats_.unreadable_batches += result.counts.unreadable;
+  if (result.finished) {
+    ++stats_.rounds;
+    stats_.bytes_before += result.bytes_before;
+    stats_.bytes_after += result.bytes_after;
+    stats_.last_end = now.monotonic;
+    stats_.last_ms = (now.monotonic - job_began_).to_ms();
+    stats_.max_ms = std::max(stats_.max_ms, stats_.last_ms);
+    stats_.last_map_percent = result.map_used_percent;
+    // The next one may be waiting already.
+    next_look_ = now.monotonic;
+  }
+  report(*job_);
+  job_.reset();
+}
+
+void Compactor::report(const CompactionJob& job) {
+  const CompactionResult& result = job.result();
+  if (job.log().removed) return;
+  const std::string name = job.log().folder();
+  if (result.broken) {
+    shared_.news.compaction_faults.push_back(
+        name + " cannot be compacted: its files hold bytes that are no batches, or would outgrow a segment");
+  }
+  if (result.counts.unreadable > 0) {
+    shared_.news.compaction_faults.push_back(
+        name + " has " + std::to_string(result.counts.unreadable) +
+        " batches that cannot be read; compaction keeps them as they are");
+  }
+}
+
+}  // namespace tailwater::log

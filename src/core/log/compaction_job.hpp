@@ -1,0 +1,130 @@
+// One round of compaction of one log: reads the dirty part for the keys' newest offsets, then reads the log
+// from its beginning and writes what stays into new segments, which replace groups of old ones
+// (compaction_ops.hpp).
+//   bounded      at most 1 MiB is read or written at once, little is computed in a step, one step a turn;
+//                memory is the map's, a few blocks, and one batch with its records
+//   cancellable  between steps: a log that was removed, truncated, or lost segments to retention ends the
+//                round; what was swapped until then stays, the files of the unfinished group go
+// Also finishes what an earlier run left at a step of compaction.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/disk.hpp"
+#include "core/log/compaction_filter.hpp"
+#include "core/log/compaction_io.hpp"
+#include "core/log/compaction_ops.hpp"
+#include "core/log/compaction_pace.hpp"
+#include "core/log/directory.hpp"
+
+namespace tailwater::log {
+
+// What a round may touch: a log's segments from its first on, all sealed and ended exactly in their files.
+struct CompactionRange {
+  std::size_t segments = 0;
+  CompactionTerms terms;
+};
+
+struct CompactionResult {
+  bool finished = false;  // else it was cancelled
+  bool broken = false;    // met bytes that are no batches: no use in trying again
+  bool no_room = false;
+  std::uint64_t bytes_before = 0;  // of the groups that were swapped
+  std::uint64_t bytes_after = 0;
+  std::uint64_t bytes_moved = 0;  // read and written
+  std::uint32_t map_used_percent = 0;
+  CompactionCounts counts;
+};
+
+class CompactionJob {
+ public:
+  CompactionJob(Directory& dir, LogState& log, CompactionPace& pace, const CompactionRange& range);
+  // Finishes the step that a start found the log at; reads of a swapped segment wait for that.
+  CompactionJob(Directory& dir, LogState& log, CompactionPace& pace);
+  ~CompactionJob();
+  CompactionJob(const CompactionJob&) = delete;
+  CompactionJob& operator=(const CompactionJob&) = delete;
+
+  // One step, if it is time for one.
+  void turn();
+  void completed(const DiskDone& done);
+  bool over() const { return phase_ == Phase::over; }
+  // When turn() gets further without anything else happening.
+  Instant next_deadline() const;
+
+  LogState& log() const { return log_; }
+  Directory& dir() const { return dir_; }
+  const CompactionResult& result() const { return result_; }
+
+ private:
+  enum class Phase : std::uint8_t {
+    map,      // pass 1
+    begin,    // a group is noted; waits for the journal
+    copy,     // pass 2
+    seal,     // the end of the group's files
+    swap,     // waits for the journal
+    place,    // the new files get their names
+    discard,  // the new files go
+    over,
+  };
+  enum class Role : std::uint8_t { read, output, name };
+  struct Source {
+    Offset base;
+    Offset next;
+    std::uint64_t number = 0;
+    std::uint64_t size = 0;
+    std::uint32_t index_entries = 0;
+    std::uint32_t time_entries = 0;
+  };
+
+  bool may_go_on() const;
+  bool has_room() const;
+  bool may_compute() const;
+  void cancel();
+  void abandon();
+  void end();
+
+  void map();
+  void begin_group();
+  void copy();
+  void emit(const records::BatchView& batch, CompactionFilter::Cleaned cleaned);
+  void next_group();
+  void swap();
+  void place();
+  void discard();
+  void named();
+
+  void read_on();
+  bool write_on();
+  void submit(FileHandle file, Role role, DiskOp op);
+  void name(DiskOpKind kind, std::string path, std::string path2 = {});
+  void close_outputs();
+
+  Directory& dir_;
+  LogState& log_;
+  CompactionPace& pace_;
+  Phase phase_ = Phase::map;
+  std::uint32_t generation_ = 0;
+  std::uint32_t outstanding_ = 0;
+  bool cancelled_ = false;
+  CompactionResult result_;
+
+  std::unique_ptr<CompactionFilter> filter_;
+  std::vector<Source> sources_;
+  std::size_t source_ = 0;  // being walked
+  SegmentWalk walk_;
+  MutableBytes block_;
+  FileHandle source_file_ = 0;
+  std::size_t group_begin_ = 0;  // of sources_: the group that is being copied
+  std::size_t group_end_ = 0;
+  std::optional<SegmentOutput> output_;
+  FileHandle output_files_[kFileKinds] = {};
+  FileHandle output_file_ = 0;  // of the operation in flight
+  Buffer rebuilt_;
+};
+
+}  // namespace tailwater::log

@@ -1,0 +1,288 @@
+// Goal: a compacted log keeps what it must through every step of compaction, in its files and across
+// restarts, and nothing else; compaction begins when the settings say so. Method: small scripts on a disk
+// that forgets what was not synced (compaction_test_world.hpp), and looks at plans over made-up logs.
+#include "core/log/compaction.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/log/compaction_test_world.hpp"
+#include "core/log/log_state.hpp"
+
+namespace tailwater::log {
+namespace {
+
+std::string value_of(int number) {
+  return "value " + std::to_string(number) + std::string(60, '.');
+}
+
+void fill(KeyedWorld& world, int records, int keys) {
+  for (int number = 0; number < records; ++number) {
+    ASSERT_TRUE(world.append_one("key " + std::to_string(number % keys), value_of(number)));
+    if (number % 10 == 0) world.pump();
+  }
+  world.pump();
+}
+
+TEST(Compaction, leaves_one_record_a_key_in_the_sealed_segments) {
+  KeyedWorld world(1);
+  world.start();
+  fill(world, 500, 7);
+  const std::uint64_t before = world.log().size_bytes();
+  world.compact();
+  world.check(Offset{0});
+  EXPECT_LT(world.log().size_bytes(), before / 4);
+  EXPECT_EQ(world.log().end_offset(), Offset{500});
+  const CompactionStats& stats = world.storage->compaction();
+  EXPECT_GE(stats.rounds, 1U);
+  EXPECT_LT(stats.bytes_after, stats.bytes_before);
+  EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+  EXPECT_TRUE(world.faults.empty());
+  // The old files go after file.delete.delay.ms.
+  world.advance(Duration::from_ms(61'000));
+  world.pump();
+  EXPECT_EQ(world.paths_with(".log").size(), 2U);
+  world.check(Offset{0});
+}
+
+TEST(Compaction, survives_restarts_of_every_kind) {
+  KeyedWorld world(2);
+  world.start();
+  fill(world, 300, 5);
+  world.compact();
+  const std::uint64_t size = world.log().size_bytes();
+  for (int round = 0; round < 3; ++round) {
+    if (round == 2) {
+      world.stop();
+    } else {
+      world.end(round == 0);
+    }
+    world.start();
+    EXPECT_EQ(world.log().size_bytes(), size);
+    for (std::int64_t from = 0; from < 300; from += 41) world.check(Offset{from});
+  }
+}
+
+TEST(Compaction, a_reader_keeps_the_bytes_that_it_holds) {
+  KeyedWorld world(3);
+  world.options.memory_bytes = 4 << 20;
+  world.start();
+  fill(world, 300, 5);
+  world.end(true);
+  world.start();
+  const Buffer before = world.read_all(Offset{0}, Offset{300});
+  std::vector<Bytes> pieces;
+  const ReadPlan plan =
+      world.storage->plan_read(world.log(), {Offset{0}, 1 << 20, Offset{300}, true}, pieces);
+  ASSERT_EQ(plan.kind, ReadPlan::Kind::hot);
+  world.compact();
+  Buffer held;
+  for (const Bytes piece : pieces) held.insert(held.end(), piece.begin(), piece.end());
+  EXPECT_TRUE(std::equal(held.begin(), held.end(), before.begin()));
+  world.storage->unpin(plan.pin);
+  world.check(Offset{0});
+}
+
+TEST(Compaction, groups_neighbours_up_to_a_segment) {
+  KeyedWorld world(4);
+  world.start();
+  fill(world, 1'000, 100);
+  world.compact();
+  world.advance(Duration::from_ms(61'000));
+  world.pump();
+  // 100 keys of about 150 bytes: four segments or five, and the active one.
+  EXPECT_LE(world.paths_with(".log").size(), 7U);
+  for (const std::string& path : world.paths_with(".log")) {
+    EXPECT_LE(world.disk.content(path).size(), 2 * world.config.segment_bytes) << path;
+  }
+  world.check(Offset{0});
+}
+
+TEST(Compaction, a_segment_of_which_nothing_stays_has_no_file) {
+  KeyedWorld world(5);
+  world.config.delete_retention_ms = 0;
+  world.start();
+  for (int number = 0; number < 100; ++number) ASSERT_TRUE(world.append_one("gone", value_of(number)));
+  ASSERT_TRUE(world.append_one("gone", std::nullopt));
+  fill(world, 200, 3);
+  world.compact();
+  fill(world, 60, 3);
+  world.compact();
+  world.check(Offset{0});
+  const auto newest = world.newest(Offset{0});
+  EXPECT_FALSE(newest.at("gone").second.has_value());
+  const Buffer left = world.read_all(Offset{0}, world.log().end_offset());
+  EXPECT_EQ(as_text(left).find("gone"), std::string_view::npos);
+  world.end(true);
+  world.start();
+  world.check(Offset{0});
+}
+
+TEST(Compaction, a_small_map_takes_several_rounds) {
+  KeyedWorld world(6);
+  world.options.compaction_map_bytes = 1;
+  world.start();
+  for (int number = 0; number < 4'000; ++number) {
+    ASSERT_TRUE(world.append_one("key " + std::to_string(number % 3'000), "v"));
+    if (number % 50 == 0) world.pump();
+  }
+  world.pump();
+  world.compact();
+  EXPECT_GE(world.storage->compaction().rounds, 3U);
+  world.check(Offset{0});
+}
+
+TEST(Compaction, what_is_not_a_batch_is_reported_and_left_alone) {
+  KeyedWorld world(7);
+  world.start();
+  fill(world, 300, 5);
+  world.stop();
+  const std::string path = "t-0/00000000000000000000.log";
+  Buffer bytes = world.disk.content(path);
+  bytes[records::at::kMagic] = std::byte{9};
+  world.disk.set_content(path, bytes);
+  world.start();
+  world.compact();
+  ASSERT_FALSE(world.faults.empty());
+  EXPECT_NE(world.faults.front().find("t-0"), std::string::npos);
+  EXPECT_EQ(world.storage->compaction().uncleanable_logs, 1U);
+  EXPECT_TRUE(world.disk.content(path) == bytes);
+  EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+}
+
+TEST(Compaction, a_full_disk_ends_the_round_and_nothing_else) {
+  KeyedWorld world(8);
+  world.start();
+  fill(world, 300, 5);
+  world.stop();
+  world.start();
+  world.disk.no_room = true;
+  world.compact();
+  world.disk.no_room = false;
+  EXPECT_EQ(world.storage->compaction().rounds, 0U);
+  EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+  world.check(Offset{0});
+  world.compact();
+  EXPECT_GE(world.storage->compaction().rounds, 1U);
+  world.check(Offset{0});
+}
+
+TEST(Compaction, removal_of_the_log_ends_the_round) {
+  KeyedWorld world(9);
+  world.options.compaction_bytes_per_second = 1;
+  world.start();
+  fill(world, 300, 5);
+  world.advance(Duration::from_ms(2'000));
+  for (int step = 0; step < 20; ++step) world.step();
+  world.storage->remove(world.log().id());
+  world.pump();
+  world.advance(Duration::from_ms(120'000));
+  world.pump();
+  EXPECT_EQ(world.paths_with("t-0"), std::vector<std::string>{});
+  world.end(true);
+  world.start();
+}
+
+TEST(Compaction, a_reader_that_waits_for_a_segment_that_goes_meanwhile_is_answered) {
+  KeyedWorld world(11);
+  world.start();
+  fill(world, 300, 5);
+  world.end(true);
+  world.start();
+  const std::uint64_t before = world.log().size_bytes();
+  world.advance(Duration::from_ms(2'000));
+  for (int steps = 0; world.log().size_bytes() == before && steps < 10'000; ++steps) world.step();
+  // The new segment counts, and has not got its name yet.
+  std::vector<Bytes> pieces;
+  const ReadPlan plan =
+      world.storage->plan_read(world.log(), {Offset{0}, 4'096, world.log().end_offset(), true}, pieces);
+  ASSERT_EQ(plan.kind, ReadPlan::Kind::need);
+  world.ready.clear();
+  world.storage->set_log_start(world.log(), Offset{200});
+  world.pump();
+  EXPECT_NE(std::ranges::find(world.ready, plan.ticket), world.ready.end()) << "waits for ever";
+  world.check(Offset{200});
+}
+
+TEST(Compaction, a_log_that_is_compacted_and_deleted_loses_old_segments_as_well) {
+  KeyedWorld world(10);
+  world.config.remove = true;
+  world.config.retention_ms = 100'000;
+  world.options.retention_interval = Duration::from_ms(5'000);
+  world.start();
+  fill(world, 300, 5);
+  world.compact();
+  world.advance(Duration::from_ms(200'000));
+  fill(world, 50, 4);
+  world.compact();
+  EXPECT_GE(world.log().start_offset(), Offset{250});
+  world.check(Offset{0});
+  world.end(true);
+  world.start();
+  world.check(Offset{0});
+}
+
+// --- when
+
+struct Plan {
+  LogState log;
+  explicit Plan(int segments) {
+    for (int each = 0; each < segments; ++each) {
+      Segment segment;
+      segment.base = Offset{each * 100};
+      segment.next = Offset{each * 100 + 100};
+      segment.size = segment.flushed = 1'000;
+      segment.first_timestamp = each * 1'000;
+      segment.index.max_timestamp = each * 1'000 + 999;
+      segment.exists = segment.exact = true;
+      segment.sealed = each + 1 < segments;
+      log.segments.push_back(segment);
+    }
+    log.end = log.durable_end = Offset{segments * 100};
+    log.durable.segment = log.active().base;
+    log.config.compact = true;
+  }
+};
+
+TEST(CompactionNeed, is_the_dirty_part_of_the_sealed_segments) {
+  Plan plan(5);
+  plan.log.compaction.passed = Offset{200};
+  const CompactionNeed need = compaction_need(plan.log, WallTime{10'000});
+  EXPECT_EQ(need.segments, 4U);
+  EXPECT_EQ(need.first_dirty, Offset{200});
+  EXPECT_EQ(need.end, Offset{400});
+  EXPECT_EQ(need.clean_bytes, 2'000U);
+  EXPECT_EQ(need.dirty_bytes, 2'000U);
+  EXPECT_EQ(need.dirty_ratio(), 500'000);
+  EXPECT_FALSE(need.is_due(plan.log.config)) << "half is not more than half";
+  plan.log.compaction.passed = Offset{100};
+  EXPECT_TRUE(compaction_need(plan.log, WallTime{10'000}).is_due(plan.log.config));
+}
+
+TEST(CompactionNeed, ends_at_what_is_not_decided_not_visible_or_too_young) {
+  Plan plan(5);
+  plan.log.high_watermark = Offset{250};
+  EXPECT_EQ(compaction_need(plan.log, WallTime{10'000}).end, Offset{200});
+  plan.log.high_watermark.reset();
+  plan.log.config.min_compaction_lag_ms = 7'000;
+  EXPECT_EQ(compaction_need(plan.log, WallTime{10'000}).end, Offset{300}) << "the third ends with 2999";
+  plan.log.config.min_compaction_lag_ms = 0;
+  plan.log.segments[1].flushed = 500;
+  const CompactionNeed need = compaction_need(plan.log, WallTime{10'000});
+  EXPECT_EQ(need.segments, 1U);
+  EXPECT_TRUE(need.unflushed);
+}
+
+TEST(CompactionNeed, age_counts_whatever_the_ratio) {
+  Plan plan(5);
+  plan.log.compaction.passed = Offset{300};
+  plan.log.config.max_compaction_lag_ms = 6'500;
+  EXPECT_FALSE(compaction_need(plan.log, WallTime{9'500}).is_due(plan.log.config));
+  const CompactionNeed need = compaction_need(plan.log, WallTime{9'600});
+  EXPECT_EQ(need.delay_ms, 100);
+  EXPECT_TRUE(need.is_due(plan.log.config));
+  plan.log.compaction.passed = Offset{400};
+  EXPECT_FALSE(compaction_need(plan.log, WallTime{99'000}).is_due(plan.log.config)) << "nothing is dirty";
+}
+
+}  // namespace
+}  // namespace tailwater::log
