@@ -10,7 +10,8 @@ namespace tailwater::node {
 
 namespace {
 
-constexpr std::size_t kLoadStepBytes = 1 << 20;
+// What one turn loads of all coordinators together: some thousand offsets, a few milliseconds.
+constexpr std::size_t kLoadStepBytes = std::size_t{256} << 10;
 
 // What the log needs to know of a batch that a coordinator of ours made.
 records::BatchInfo info_of(const records::BatchView& batch) {
@@ -94,54 +95,65 @@ void Groups::follow() {
     const auto made =
         coordinators_.try_emplace(number, key, group_options(context_.options.config), Prng(seed)).first;
     made->second.load_from = partition->log->start_offset();
-    load(made->second);
   }
 }
 
-void Groups::load(Coordinator& coordinator) {
+// One step; true if another one can follow at once.
+bool Groups::load(Coordinator& coordinator) {
   PartitionState* partition = partitions_.find(coordinator.key);
-  if (partition == nullptr || partition->log == nullptr) return;
+  if (partition == nullptr || partition->log == nullptr || coordinator.load_failed) return false;
   log::Storage& storage = partitions_.storage();
-  while (coordinator.load_from < partition->log->end_offset()) {
+  const Offset end = partition->log->end_offset();
+  if (coordinator.load_from < end) {
     std::vector<Bytes> pieces;
-    const log::ReadPlan plan = storage.plan_read(*partition->log,
-                                                 {.from = coordinator.load_from,
-                                                  .bytes_max = kLoadStepBytes,
-                                                  .upper_bound = partition->log->end_offset()},
-                                                 pieces);
+    const log::ReadPlan plan = storage.plan_read(
+        *partition->log, {.from = coordinator.load_from, .bytes_max = kLoadStepBytes, .upper_bound = end},
+        pieces);
     if (plan.kind == log::ReadPlan::Kind::need) {
       coordinator.load_ticket = plan.ticket;
-      return;
+      return false;
+    }
+    if (plan.kind == log::ReadPlan::Kind::at_end) {
+      coordinator.load_from = end;  // compaction has left nothing behind this offset
+      return true;
     }
     if (plan.kind != log::ReadPlan::Kind::hot) {
       context_.note(LogLevel::error, "cannot load the groups of __consumer_offsets-" +
                                          std::to_string(coordinator.key.partition.value) + " from offset " +
                                          std::to_string(coordinator.load_from.value));
-      return;  // stays loading: clients are told to wait, nothing is answered from half of the state
+      // Stays loading: clients are told to wait, nothing is answered from half of the state.
+      coordinator.load_failed = true;
+      return false;
     }
-    Buffer whole;  // a batch may lie across pieces
-    for (const Bytes piece : pieces) whole.insert(whole.end(), piece.begin(), piece.end());
+    load_buffer_.clear();  // a batch may lie across pieces
+    for (const Bytes piece : pieces) load_buffer_.insert(load_buffer_.end(), piece.begin(), piece.end());
     storage.unpin(plan.pin);
-    records::BatchCursor cursor(whole);
-    while (const auto batch = cursor.next()) {
-      if (batch->last_offset() < coordinator.load_from) continue;
-      const auto replayed = coordinator.machine.replay(batch->bytes(), &codecs_);
-      if (!replayed) {
-        context_.note(LogLevel::error, "a batch of __consumer_offsets-" +
-                                           std::to_string(coordinator.key.partition.value) +
-                                           " cannot be read: " + replayed.error().message);
-      }
-    }
+    replay(coordinator);
     coordinator.load_from = plan.next;
+    return true;
   }
   coordinator.loading = false;
   coordinator.machine.loaded(context_.now, effects_);
   carry_out(coordinator);
+  return false;
+}
+
+void Groups::replay(Coordinator& coordinator) {
+  records::BatchCursor cursor(load_buffer_);
+  while (const auto batch = cursor.next()) {
+    if (batch->last_offset() < coordinator.load_from) continue;
+    const auto replayed = coordinator.machine.replay(batch->bytes(), &codecs_);
+    if (!replayed) {
+      context_.note(LogLevel::error, "a batch of __consumer_offsets-" +
+                                         std::to_string(coordinator.key.partition.value) +
+                                         " cannot be read: " + replayed.error().message);
+    }
+  }
 }
 
 void Groups::ready(log::ReadTicket ticket) {
   for (auto& [number, coordinator] : coordinators_) {
-    if (coordinator.loading && coordinator.load_ticket == ticket) load(coordinator);
+    if (coordinator.loading && coordinator.load_ticket == ticket) coordinator.load_ticket.reset();
   }
 }
 
@@ -318,6 +330,7 @@ void Groups::directories_failed() {
 }
 
 void Groups::tick() {
+  load_next();
   for (auto& [number, coordinator] : coordinators_) {
     if (!coordinator.deferred.empty()) write_deferred(coordinator);
     if (coordinator.wake_at > context_.now.monotonic) continue;
@@ -327,9 +340,21 @@ void Groups::tick() {
   }
 }
 
+// Reads of all that load are begun; what has come is taken in, one step a turn.
+void Groups::load_next() {
+  bool stepped = false;
+  for (auto& [number, coordinator] : coordinators_) {
+    if (!coordinator.waits_for_loading() || stepped) continue;
+    stepped = load(coordinator);
+  }
+}
+
 Instant Groups::next_deadline() const {
   Instant next = Instant::max();
-  for (const auto& [number, coordinator] : coordinators_) next = std::min(next, coordinator.wake_at);
+  for (const auto& [number, coordinator] : coordinators_) {
+    if (coordinator.waits_for_loading()) return context_.now.monotonic;
+    next = std::min(next, coordinator.wake_at);
+  }
   return next;
 }
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/group/coordinator.hpp"
@@ -55,19 +56,24 @@ class Groups {
     PartitionKey key;
     group::GroupCoordinator machine;
     bool loading = true;
+    bool load_failed = false;
     Offset load_from{0};
-    log::ReadTicket load_ticket;
-    std::deque<Writing> writing;         // in log order
-    std::deque<group::Append> deferred;  // while the journal has no room
+    std::optional<log::ReadTicket> load_ticket;  // blocks are being read
+    std::deque<Writing> writing;                 // in log order
+    std::deque<group::Append> deferred;          // while the journal has no room
     std::map<group::Ticket, Asking> askers;
     Instant wake_at = Instant::max();
+
+    bool waits_for_loading() const { return loading && !load_failed && !load_ticket; }
 
     Coordinator(PartitionKey key, const group::Options& options, Prng random)
         : key(key), machine(options, random) {}
   };
 
   Coordinator* find(std::int32_t partition);
-  void load(Coordinator& coordinator);
+  bool load(Coordinator& coordinator);
+  void load_next();
+  void replay(Coordinator& coordinator);
   group::Call call_of(Coordinator& coordinator, const Asking& asking, const GroupCaller& caller);
   void answer(const Asking& asking, AnswerBody body);
   void refuse(const Asking& asking, const GroupRequest& request);
@@ -82,6 +88,7 @@ class Groups {
   Partitions& partitions_;
   std::map<std::int32_t, Coordinator> coordinators_;
   records::Codecs codecs_;
+  Buffer load_buffer_;
   group::GroupEffects effects_;
   std::uint64_t next_ticket_ = 1;
 };
