@@ -27,13 +27,14 @@ class Sizes:
 
     idle_s: float = 10
     partitions: int = 10000
+    commits: int = 1000000
     payload: dict = dataclasses.field(default_factory=lambda: {1024: 1024 * MIB, 100: 256 * MIB})
     warm: int = 64 * MIB
     limit_s: float = 120
 
     @staticmethod
     def smoke():
-        return Sizes(idle_s=2, partitions=200, payload={1024: 64 * MIB, 100: 16 * MIB}, warm=8 * MIB, limit_s=6)
+        return Sizes(idle_s=2, partitions=200, commits=20000, payload={1024: 64 * MIB, 100: 16 * MIB}, warm=8 * MIB, limit_s=6)
 
 
 @dataclasses.dataclass
@@ -104,6 +105,38 @@ def partitions(broker, sizes, load):
     return result | {"partitions.stop": time.monotonic() - begin}
 
 
+COMMIT_PARTITIONS = 1000
+
+
+def commits(broker, sizes, load):
+    """Many committed offsets, then a start: the time until every group answers again."""
+    groups = [f"group-{number}" for number in range(max(1, sizes.commits // COMMIT_PARTITIONS))]
+    first_record(broker)
+    broker.launched()
+    with client.connect(broker) as connection:
+        create_many(connection, broker, "committed", COMMIT_PARTITIONS)
+        client.insist(lambda: client.find_coordinator(connection, groups[0]), lambda code: code == 0, broker.poll_s)
+        begin = time.monotonic()
+        for group in groups:
+            client.insist(lambda: (client.commit(connection, group, "committed", range(COMMIT_PARTITIONS), 7) or [0])[0],
+                          lambda code: code == 0, 0.05)
+        wrote = time.monotonic() - begin
+    broker.stop(clean=True)
+    with load.window(broker):
+        broker.launch()
+        with client.connect(broker) as connection:
+            broker.launched()
+            begin = time.monotonic()
+            for group in groups:
+                def asked():
+                    offset, code = client.committed(connection, group, "committed", COMMIT_PARTITIONS - 1)
+                    return code or (0 if offset == 7 else -1)
+                client.insist(asked, lambda code: code == 0, 0.005)
+            took = time.monotonic() - begin
+    return {"commits.load": took, "commits.rate": len(groups) * COMMIT_PARTITIONS / 1e3 / wrote,
+            "commits.rss": proc.resident_mib(broker.pid)}
+
+
 BATCH_BYTES, SPREAD, LANES, DEPTH = 64 << 10, 6, 4, 5
 
 
@@ -149,5 +182,8 @@ CASES = [
                         Row("partitions.cpu", "  CPU of the broker", "s"),
                         Row("partitions.stop", "  a clean stop afterwards", "s"),
                         Row("partitions.rss", "  memory then", "MiB", "< 200")], partitions, 3),
+    Case("commits", [Row("commits.load", "{commits} committed offsets loaded after a start", "s", "< 2"),
+                     Row("commits.rate", "  committed before", "k/s", "", True),
+                     Row("commits.rss", "  memory then", "MiB")], commits, 2),
     Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
 ]

@@ -135,6 +135,33 @@ def must_hold(connection, topic, partitions, records):
         raise wire.WireError(f"{topic} holds {found} records, {records} were acknowledged")
 
 
+FIND_COORDINATOR, OFFSET_COMMIT, OFFSET_FETCH = 10, 8, 9
+
+
+def find_coordinator(connection, group):
+    """0 or the error code."""
+    return connection.ask(FIND_COORDINATOR, 0, wire.string(group)).take("h")
+
+
+def commit(connection, group, topic, partitions, offset):
+    """The error codes of a commit of that offset for all the partitions, without a membership; none if all are good."""
+    parts = [struct.pack(">iq", p, offset) + wire.string("") for p in partitions]
+    body = wire.string(group) + struct.pack(">i", -1) + wire.string("") + struct.pack(">q", -1)
+    body += wire.array([wire.string(topic) + wire.array(parts)])
+    answer = connection.ask(OFFSET_COMMIT, 2, body)
+    codes = answer.array(lambda: (answer.string(), answer.array(lambda: answer.take("ih"))))
+    return sorted({code for _, found in codes for _, code in found if code})
+
+
+def committed(connection, group, topic, partition):
+    """(offset, error code)"""
+    body = wire.string(group) + wire.array([wire.string(topic) + wire.array([struct.pack(">i", partition)])])
+    answer = connection.ask(OFFSET_FETCH, 2, body)
+    found = answer.array(lambda: (answer.string(), answer.array(lambda: (*answer.take("iq"), answer.string(), answer.take("h")))))
+    _, offset, _, code = found[0][1][0]
+    return offset, answer.take("h") or code
+
+
 class _Lane:
     """One connection with some requests in flight."""
 
