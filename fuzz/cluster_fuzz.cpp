@@ -15,7 +15,7 @@ namespace {
 using namespace tailwater;
 using namespace tailwater::cluster;
 
-ImageHandle started() {
+ImageHandle make_started() {
   Draft draft(BrokerId{1}, parse_broker_config({}).config, std::make_shared<const MetadataImage>(), 1);
   decide_bootstrap(draft, "cluster");
   std::vector<Registration> brokers;
@@ -28,7 +28,11 @@ ImageHandle started() {
   return draft.image_handle();
 }
 
-const ImageHandle kStarted = started();
+// Made at the first use: it needs constants of other files.
+const ImageHandle& started() {
+  static const ImageHandle image = make_started();
+  return image;
+}
 
 void survives_a_snapshot(const MetadataImage& image) {
   const std::vector<Buffer> chunks = write_snapshot(image, 2000);
@@ -39,7 +43,7 @@ void survives_a_snapshot(const MetadataImage& image) {
 
 // Records, each after a byte of its length, without the checksum that would stop the fuzzer.
 void read_records(Bytes bytes) {
-  ImageEditor editor(*kStarted);
+  ImageEditor editor(*started());
   while (!bytes.empty()) {
     const std::size_t size = std::min<std::size_t>(static_cast<std::size_t>(bytes[0]), bytes.size() - 1);
     const Result<Record> record = decode_record(bytes.subspan(1, size));
@@ -65,7 +69,7 @@ void ask(Draft& draft, wire::Reader& reader) {
 
 // Requests, each after a byte that says which it is.
 void answer_requests(Bytes bytes) {
-  Draft draft(BrokerId{1}, parse_broker_config({}).config, kStarted, 1);
+  Draft draft(BrokerId{1}, parse_broker_config({}).config, started(), 1);
   wire::Reader reader(bytes, 1U << 20);
   while (reader.ok() && reader.remaining() > 0) {
     switch (static_cast<std::uint8_t>(reader.int8()) % 8) {
@@ -95,7 +99,7 @@ void answer_requests(Bytes bytes) {
         break;
     }
   }
-  ImageEditor editor(*kStarted);
+  ImageEditor editor(*started());
   for (const Buffer& frame : draft.take_frames()) {
     const Result<Record> record = decode_record(frame);
     CHECK(record.has_value());
@@ -116,8 +120,8 @@ void parse_properties(std::string_view text) {
     properties[std::string(line.substr(0, equals))] = line.substr(std::min(equals + 1, line.size()));
   }
   const ParsedBrokerConfig parsed = parse_broker_config(properties);
-  describe_broker_values(parsed.config, *kStarted, BrokerId{1});
-  describe_topic_values(properties, parsed.config, *kStarted, BrokerId{1});
+  describe_broker_values(parsed.config, started(), BrokerId{1});
+  describe_topic_values(properties, parsed.config, started(), BrokerId{1});
   effective_topic_config(properties, parsed.config);
 }
 
