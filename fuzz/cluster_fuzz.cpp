@@ -120,8 +120,8 @@ void parse_properties(std::string_view text) {
     properties[std::string(line.substr(0, equals))] = line.substr(std::min(equals + 1, line.size()));
   }
   const ParsedBrokerConfig parsed = parse_broker_config(properties);
-  describe_broker_values(parsed.config, started(), BrokerId{1});
-  describe_topic_values(properties, parsed.config, started(), BrokerId{1});
+  describe_broker_values(parsed.config, *started(), BrokerId{1});
+  describe_topic_values(properties, parsed.config, *started(), BrokerId{1});
   effective_topic_config(properties, parsed.config);
 }
 
