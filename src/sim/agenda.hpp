@@ -1,10 +1,12 @@
 // The simulator's time: things to do, in the order of their time and, at the same time, of their making.
-// Nothing else moves the clock. Wall time runs beside it from a fixed day.
+// Nothing else moves the clock. Wall time runs beside it from a fixed day, and may be told wrong.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/prng.hpp"
@@ -19,7 +21,8 @@ class Agenda {
   explicit Agenda(std::uint64_t seed) : random_(seed) {}
 
   Instant now() const { return now_; }
-  Now both() const { return {now_, WallTime{kFirstDayMs + now_.nanoseconds / 1'000'000}}; }
+  Now both() const { return {now_, WallTime{kFirstDayMs + clock_error_ms_ + now_.nanoseconds / 1'000'000}}; }
+  void set_clock_error_ms(std::int64_t error) { clock_error_ms_ = error; }
   Prng& random() { return random_; }
   std::uint64_t done() const { return done_; }
 
@@ -33,6 +36,18 @@ class Agenda {
         static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(bound.nanoseconds) + 1));
     after(Duration{delay}, std::move(deed));
   }
+
+  // What a person who looks into one seed may want to know; kept only if asked for.
+  void keep_notes() { notes_kept_ = true; }
+  void note(std::string_view text) {
+    if (!notes_kept_) return;
+    const std::int64_t us = now_.nanoseconds / 1'000;
+    notes_ +=
+        std::to_string(us / 1'000'000) + "." + std::to_string(1'000'000 + us % 1'000'000).substr(1) + " ";
+    notes_ += text;
+    notes_ += '\n';
+  }
+  const std::string& notes() const { return notes_; }
 
   // Does the next thing; false if there is none up to `end`.
   bool step(Instant end) {
@@ -49,6 +64,9 @@ class Agenda {
 
   Prng random_;
   Instant now_{1'000'000'000};
+  std::int64_t clock_error_ms_ = 0;
+  bool notes_kept_ = false;
+  std::string notes_;
   std::uint64_t next_ = 0;
   std::uint64_t done_ = 0;
   std::map<std::pair<Instant, std::uint64_t>, Deed> deeds_;

@@ -1,31 +1,44 @@
 #include "sim/client.hpp"
 
-#include "base/check.hpp"
-
 namespace tailwater::sim {
 
 namespace {
+
 constexpr std::size_t kSizeField = 4;
+// Longer than any rebalance takes to be answered.
+constexpr Duration kPatience = Duration::from_ms(15'000);
+
 }  // namespace
 
 Client::~Client() {
-  if (connection_ != 0) broker_.disconnect(connection_);
+  if (connection_ != 0) network_.disconnect(connection_);
 }
 
 void Client::send(Buffer frame, Then then) {
-  CHECK(!then_);
-  then_ = std::move(then);
+  thens_.push_back({std::move(then), agenda_.now()});
   if (connection_ == 0) {
     received_.clear();
-    connection_ = broker_.connect(*this);
+    connection_ = network_.connect(*this);
   }
   if (connection_ == 0) return lose();
-  broker_.send(connection_, std::move(frame));
+  network_.send(connection_, std::move(frame));
+  if (!watching_) watch();
+}
+
+void Client::watch() {
+  watching_ = true;
+  const Instant due = (thens_.empty() ? agenda_.now() : thens_.front().since) + kPatience;
+  agenda_.at(due, [this] {
+    watching_ = false;
+    if (thens_.empty()) return;
+    if (thens_.front().since + kPatience > agenda_.now()) return watch();
+    disconnect();
+  });
 }
 
 void Client::lose() {
-  if (!then_) return;
-  then_ = nullptr;
+  if (thens_.empty()) return;
+  thens_.clear();
   lost_();
 }
 
@@ -35,7 +48,14 @@ void Client::complain(std::string what) {
 
 void Client::disconnect() {
   if (connection_ == 0) return;
-  broker_.disconnect(connection_);
+  network_.disconnect(connection_);
+  connection_ = 0;
+  lose();
+}
+
+void Client::vanish() {
+  if (connection_ == 0) return;
+  network_.vanish(connection_);
   connection_ = 0;
   lose();
 }
@@ -47,15 +67,17 @@ void Client::closed() {
 
 void Client::bytes_arrived(Bytes bytes) {
   received_.insert(received_.end(), bytes.begin(), bytes.end());
-  if (received_.size() < kSizeField) return;
-  const std::size_t size = load_big<std::uint32_t>(received_.data());
-  if (received_.size() < kSizeField + size) return;
-  if (received_.size() > kSizeField + size || !then_) return complain("more bytes than one answer");
-  const Buffer answer = std::move(received_);
-  received_.clear();
-  Then then = std::move(then_);
-  then_ = nullptr;
-  then(Bytes(answer).subspan(kSizeField));
+  while (connection_ != 0 && received_.size() >= kSizeField) {
+    const std::size_t size = load_big<std::uint32_t>(received_.data());
+    if (received_.size() < kSizeField + size) return;
+    const Buffer answer(received_.begin() + kSizeField,
+                        received_.begin() + static_cast<std::ptrdiff_t>(kSizeField + size));
+    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(kSizeField + size));
+    if (thens_.empty()) return complain("an answer to nothing");
+    Then then = std::move(thens_.front().then);
+    thens_.pop_front();
+    then(Bytes(answer));
+  }
 }
 
 }  // namespace tailwater::sim

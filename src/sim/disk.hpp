@@ -1,61 +1,93 @@
-// A make-believe disk that outlives its broker: files in memory, operations that finish after random times
-// and in any order. Content changes when an operation is submitted and is told when it finishes; what a write
-// or sync promised is not taken back here (faults come with the power-failure work).
+// The disk of the simulated machine: a disk model with time. It outlives its brokers. Operations take random
+// times and are carried out, in any order, at the moment in which their completion is told; so whatever is
+// still in flight when a process or the machine dies may or may not have happened.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/disk.hpp"
+#include "disk_model/disk.hpp"
 #include "sim/agenda.hpp"
 #include "sim/digest.hpp"
+#include "sim/faults.hpp"
 
 namespace tailwater::sim {
 
 class Disk {
  public:
-  using Done = std::function<void(DiskDone)>;
+  using Done = std::move_only_function<void(DiskDone)>;
 
-  Disk(Agenda& agenda, Digest& digest) : agenda_(agenda), digest_(digest) {}
+  Disk(Agenda& agenda, Digest& digest, FaultCounts* counts = nullptr)
+      : agenda_(agenda), digest_(digest), counts_(counts) {}
 
   // The completions of `user` go to `done`, until it leaves: a restarted broker is another user.
   std::uint64_t enter(Done done);
-  void leave(std::uint64_t user);
-
   void submit(std::uint64_t user, DiskOp op);
   // From now on a write takes so long, instead of a short random time (zero).
   void set_write_time(Duration time) { write_time_ = time; }
-  std::uint64_t bytes() const;
+
+  // The process ends in peace: what is in flight is finished first.
+  void leave(std::uint64_t user);
+  // The process is killed: what is in flight did not begin, is done, or is a write that lands later. Until
+  // then its file stays locked. To be called while the memory of its writes is still there.
+  void kill(std::uint64_t user);
+  // The power is gone: what is in flight is on the disk in part. Then, when all users are gone, lose(),
+  // while the memory of their writes is still there.
+  void cut_off(std::uint64_t user);
+  void lose();
+
+  // --- faults, at the next operation of the kind; what is armed and has not fired can be taken back
+  void arm(Fault fault) { armed_ = fault; }
+  void disarm() { armed_.reset(); }
+  void set_no_room(bool value) { model_.no_room = value; }
+  void set_slow(std::uint64_t factor) { slowness_ = factor; }
+  // True after an error was told to a user that is still there.
+  bool has_failed() const { return failed_; }
+  // The same for having no room.
+  bool has_run_out() const { return ran_out_; }
+
+  std::uint64_t bytes() const { return model_.bytes(); }
   std::uint64_t operations() const { return operations_; }
+  // What no user of a disk may do.
+  const std::vector<std::string>& complaints() const { return model_.complaints(); }
 
  private:
-  struct File {
-    Buffer content;
-    std::uint64_t locked_by = 0;
-  };
-  struct User {
-    Done done;
-    std::map<FileId, std::shared_ptr<File>> open;
+  struct Flight {
+    std::uint64_t user = 0;
+    DiskOp op;
+    disk_model::Sequence submitted = 0;
+    std::uint32_t crc = 0;
+    Buffer copy;  // of a write whose process is dead
   };
 
-  DiskDone carry_out(std::uint64_t user, DiskOp& op);
-  DiskDone structural(std::uint64_t user_id, User& user, DiskOp& op);
-  DiskDone open_file(std::uint64_t user_id, User& user, const DiskOp& op);
-  void rename(const std::string& from, const std::string& to);
-  void remove(const std::string& path);
-  static std::string path_of(DirId dir, const std::string& path);
+  std::vector<std::uint64_t> flights_of(std::uint64_t user) const;
+  void land(std::uint64_t flight);
+  void land_late(Flight flight);
+  bool fails(const DiskOp& op);
+  void count(Fault fault, std::uint64_t times = 1) {
+    if (counts_ != nullptr && times > 0) counts_->add(fault, times);
+  }
+  void forget_if_done(std::uint64_t user);
 
   Agenda& agenda_;
   Digest& digest_;
-  std::map<std::string, std::shared_ptr<File>> files_;  // by "<dir>/<path>"
-  std::map<std::uint64_t, User> users_;
-  std::uint64_t next_user_ = 1;
+  FaultCounts* counts_;
+  disk_model::Disk model_;
+  std::map<std::uint64_t, Done> users_;
+  std::vector<std::uint64_t> cut_off_;
+  std::map<std::uint64_t, Flight> flights_;
+  std::uint64_t next_flight_ = 1;
   std::uint64_t operations_ = 0;
   Duration write_time_;
+  std::optional<Fault> armed_;
+  std::uint64_t slowness_ = 1;
+  bool failed_ = false;
+  bool ran_out_ = false;
 };
 
 }  // namespace tailwater::sim

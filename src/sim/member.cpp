@@ -1,6 +1,8 @@
 #include "sim/member.hpp"
 
-#include "records/batch.hpp"
+#include <algorithm>
+
+#include "sim/consumer.hpp"
 
 namespace tailwater::sim {
 
@@ -14,20 +16,22 @@ constexpr std::int16_t kOffsetFetchVersion = 5;
 constexpr std::int16_t kCommitVersion = 7;
 constexpr std::int16_t kFetchVersion = 11;
 constexpr std::int32_t kSessionTimeoutMs = 10'000;
-constexpr std::int32_t kFetchWaitMs = 100;
+constexpr std::int32_t kFetchWaitMs = 400;
 constexpr Duration kPauseMax = Duration::from_ms(3);
+constexpr Duration kRestMax = Duration::from_ms(300);
 constexpr Duration kRetryMax = Duration::from_ms(30);
 
 }  // namespace
 
-Member::Member(Agenda& agenda, Broker& broker, std::string name, std::string group, std::string topic,
-               std::int32_t partitions, Given given)
+Member::Member(Agenda& agenda, Network& network, Ledger& ledger, GroupWatch& watch, std::string name,
+               std::string group, std::string topic, std::vector<TrackNumber> tracks)
     : agenda_(agenda),
-      client_(broker, std::move(name), [this] { again(); }),
+      ledger_(ledger),
+      watch_(watch),
+      client_(agenda, network, std::move(name), [this] { again(); }),
       group_(std::move(group)),
       topic_(std::move(topic)),
-      partitions_(partitions),
-      given_(std::move(given)) {}
+      tracks_(std::move(tracks)) {}
 
 void Member::start() {
   if (phase_ != Phase::out) return;
@@ -45,17 +49,26 @@ std::string Member::state() const {
 
 void Member::go(Phase phase) {
   phase_ = phase;
-  agenda_.soon(kPauseMax, [this] { step(); });
+  step_within(kPauseMax);
 }
 
 void Member::again() {
-  agenda_.soon(kRetryMax, [this] { step(); });
+  step_within(kRetryMax);
+}
+
+void Member::step_within(Duration bound) {
+  if (step_asked_) return;
+  step_asked_ = true;
+  agenda_.soon(bound, [this] {
+    step_asked_ = false;
+    step();
+  });
 }
 
 void Member::rejoin(bool forget_id) {
   if (forget_id) member_id_.clear();
   generation_ = -1;
-  position_.clear();
+  assigned_.clear();
   if (leaving_ && member_id_.empty()) return go(Phase::out);
   go(leaving_ ? Phase::leaving : Phase::joining);
 }
@@ -94,13 +107,10 @@ bool Member::must_rejoin(wire::ErrorCode error) {
     case ErrorCode::rebalance_in_progress:
       rejoin(false);
       return true;
-    case ErrorCode::not_coordinator:
-    case ErrorCode::coordinator_not_available:
-    case ErrorCode::coordinator_load_in_progress:
-      again();
-      return true;
     default:
-      complaint_ = name() + ": refused with " + std::string(wire::name(error));
+      if (!wire::retriable(error))
+        ledger_.fail("I18: " + name() + " was refused with " + std::string(wire::name(error)));
+      again();
       return true;
   }
 }
@@ -114,25 +124,26 @@ void Member::join() {
   request.protocol_type = "consumer";
   const Bytes metadata = as_bytes(name());
   request.protocols.push_back({.name = "sim", .metadata = Buffer(metadata.begin(), metadata.end())});
-  client_.ask(kJoinVersion, request, [this](wire::JoinGroupResponse&& response) {
-    if (response.error_code == wire::ErrorCode::member_id_required) {
-      member_id_ = response.member_id;
-      return go(Phase::joining);
-    }
-    if (must_rejoin(response.error_code)) return;
-    member_id_ = response.member_id;
-    generation_ = response.generation_id;
-    members_.clear();
-    for (const auto& member : response.members) members_.push_back(member.member_id);
-    go(Phase::syncing);
-  });
+  client_.ask(kJoinVersion, request,
+              [this, floor = watch_.generation_floor()](wire::JoinGroupResponse&& response) {
+                if (response.error_code == wire::ErrorCode::member_id_required) {
+                  member_id_ = response.member_id;
+                  return go(Phase::joining);
+                }
+                if (must_rejoin(response.error_code)) return;
+                member_id_ = response.member_id;
+                generation_ = response.generation_id;
+                watch_.joined(floor, generation_);
+                members_.clear();
+                for (const auto& member : response.members) members_.push_back(member.member_id);
+                go(Phase::syncing);
+              });
 }
 
 // Partition p goes to the member with index p mod count; the assignment is the list of partitions.
 Buffer Member::assignment_for(std::size_t index) const {
   Buffer bytes;
-  for (std::int32_t partition = 0; partition < partitions_; ++partition) {
-    if (static_cast<std::size_t>(partition) % members_.size() != index) continue;
+  for (std::size_t partition = index; partition < tracks_.size(); partition += members_.size()) {
     bytes.push_back(static_cast<std::byte>(partition));
   }
   return bytes;
@@ -148,29 +159,36 @@ void Member::sync() {
   }
   client_.ask(kSyncVersion, request, [this](wire::SyncGroupResponse&& response) {
     if (must_rejoin(response.error_code)) return;
-    position_.clear();
+    watch_.synced(generation_);
+    assigned_.clear();
     for (const std::byte partition : response.assignment) {
       const auto number = static_cast<std::int32_t>(partition);
-      position_[number] = 0;
-      given_(generation_, number, member_id_);
+      assigned_[number] = {};
+      watch_.given(generation_, number, member_id_);
     }
     go(Phase::reading_offsets);
   });
 }
 
 void Member::read_offsets() {
-  if (position_.empty()) return go(Phase::beating);
+  if (assigned_.empty()) return go(Phase::beating);
   wire::OffsetFetchRequest request;
   request.group_id = group_;
   auto& topic = request.topics.emplace().emplace_back();
   topic.name = topic_;
-  for (const auto& [partition, offset] : position_) topic.partition_indexes.push_back(partition);
-  client_.ask(kOffsetFetchVersion, request, [this](wire::OffsetFetchResponse&& response) {
+  std::map<std::int32_t, std::int64_t> floors;
+  for (const auto& [partition, assigned] : assigned_) {
+    topic.partition_indexes.push_back(partition);
+    floors[partition] = watch_.floor(partition);
+  }
+  client_.ask(kOffsetFetchVersion, request, [this, floors](wire::OffsetFetchResponse&& response) {
     if (must_rejoin(response.error_code)) return;
     for (const auto& answered : response.topics) {
       for (const auto& partition : answered.partitions) {
-        if (partition.committed_offset >= 0)
-          position_[partition.partition_index] = partition.committed_offset;
+        if (must_rejoin(partition.error_code)) return;
+        watch_.fetched(partition.partition_index, floors.at(partition.partition_index),
+                       partition.committed_offset);
+        assigned_[partition.partition_index].position = std::max<std::int64_t>(0, partition.committed_offset);
       }
     }
     go(Phase::fetching);
@@ -182,33 +200,33 @@ void Member::fetch() {
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
-  request.max_bytes = 64 * 1024;
+  request.max_bytes = 256 * 1024;
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
-  for (const auto& [partition, offset] : position_) {
+  for (auto& [partition, assigned] : assigned_) {
+    assigned.floor = ledger_.floor(tracks_[static_cast<std::size_t>(partition)]);
     topic.partitions.push_back(
-        {.partition = partition, .fetch_offset = offset, .partition_max_bytes = 16 * 1024});
+        {.partition = partition, .fetch_offset = assigned.position, .partition_max_bytes = 64 * 1024});
   }
   client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
 void Member::take(const wire::FetchResponse& response) {
+  behind_ = false;
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partitions) {
+      Assigned& assigned = assigned_[partition.partition_index];
       if (partition.error_code != wire::ErrorCode::none) {
         if (wire::retriable(partition.error_code)) continue;
-        complaint_ = name() + ": fetch refused with " + std::string(wire::name(partition.error_code));
+        ledger_.fail("I18: " + name() + ": fetch refused with " +
+                     std::string(wire::name(partition.error_code)));
         return;
       }
-      std::int64_t& position = position_[partition.partition_index];
-      records::BatchCursor cursor(partition.records.value_or(Bytes{}));
-      while (const auto batch = cursor.next()) {
-        if (!batch->crc_matches()) complaint_ = name() + ": a batch with a wrong CRC";
-        if (batch->last_offset().value < position) continue;
-        records_read_ += static_cast<std::uint64_t>(batch->last_offset().value + 1 -
-                                                    std::max(position, batch->base_offset().value));
-        position = batch->last_offset().value + 1;
-      }
+      const TrackNumber track = tracks_[static_cast<std::size_t>(partition.partition_index)];
+      const std::int64_t before = assigned.position;
+      assigned.position = check_fetched(ledger_, track, assigned.floor, before, partition);
+      behind_ = behind_ || assigned.position < partition.high_watermark;
+      records_read_ += static_cast<std::uint64_t>(assigned.position - before);
     }
   }
   go(Phase::committing);
@@ -221,9 +239,10 @@ void Member::commit() {
   request.member_id = member_id_;
   auto& topic = request.topics.emplace_back();
   topic.name = topic_;
-  for (const auto& [partition, offset] : position_) {
-    topic.partitions.push_back(
-        {.partition_index = partition, .committed_offset = offset, .committed_metadata = std::string()});
+  for (const auto& [partition, assigned] : assigned_) {
+    topic.partitions.push_back({.partition_index = partition,
+                                .committed_offset = assigned.position,
+                                .committed_metadata = std::string()});
   }
   client_.ask(kCommitVersion, request, [this](wire::OffsetCommitResponse&& response) {
     for (const auto& answered : response.topics) {
@@ -231,7 +250,7 @@ void Member::commit() {
         if (must_rejoin(partition.error_code)) return;
       }
     }
-    for (const auto& [partition, offset] : position_) committed_[partition] = offset;
+    for (const auto& [partition, assigned] : assigned_) watch_.committed(partition, assigned.position);
     go(Phase::beating);
   });
 }
@@ -243,7 +262,8 @@ void Member::beat() {
   request.member_id = member_id_;
   client_.ask(kHeartbeatVersion, request, [this](wire::HeartbeatResponse&& response) {
     if (must_rejoin(response.error_code)) return;
-    go(position_.empty() && !leaving_ ? Phase::beating : Phase::fetching);
+    phase_ = assigned_.empty() && !leaving_ ? Phase::beating : Phase::fetching;
+    step_within(behind_ ? kPauseMax : kRestMax);
   });
 }
 
@@ -255,7 +275,7 @@ void Member::leave_now() {
   client_.ask(kLeaveVersion, request, [this](wire::LeaveGroupResponse&&) {
     member_id_.clear();
     generation_ = -1;
-    position_.clear();
+    assigned_.clear();
     go(Phase::out);
   });
 }

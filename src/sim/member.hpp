@@ -1,15 +1,17 @@
 // A model of a group member: joins, assigns if it leads, reads what it is given, commits what it has read,
 // leaves. It does one thing after the other over one connection: join, sync, committed offsets, then fetch,
-// commit, heartbeat in turns. What it has read is reported with its generation, for the checkers.
+// commit, heartbeat in turns. What it is given and what it reads is judged by the group's watch and the
+// ledger.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "sim/client.hpp"
+#include "sim/group_watch.hpp"
+#include "sim/ledger.hpp"
 #include "wire/api/fetch.hpp"
 #include "wire/api/heartbeat.hpp"
 #include "wire/api/join_group.hpp"
@@ -22,12 +24,8 @@ namespace tailwater::sim {
 
 class Member {
  public:
-  // A partition was given to this member in a generation.
-  using Given =
-      std::function<void(std::int32_t generation, std::int32_t partition, const std::string& member)>;
-
-  Member(Agenda& agenda, Broker& broker, std::string name, std::string group, std::string topic,
-         std::int32_t partitions, Given given);
+  Member(Agenda& agenda, Network& network, Ledger& ledger, GroupWatch& watch, std::string name,
+         std::string group, std::string topic, std::vector<TrackNumber> tracks);
 
   void start();
   // Leaves the group after the step at hand; start() joins again.
@@ -35,17 +33,21 @@ class Member {
   bool is_out() const { return phase_ == Phase::out; }
 
   std::uint64_t records_read() const { return records_read_; }
-  // What is committed as far as this member knows: partition -> offset.
-  const std::map<std::int32_t, std::int64_t>& committed() const { return committed_; }
+  // A member with what it was given, and nothing to be done about its membership.
+  bool settled() const {
+    return phase_ == Phase::fetching || phase_ == Phase::committing || phase_ == Phase::beating;
+  }
+  std::int32_t generation() const { return generation_; }
+  Client& client() { return client_; }
   const std::string& name() const { return client_.name(); }
   // What it is about, for reports of seeds that do not come to an end.
   std::string state() const;
-  std::string complaint() const { return complaint_.empty() ? client_.complaint() : complaint_; }
 
  private:
   enum class Phase { out, joining, syncing, reading_offsets, fetching, committing, beating, leaving };
 
   void go(Phase phase);
+  void step_within(Duration bound);
   void step();
   void again();
   void rejoin(bool forget_id);
@@ -61,21 +63,27 @@ class Member {
   void leave_now();
   Buffer assignment_for(std::size_t index) const;
 
+  struct Assigned {
+    std::int64_t position = 0;
+    Ledger::Floor floor;
+  };
+
   Agenda& agenda_;
+  Ledger& ledger_;
+  GroupWatch& watch_;
   Client client_;
   std::string group_;
   std::string topic_;
-  std::int32_t partitions_;
-  Given given_;
+  std::vector<TrackNumber> tracks_;  // by partition
   Phase phase_ = Phase::out;
   bool leaving_ = false;
   std::string member_id_;
   std::int32_t generation_ = -1;
-  std::vector<std::string> members_;               // if this one leads
-  std::map<std::int32_t, std::int64_t> position_;  // of what is assigned
-  std::map<std::int32_t, std::int64_t> committed_;
+  std::vector<std::string> members_;  // if this one leads
+  std::map<std::int32_t, Assigned> assigned_;
   std::uint64_t records_read_ = 0;
-  std::string complaint_;
+  bool behind_ = false;  // there was more than the last fetch brought
+  bool step_asked_ = false;
 };
 
 }  // namespace tailwater::sim

@@ -1,49 +1,82 @@
-// A model of an idempotent producer: numbered records to the partitions of one topic, one batch at a time,
-// sent again with the same sequence until it is acknowledged. It knows what the broker has promised.
+// A model producer. Idempotent: batches with sequences, up to five of them under way, sent again in order
+// until they are acknowledged. Plain: one batch under way, sent again or given up when the outcome is
+// unknown; now and then a batch that must be refused. What was promised to it goes into the ledger.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
-#include "records/builder.hpp"
 #include "sim/client.hpp"
+#include "sim/ledger.hpp"
 #include "wire/api/init_producer_id.hpp"
 #include "wire/api/produce.hpp"
 
 namespace tailwater::sim {
 
+struct ProducerSetup {
+  std::string name;
+  std::string topic;
+  std::vector<TrackNumber> tracks;  // by partition
+  Promise promise = Promise::exactly_once;
+  std::int16_t acks = -1;
+  Duration pause_max = Duration::from_ms(100);
+  std::uint64_t records_max = 20;  // of a batch
+  std::size_t padding_max = 300;   // of a record
+};
+
 class Producer {
  public:
-  Producer(Agenda& agenda, Broker& broker, std::string name, std::string topic, std::int32_t partitions,
-           std::uint64_t records_wanted);
+  Producer(Agenda& agenda, Network& network, Ledger& ledger, ProducerSetup setup);
 
   void start() { step(); }
-  bool finished() const { return acknowledged_ >= wanted_; }
-  std::uint64_t acknowledged() const { return acknowledged_; }
-  // By partition: how many of this producer's records are acknowledged; they are numbered from 0.
-  const std::vector<std::uint64_t>& acknowledged_by_partition() const { return sent_; }
-  const std::string& name() const { return client_.name(); }
-  std::string complaint() const { return complaint_.empty() ? client_.complaint() : complaint_; }
+  // Begins nothing new: what is under way is brought to an end.
+  void finish() { finishing_ = true; }
+  bool finished() const;
+  Client& client() { return client_; }
+  // What it is about, for reports of seeds that do not come to an end.
+  std::string state() const;
 
  private:
+  struct Batch {
+    std::uint64_t first = 0;  // number of the first record
+    std::uint64_t count = 0;
+    Buffer bytes;
+    bool under_way = false;
+    bool in_doubt = false;  // it may be in the log, though nobody has said so
+    bool poison = false;
+  };
+  struct Partition {
+    std::deque<Batch> batches;  // not acknowledged yet
+    std::int32_t next_sequence = 0;
+    bool known = false;  // a batch was acknowledged
+  };
+
+  bool idempotent() const { return setup_.promise == Promise::exactly_once; }
+  void again();
   void step();
   void ask_id();
-  void make_batch();
-  void send_batch();
-  void again();
+  void lost();
+  bool send_next();
+  // The partition's batch that may be sent now; null if there is none.
+  static Batch* sendable(Partition& partition);
+  void make_batch(std::size_t partition);
+  void send(std::size_t partition, Batch& batch);
+  void answered(std::size_t partition, std::uint64_t first, const wire::ProduceResponse& response);
+  void refused(Partition& partition, Batch& batch, wire::ErrorCode error);
+  void give_up_or_keep(Partition& partition);
 
   Agenda& agenda_;
+  Ledger& ledger_;
+  ProducerSetup setup_;
+  WriterNumber writer_;
   Client client_;
-  std::string topic_;
-  std::uint64_t wanted_;
-  std::uint64_t acknowledged_ = 0;
   std::int64_t producer_id_ = -1;
-  std::vector<std::uint64_t> sent_;
-  std::int32_t partition_ = 0;  // of the batch that is being sent
-  std::uint64_t count_ = 0;     // of its records; 0: there is none
-  Buffer batch_;
-  std::string complaint_;
+  std::vector<Partition> partitions_;
+  Instant rest_until_;
+  bool step_asked_ = false;
+  bool finishing_ = false;
 };
 
 }  // namespace tailwater::sim

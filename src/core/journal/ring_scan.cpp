@@ -76,6 +76,8 @@ void RingScan::feed_frames(Bytes bytes, const Receiver& receiver) {
       return;
     }
     marks_.push_back({header->lsn, prev_crc_});
+    while (!unsettled_.empty() && unsettled_.front().lsn < header->settled) unsettled_.pop_front();
+    unsettled_.push_back({header->lsn, size});
     took_one = true;
     prev_crc_ = header->header_crc;
     const Lsn behind = expected_ + size;

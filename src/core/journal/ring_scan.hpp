@@ -48,6 +48,12 @@ class RingScan {
   Lsn end() const { return expected_; }  // the place to cut at, or that of the damage
   std::uint32_t prev_header_crc() const { return prev_crc_; }
   std::uint64_t frames() const { return marks_.size(); }
+  // The valid frames that were not known to be on stable storage when the last of them was formed, in order.
+  struct Unsettled {
+    Lsn lsn;
+    std::uint64_t bytes = 0;
+  };
+  const std::deque<Unsettled>& unsettled() const { return unsettled_; }
   std::deque<RingWriter::Mark> take_marks() { return std::move(marks_); }
 
  private:
@@ -73,6 +79,7 @@ class RingScan {
   Lsn looking_at_;
   Lsn window_end_;
   std::deque<RingWriter::Mark> marks_;
+  std::deque<Unsettled> unsettled_;
 };
 
 }  // namespace tailwater::journal

@@ -60,6 +60,8 @@ bool Checkpointer::due() const {
   if (dir_.now.monotonic < retry_at_) return false;
   if (dir_.frames_blocked && !dir_.stopping && gain() > 0) return true;
   if (dir_.stopping) return dir_.flusher.finished() && dir_.janitor.quiet() && !dir_.compacting && !finished_;
+  // Whether there is room again is only known from trying, however little there is to gain.
+  if (no_room_) return true;
   return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
 }
 

@@ -120,6 +120,13 @@ void Starter::completed(DiskDone done) {
     case Step::scan:
       ring_read(done);
       return;
+    case Step::settle_read:
+      settle_write();
+      return;
+    case Step::settle_write:
+      ++settled_;
+      settle_next();
+      return;
     case Step::none:
     case Step::busy:
     case Step::superblock:
@@ -341,7 +348,31 @@ void Starter::scanned() {
     return;
   }
   if (dir_.next_log_id == 0) dir_.next_log_id = 1;
-  begin_incarnation();
+  settle_next();
+}
+
+void Starter::settle_next() {
+  if (settled_ == scan_->unsettled().size()) return begin_incarnation();
+  const journal::RingScan::Unsettled& frame = scan_->unsettled()[settled_];
+  step_ = Step::settle_read;
+  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.at = journal::ring_position(frame.lsn, superblock_.capacity);
+  op.memory = memory_.first(frame.bytes);
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::settle_write() {
+  const journal::RingScan::Unsettled& frame = scan_->unsettled()[settled_];
+  step_ = Step::settle_write;
+  DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.at = journal::ring_position(frame.lsn, superblock_.capacity);
+  op.pieces.push_back(memory_.first(frame.bytes));
+  op.durable = true;
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
 }
 
 bool Starter::may_jump() const {

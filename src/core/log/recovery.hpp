@@ -1,6 +1,9 @@
 // Starts a directory: opens (or formats) the ring, loads the manifest that the superblock names, replays the
 // ring's entries over it, and raises the incarnation. Looks into no partition's folder. A new ring takes over
 // a manifest of generation 1 at address 0 that lies there: it was dealt to this shard (redistribution.hpp).
+//   The last frames of the ring may be there without being on stable storage (they were in flight when the
+//   process died, or their write failed and the page cache still has them): they are written once more before
+//   anything follows them.
 //   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
 //   is carried out as it was when it was written. Either way entries are taken in order, so what a later
 //   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
@@ -53,7 +56,9 @@ class Starter {
     first_head,   // and A
     manifest,
     scan,
-    superblock,  // of this start
+    settle_read,   // each of the last frames,
+    settle_write,  // and put it back, durably
+    superblock,    // of this start
     over,
   };
 
@@ -71,6 +76,8 @@ class Starter {
   void read_ring();
   void ring_read(const DiskDone& done);
   void scanned();
+  void settle_next();
+  void settle_write();
   void begin_incarnation();
   bool may_jump() const;
   void fail(std::string reason, Errc code = Errc::corrupt);
@@ -87,6 +94,7 @@ class Starter {
   std::unique_ptr<journal::RingScan> scan_;
   std::unique_ptr<Replay> replay_;
   std::unique_ptr<Manifest> seed_;
+  std::size_t settled_ = 0;  // of the scan's unsettled frames
   bool jump_due_ = false;
 };
 

@@ -15,6 +15,7 @@ struct Wanted {
   std::uint64_t seeds = 100;
   bool twice = false;
   bool quiet = false;
+  bool verbose = false;
 };
 
 void usage() {
@@ -23,6 +24,7 @@ void usage() {
       "  --from N    first seed (1)\n"
       "  --seeds N   how many (100)\n"
       "  --twice     run each seed twice and compare the digests\n"
+      "  --verbose   what happened when\n"
       "  --quiet     only the digest of all seeds");
 }
 
@@ -31,6 +33,8 @@ bool parse(int count, char** words, Wanted& wanted) {
     const std::string word = words[at];
     if (word == "--twice") {
       wanted.twice = true;
+    } else if (word == "--verbose") {
+      wanted.verbose = true;
     } else if (word == "--quiet") {
       wanted.quiet = true;
     } else if ((word == "--from" || word == "--seeds") && at + 1 < count) {
@@ -47,13 +51,14 @@ bool parse(int count, char** words, Wanted& wanted) {
 
 void print(const tailwater::sim::Outcome& outcome) {
   std::printf(
-      "SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu restarts=%llu "
+      "SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu faults=%llu "
       "ms=%lld%s%s\n",
       static_cast<unsigned long long>(outcome.seed), static_cast<unsigned long long>(outcome.digest),
       static_cast<unsigned long long>(outcome.unseed), static_cast<unsigned long long>(outcome.events),
       static_cast<unsigned long long>(outcome.acknowledged), static_cast<unsigned long long>(outcome.read),
-      static_cast<unsigned long long>(outcome.restarts), static_cast<long long>(outcome.simulated_ms),
+      static_cast<unsigned long long>(outcome.faults.total()), static_cast<long long>(outcome.simulated_ms),
       outcome.failure.empty() ? "" : " FAILED: ", outcome.failure.c_str());
+  if (!outcome.failure.empty()) std::printf("  %s\n", outcome.options.c_str());
 }
 
 }  // namespace
@@ -68,7 +73,9 @@ int main(int count, char** words) {
   std::uint64_t failed = 0;
   std::uint64_t acknowledged = 0;
   for (std::uint64_t seed = wanted.from; seed < wanted.from + wanted.seeds; ++seed) {
-    const tailwater::sim::Outcome outcome = tailwater::sim::run(seed);
+    const tailwater::sim::Outcome outcome =
+        tailwater::sim::run(seed, wanted.verbose ? tailwater::sim::Notes::kept : tailwater::sim::Notes::none);
+    std::fputs(outcome.notes.c_str(), stdout);
     bool held = outcome.failure.empty();
     if (wanted.twice) {
       const tailwater::sim::Outcome again = tailwater::sim::run(seed);

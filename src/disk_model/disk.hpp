@@ -1,0 +1,104 @@
+// A make-believe disk: named files in memory, users that have some of them open, and what of it all would
+// survive a power loss. It carries operations out when told to, at once and without time of its own; when, in
+// which order and whether at all is its owner's choice (a simulator, a test). What a process may rely on is
+// written in base/disk.hpp, and not more is given here:
+//   content  stable after a durable write of these bytes, or when a sync or sync_all that was submitted after
+//            the write was carried out is done
+//   names    created, renamed and removed names are volatile until an operation on a name in the same folder
+//            is durable, or sync_all; a power loss takes each other one back or not
+// Misuse is complained about: unaligned direct writes, writes without a lock, blocks that were not allocated,
+// renames that nothing makes stable.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/disk.hpp"
+#include "base/prng.hpp"
+#include "disk_model/file.hpp"
+
+namespace tailwater::disk_model {
+
+// A process that uses the disk, or a shard of one.
+using UserId = std::uint64_t;
+
+class Disk {
+ public:
+  UserId enter();
+  // Everything that the user has open is closed.
+  void leave(UserId user);
+
+  // The present moment, for operations that are submitted now.
+  Sequence now() const { return sequence_; }
+  // Carries the operation out; `submitted` is what now() was when it was asked for.
+  DiskDone perform(UserId user, DiskOp& op, Sequence submitted);
+  // The same for an operation whose outcome nobody waits for any more: nothing of it becomes stable.
+  void perform_in_part(UserId user, DiskOp& op);
+  // An error, told to the asker: of a write some sectors may be in the file, a sync leaves what it was to
+  // harden in doubt for ever, and everybody else whose bytes those are is told at the next sync.
+  DiskDone refuse(UserId user, const DiskOp& op, Error error, Prng& random);
+
+  // Power loss. REQUIRES: nobody has anything open.
+  Losses lose(Prng& random);
+
+  // --- what may be wrong with it
+  bool no_room = false;  // creating, preallocating and replacing find no room
+
+  // --- looks
+  const std::vector<std::string>& complaints() const { return complaints_; }
+  void complain(std::string what) { complaints_.push_back(std::move(what)); }
+  // By "<directory>/<path>".
+  const std::map<std::string, std::shared_ptr<File>>& files() const { return names_; }
+  std::string path_of(UserId user, FileId file) const;
+  File* find(UserId user, FileId file);
+  static std::string full_path(DirId dir, const std::string& path);
+  std::uint64_t bytes() const;
+
+ private:
+  using FilePtr = std::shared_ptr<File>;
+  using Names = std::map<std::string, FilePtr>;
+  struct Open {
+    FilePtr file;
+    std::string path;
+    DirId dir;
+    bool direct = false;
+    bool exclusive = false;
+  };
+  // A change of names that a power loss may take back.
+  struct Change {
+    enum class Kind : std::uint8_t { create, rename, remove };
+    Kind kind{};
+    std::string path;
+    std::string path2;
+    FilePtr file;
+  };
+  using OpenFiles = std::map<std::pair<UserId, FileId>, Open>;
+
+  DiskDone with_file(UserId user, Open& open, DiskOp& op, Sequence submitted);
+  DiskDone with_name(UserId user, DiskOp& op, Sequence submitted);
+  static void unlock(const Open& open);
+  void write(Open& open, const DiskOp& op, bool durable);
+  DiskDone open_file(UserId user, const DiskOp& op);
+  DiskDone replace(DiskOp& op);
+  DiskDone list(const DiskOp& op) const;
+  DiskDone sync_all(const DiskOp& op, Sequence submitted);
+  void change(Change change, bool durable);
+  static void apply(Names& names, const Change& change);
+
+  OpenFiles open_;
+  Names names_;
+  Names stable_names_;
+  std::set<std::string> folders_;
+  std::set<std::string> stable_folders_;
+  std::vector<Change> changes_;  // of names, not stable yet
+  UserId next_user_ = 1;
+  std::map<UserId, bool> users_;  // true: a sync of others failed, and this user was not told yet
+  Sequence sequence_ = 1;
+  std::vector<std::string> complaints_;
+};
+
+}  // namespace tailwater::disk_model

@@ -1,0 +1,141 @@
+#include "sim/consumer.hpp"
+
+#include <algorithm>
+
+#include "records/batch.hpp"
+#include "records/record.hpp"
+#include "wire/api/list_offsets.hpp"
+
+namespace tailwater::sim {
+
+namespace {
+
+constexpr std::int16_t kFetchVersion = 11;
+constexpr std::int16_t kListOffsetsVersion = 5;
+constexpr std::int64_t kEarliest = -2;
+constexpr std::int32_t kFetchWaitMs = 500;
+constexpr Duration kRetryMax = Duration::from_ms(50);
+
+}  // namespace
+
+std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
+                           const wire::FetchResponsePartitionData& answer) {
+  ledger.watermarks(track, floor, answer.log_start_offset, answer.last_stable_offset, answer.high_watermark);
+  records::BatchCursor cursor(answer.records.value_or(Bytes{}));
+  std::int64_t next = position;
+  while (const auto batch = cursor.next()) {
+    const std::int64_t base = batch->base_offset().value;
+    if (!batch->crc_matches()) ledger.fail("S6: a batch with a wrong CRC was served");
+    const bool first = next == position;
+    if (first ? base > position : base != next) {
+      ledger.fail("I7: " + ledger.name(track) + ": offset " + std::to_string(next) + " was skipped for " +
+                  std::to_string(base));
+    }
+    if (batch->last_offset().value >= answer.high_watermark)
+      ledger.fail("I12: records beyond the high watermark were served");
+    auto records = records::records_of(*batch);
+    std::int64_t offset = base;
+    for (; const auto record = records.next(); ++offset) {
+      ledger.seen(track, offset, record->value.value_or(Bytes{}));
+    }
+    if (offset != batch->last_offset().value + 1) ledger.fail("S6: a batch with another number of records");
+    next = offset;
+  }
+  return next;
+}
+
+Consumer::Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, std::string topic,
+                   std::vector<TrackNumber> tracks, Until until)
+    : agenda_(agenda),
+      ledger_(ledger),
+      topic_(std::move(topic)),
+      until_(until),
+      client_(agenda, network, std::move(name), [this] { again(); }) {
+  for (const TrackNumber track : tracks) partitions_.push_back({.track = track, .floor = {}});
+}
+
+void Consumer::again() {
+  if (step_asked_) return;
+  step_asked_ = true;
+  agenda_.soon(kRetryMax, [this] {
+    step_asked_ = false;
+    step();
+  });
+}
+
+void Consumer::step() {
+  if (client_.busy() || stopped_ || done_) return;
+  if (std::ranges::any_of(partitions_, &Partition::lost)) return find_starts();
+  if (until_ == Until::end && std::ranges::all_of(partitions_, &Partition::at_end)) {
+    done_ = true;
+    return;
+  }
+  fetch();
+}
+
+void Consumer::fetch() {
+  wire::FetchRequest request;
+  request.max_wait_ms = until_ == Until::end ? 0 : kFetchWaitMs;
+  request.min_bytes = 1;
+  request.max_bytes = 1024 * 1024;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = topic_;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    Partition& partition = partitions_[index];
+    if (partition.at_end && until_ == Until::end) continue;
+    partition.floor = ledger_.floor(partition.track);
+    topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
+                                .fetch_offset = partition.position,
+                                .partition_max_bytes = 256 * 1024});
+  }
+  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+}
+
+void Consumer::take(const wire::FetchResponse& response) {
+  for (const auto& topic : response.responses) {
+    for (const auto& answer : topic.partitions) {
+      Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
+      if (answer.error_code == wire::ErrorCode::offset_out_of_range) {
+        ledger_.out_of_range(partition.track, partition.position);
+        partition.lost = true;
+        continue;
+      }
+      if (answer.error_code != wire::ErrorCode::none) {
+        if (wire::retriable(answer.error_code)) continue;
+        return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
+      }
+      partition.position =
+          check_fetched(ledger_, partition.track, partition.floor, partition.position, answer);
+      partition.at_end = partition.position >= answer.high_watermark;
+    }
+  }
+  again();
+}
+
+void Consumer::find_starts() {
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  auto& topic = request.topics.emplace_back();
+  topic.name = topic_;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    if (!partitions_[index].lost) continue;
+    topic.partitions.push_back({.partition_index = static_cast<std::int32_t>(index), .timestamp = kEarliest});
+  }
+  client_.ask(kListOffsetsVersion, request, [this](wire::ListOffsetsResponse&& response) {
+    for (const auto& each : response.topics) {
+      for (const auto& answer : each.partitions) {
+        Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
+        if (answer.error_code != wire::ErrorCode::none) continue;
+        if (answer.offset <= partition.position)
+          ledger_.fail("I17: " + ledger_.name(partition.track) + " starts at " +
+                       std::to_string(answer.offset) + ", yet " + std::to_string(partition.position) +
+                       " was out of range");
+        partition.position = std::max(partition.position, answer.offset);
+        partition.lost = false;
+      }
+    }
+    again();
+  });
+}
+
+}  // namespace tailwater::sim

@@ -1,0 +1,59 @@
+// A model consumer that reads all partitions of a topic from their beginnings, checks what it is shown, and
+// goes on for ever; or reads up to the ends and is done.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/client.hpp"
+#include "sim/ledger.hpp"
+#include "wire/api/fetch.hpp"
+
+namespace tailwater::sim {
+
+// Checks one partition of a fetch's answer against the ledger. Returns the position behind what was read.
+// `position` is where the fetch began; `error` is set for what the reader has to act upon.
+std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
+                           const wire::FetchResponsePartitionData& answer);
+
+class Consumer {
+ public:
+  enum class Until : std::uint8_t { stopped, end };
+
+  Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, std::string topic,
+           std::vector<TrackNumber> tracks, Until until);
+
+  void start() { step(); }
+  void stop() { stopped_ = true; }
+  // Until::end: everything up to the ends is read.
+  bool done() const { return done_; }
+  Client& client() { return client_; }
+
+ private:
+  struct Partition {
+    TrackNumber track;
+    std::int64_t position = 0;
+    bool lost = false;  // the position is out of range: the log's start is to be asked for
+    bool at_end = false;
+    Ledger::Floor floor;
+  };
+
+  void again();
+  void step();
+  void fetch();
+  void take(const wire::FetchResponse& response);
+  void find_starts();
+
+  Agenda& agenda_;
+  Ledger& ledger_;
+  std::string topic_;
+  Until until_;
+  Client client_;
+  std::vector<Partition> partitions_;
+  bool stopped_ = false;
+  bool done_ = false;
+  bool step_asked_ = false;
+};
+
+}  // namespace tailwater::sim

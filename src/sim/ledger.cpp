@@ -1,0 +1,191 @@
+#include "sim/ledger.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/crc32c.hpp"
+
+namespace tailwater::sim {
+
+namespace {
+
+// "<writer>:<number>:<padding>"; nullopt for anything else.
+std::optional<std::pair<std::uint32_t, std::uint64_t>> parse(std::string_view value) {
+  std::uint32_t writer = 0;
+  std::uint64_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto first = std::from_chars(value.data(), end, writer);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ':') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, number);
+  if (second.ec != std::errc() || second.ptr == end || *second.ptr != ':') return std::nullopt;
+  return std::pair{writer, number};
+}
+
+}  // namespace
+
+TrackNumber Ledger::add_track(std::string name, Retention retention) {
+  Track& track = tracks_.emplace_back();
+  track.name = std::move(name);
+  track.retention = retention;
+  return TrackNumber{static_cast<std::uint32_t>(tracks_.size() - 1)};
+}
+
+WriterNumber Ledger::add_writer(std::string name, Promise promise) {
+  writers_.push_back({std::move(name), promise, {}});
+  return WriterNumber{static_cast<std::uint32_t>(writers_.size() - 1)};
+}
+
+std::string Ledger::value_of(WriterNumber writer, std::uint64_t number, std::size_t padding) {
+  return std::to_string(writer.value) + ":" + std::to_string(number) + ":" +
+         std::string(padding, static_cast<char>('a' + number % 26));
+}
+
+std::string Ledger::text(WriterNumber writer, std::uint64_t number) const {
+  return at(writer).name + "'s record " + std::to_string(number);
+}
+
+// --- writers
+
+void Ledger::sent(WriterNumber writer, TrackNumber track, Bytes value) {
+  writers_[writer.value].records.push_back({.track = track, .crc = crc32c(value)});
+}
+
+void Ledger::place(TrackNumber track, std::int64_t offset, WriterNumber writer, std::uint64_t number) {
+  Track& here = tracks_[track.value];
+  const auto index = static_cast<std::size_t>(offset);
+  if (here.slots.size() <= index) here.slots.resize(index + 1);
+  Slot& slot = here.slots[index];
+  const std::uint64_t record = std::uint64_t{writer.value} << 32 | number;
+  if (slot.record == kNobody) {
+    slot.record = record;
+  } else if (slot.record != record) {
+    const WriterNumber other{static_cast<std::uint32_t>(slot.record >> 32)};
+    fail("I2: " + here.name + " offset " + std::to_string(offset) + " was " +
+         text(other, slot.record & 0xffff'ffffU) + " and is " + text(writer, number));
+  }
+  Record& known = writers_[writer.value].records[number];
+  if (known.offset < 0) known.offset = offset;
+  if (known.offset != offset && at(writer).promise == Promise::exactly_once) {
+    fail("I3: " + text(writer, number) + " stands at offsets " + std::to_string(known.offset) + " and " +
+         std::to_string(offset) + " of " + here.name);
+  }
+}
+
+void Ledger::acknowledged(WriterNumber writer, std::uint64_t number, std::int64_t offset) {
+  Record& record = writers_[writer.value].records[number];
+  Track& track = tracks_[record.track.value];
+  if (offset < 0) return fail("I1: " + text(writer, number) + " is acknowledged without an offset");
+  if (record.refused) fail("I18: " + text(writer, number) + " was refused and is acknowledged");
+  if (!record.acknowledged) ++acknowledged_;
+  record.acknowledged = true;
+  // Of several places that a repeated record may have, the last that was promised counts.
+  if (at(writer).promise == Promise::at_least_once) record.offset = offset;
+  track.end_floor = std::max(track.end_floor, offset + 1);
+  place(record.track, offset, writer, number);
+}
+
+void Ledger::refused(WriterNumber writer, std::uint64_t number) {
+  Record& record = writers_[writer.value].records[number];
+  record.refused = true;
+  if (record.offset >= 0) fail("I18: " + text(writer, number) + " is refused and was seen");
+}
+
+// --- deletion
+
+void Ledger::deletion_asked(TrackNumber track, std::int64_t before) {
+  Track& here = tracks_[track.value];
+  here.deletion_asked = std::max(here.deletion_asked, before);
+}
+
+void Ledger::deletion_done(TrackNumber track, std::int64_t low_watermark) {
+  Track& here = tracks_[track.value];
+  here.start_floor = std::max(here.start_floor, low_watermark);
+}
+
+// --- readers
+
+void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable,
+                        std::int64_t end) {
+  Track& here = tracks_[track.value];
+  const auto say = [&](const std::string& what) {
+    fail("I12: " + here.name + ": " + what + " (start " + std::to_string(start) + ", stable " +
+         std::to_string(stable) + ", end " + std::to_string(end) + ", expected at least " +
+         std::to_string(floor.start) + " and " + std::to_string(floor.end) + ")");
+  };
+  if (end < floor.end) say("the high watermark went back");
+  if (start < floor.start) say("the log's start went back");
+  if (stable > end || start > end) say("out of order");
+  if (here.retention == Retention::keeps && start > here.deletion_asked)
+    say("records vanished that nobody deleted (I17)");
+  here.end_floor = std::max(here.end_floor, end);
+  here.start_floor = std::max(here.start_floor, start);
+}
+
+void Ledger::seen(TrackNumber track, std::int64_t offset, Bytes value) {
+  ++seen_;
+  const auto id = parse(as_text(value));
+  if (!id || id->first >= writers_.size() || id->second >= writers_[id->first].records.size()) {
+    return fail("S6: " + at(track).name + " offset " + std::to_string(offset) +
+                " holds something that was never sent");
+  }
+  const WriterNumber writer{id->first};
+  Record& record = writers_[id->first].records[id->second];
+  if (record.track != track) return fail("I2: " + text(writer, id->second) + " is in " + at(track).name);
+  if (record.crc != crc32c(value))
+    return fail("S6: " + text(writer, id->second) + " has other bytes than sent");
+  if (record.refused) return fail("I18: " + text(writer, id->second) + " was refused and is there");
+  place(track, offset, writer, id->second);
+  if (last_look_) tracks_[track.value].slots[static_cast<std::size_t>(offset)].seen_at_last = true;
+}
+
+void Ledger::out_of_range(TrackNumber track, std::int64_t position) {
+  const Track& here = at(track);
+  const bool may = here.retention == Retention::expires || position < here.deletion_asked;
+  if (!may) fail("I17: " + here.name + " offset " + std::to_string(position) + " is out of range");
+}
+
+// --- the end
+
+void Ledger::begin_last_look() {
+  last_look_ = true;
+}
+
+void Ledger::judge() {
+  for (std::uint32_t writer = 0; writer < writers_.size(); ++writer) judge_writer(WriterNumber{writer});
+  for (std::uint32_t track = 0; track < tracks_.size(); ++track) judge_order(TrackNumber{track});
+}
+
+void Ledger::judge_writer(WriterNumber writer) {
+  for (std::uint64_t number = 0; number < at(writer).records.size(); ++number) {
+    const Record& record = at(writer).records[number];
+    if (!record.acknowledged) continue;
+    const Track& track = at(record.track);
+    if (record.offset < track.start_floor) continue;
+    if (!track.slots[static_cast<std::size_t>(record.offset)].seen_at_last) {
+      return fail("I1: " + text(writer, number) + ", acknowledged at offset " +
+                  std::to_string(record.offset) + " of " + track.name + ", is lost");
+    }
+  }
+}
+
+// I6: each idempotent writer's records stand in their order, and none that came later is there without the
+// one before.
+void Ledger::judge_order(TrackNumber track) {
+  std::vector<std::uint64_t> next(writers_.size(), 0);
+  const Track& here = at(track);
+  for (std::size_t offset = static_cast<std::size_t>(here.start_floor); offset < here.slots.size();
+       ++offset) {
+    const Slot& slot = here.slots[offset];
+    if (!slot.seen_at_last) continue;
+    const WriterNumber writer{static_cast<std::uint32_t>(slot.record >> 32)};
+    const std::uint64_t number = slot.record & 0xffff'ffffU;
+    if (at(writer).promise != Promise::exactly_once) continue;
+    if (number < next[writer.value]) {
+      return fail("I6: " + here.name + " offset " + std::to_string(offset) + ": " + text(writer, number) +
+                  " is out of order");
+    }
+    next[writer.value] = number + 1;
+  }
+}
+
+}  // namespace tailwater::sim

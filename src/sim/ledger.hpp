@@ -1,0 +1,121 @@
+// What was promised to clients and what they were shown, kept by the simulation itself: it judges every
+// answer as it arrives, and everything once more at the end. The numbers I1 ... I18 are those of the
+// invariants in docs/simulator.md.
+//
+//   record     identified by its writer and a number; a writer numbers its records through
+//   partition  what stands at each offset, as first promised or seen: for ever
+//
+// The first contradiction is kept as failure(); later ones are consequences.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+
+namespace tailwater::sim {
+
+using WriterNumber = StrongId<struct WriterNumberTag, std::uint32_t>;
+// A partition of a topic that is looked after.
+using TrackNumber = StrongId<struct TrackNumberTag, std::uint32_t>;
+
+// What may happen to a writer's records.
+enum class Promise : std::uint8_t {
+  exactly_once,   // idempotent: at one offset at most, in the writer's order
+  at_least_once,  // sent again when the outcome was unknown: perhaps at several offsets
+};
+
+// Whether records leave the beginning of a partition by themselves.
+enum class Retention : std::uint8_t { keeps, expires };
+
+class Ledger {
+ public:
+  TrackNumber add_track(std::string name, Retention retention);
+  WriterNumber add_writer(std::string name, Promise promise);
+
+  // --- writers
+  std::uint64_t next_number(WriterNumber writer) const { return at(writer).records.size(); }
+  // The value of the writer's next record is its number and some padding.
+  static std::string value_of(WriterNumber writer, std::uint64_t number, std::size_t padding);
+  void sent(WriterNumber writer, TrackNumber track, Bytes value);
+  void acknowledged(WriterNumber writer, std::uint64_t number, std::int64_t offset);
+  // A definite error: the record is nowhere, and never will be.
+  void refused(WriterNumber writer, std::uint64_t number);
+
+  // --- deletion of records, as asked for and as confirmed
+  void deletion_asked(TrackNumber track, std::int64_t before);
+  void deletion_done(TrackNumber track, std::int64_t low_watermark);
+
+  // --- readers
+  // What any later answer must show at least: taken when a request is made, compared when it is answered.
+  struct Floor {
+    std::int64_t end = 0;    // the high watermark
+    std::int64_t start = 0;  // the log's start
+  };
+  Floor floor(TrackNumber track) const { return {at(track).end_floor, at(track).start_floor}; }
+  void watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable, std::int64_t end);
+  void seen(TrackNumber track, std::int64_t offset, Bytes value);
+  // OFFSET_OUT_OF_RANGE: true only below the log's start, which can have moved since.
+  void out_of_range(TrackNumber track, std::int64_t position);
+
+  // --- the end: from here on readings count for the last look
+  void begin_last_look();
+  void judge();
+
+  void fail(std::string what) {
+    if (failure_.empty()) failure_ = std::move(what);
+  }
+  const std::string& failure() const { return failure_; }
+  std::uint64_t acknowledged_count() const { return acknowledged_; }
+  std::uint64_t seen_count() const { return seen_; }
+  const std::string& name(TrackNumber track) const { return at(track).name; }
+  std::size_t tracks() const { return tracks_.size(); }
+
+ private:
+  struct Record {
+    TrackNumber track;
+    std::uint32_t crc = 0;
+    std::int64_t offset = -1;  // where it was promised or first seen
+    bool acknowledged = false;
+    bool refused = false;
+  };
+  struct Writer {
+    std::string name;
+    Promise promise{};
+    std::vector<Record> records;
+  };
+  static constexpr std::uint64_t kNobody = UINT64_MAX;
+  struct Slot {
+    std::uint64_t record = kNobody;  // writer << 32 | number
+    bool seen_at_last = false;
+  };
+  struct Track {
+    std::string name;
+    Retention retention{};
+    std::vector<Slot> slots;  // by offset
+    std::int64_t end_floor = 0;
+    std::int64_t start_floor = 0;
+    std::int64_t start_seen = 0;      // the largest
+    std::int64_t deletion_asked = 0;  // nothing else may move the start
+  };
+
+  const Writer& at(WriterNumber writer) const { return writers_[writer.value]; }
+  const Track& at(TrackNumber track) const { return tracks_[track.value]; }
+  std::string text(WriterNumber writer, std::uint64_t number) const;
+  void place(TrackNumber track, std::int64_t offset, WriterNumber writer, std::uint64_t number);
+  void judge_writer(WriterNumber writer);
+  void judge_order(TrackNumber track);
+
+  std::vector<Writer> writers_;
+  std::vector<Track> tracks_;
+  bool last_look_ = false;
+  std::uint64_t acknowledged_ = 0;
+  std::uint64_t seen_ = 0;
+  std::string failure_;
+};
+
+}  // namespace tailwater::sim

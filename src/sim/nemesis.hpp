@@ -1,0 +1,51 @@
+// Brings the faults about: one at random times, of the kinds that the seed allows, until it is told to let
+// everything heal. It also does what an operator does: a broker that died, or cannot serve because its disk
+// failed, is started again.
+//
+// THE BUDGET: what is acknowledged survives any number of crashes, and any disk error that is told. One copy
+// of the data cannot survive a disk that lies, so bytes that were hardened are never damaged here.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/broker.hpp"
+#include "sim/client.hpp"
+#include "sim/ledger.hpp"
+#include "sim/options.hpp"
+
+namespace tailwater::sim {
+
+class Nemesis {
+ public:
+  Nemesis(Agenda& agenda, Disk& disk, Broker& broker, Ledger& ledger, FaultCounts& counts,
+          const Options& options)
+      : agenda_(agenda), disk_(disk), broker_(broker), ledger_(ledger), counts_(counts), options_(options) {}
+
+  // Clients that may vanish.
+  void add_victim(Client& client) { victims_.push_back(&client); }
+  void start();
+  // Ends all faults; the broker is brought back.
+  void heal();
+
+ private:
+  void plan();
+  void strike();
+  void bring_about(Fault fault);
+  void die(Fault fault);
+  void start_broker();
+  void watch_broker();
+  void during(Duration most, std::move_only_function<void()> end);
+  Duration up_to(Duration most);
+
+  Agenda& agenda_;
+  Disk& disk_;
+  Broker& broker_;
+  Ledger& ledger_;
+  FaultCounts& counts_;
+  const Options& options_;
+  std::vector<Client*> victims_;
+  bool healing_ = false;
+};
+
+}  // namespace tailwater::sim

@@ -1,0 +1,38 @@
+// What a seed makes of a simulation: sizes that are nasty and small as often as not, and which faults happen
+// how often (each kind is off in half of the seeds).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/prng.hpp"
+#include "base/time.hpp"
+#include "sim/faults.hpp"
+
+namespace tailwater::sim {
+
+struct Options {
+  std::uint32_t shards = 1;
+  std::int32_t partitions = 1;  // of the main topic
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t segment_ms = 0;
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t exact_producers = 0;
+  std::uint64_t plain_producers = 0;
+  std::uint64_t consumers = 0;
+  std::uint64_t members = 0;
+  std::size_t padding_max = 0;
+  Duration producer_pause_max;
+  Duration network_delay_max;
+  Duration fault_interval;  // mean, between two of the nemesis's deeds
+  std::array<bool, kFaults> enabled{};
+
+  bool has(Fault fault) const { return enabled[static_cast<std::size_t>(fault)]; }
+  std::string text() const;
+};
+
+Options draw_options(Prng& random);
+
+}  // namespace tailwater::sim

@@ -1,0 +1,293 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+
+#include "wire/api/create_topics.hpp"
+#include "wire/api/find_coordinator.hpp"
+
+namespace tailwater::sim {
+
+namespace {
+
+constexpr std::string_view kTopic = "events";
+constexpr std::string_view kGroup = "readers";
+constexpr Duration kSetupMax = Duration::from_ms(20'000);
+constexpr Duration kUnrest = Duration::from_ms(100'000);
+constexpr Duration kHealedLoad = Duration::from_ms(10'000);
+constexpr Duration kHealingMax = Duration::from_ms(60'000);
+constexpr Duration kLookingMax = Duration::from_ms(30'000);
+constexpr Duration kLeavingMax = Duration::from_ms(40'000);
+constexpr Duration kWatch = Duration::from_ms(100);
+constexpr Duration kRetry = Duration::from_ms(10);
+constexpr Duration kIdleMax = Duration::from_ms(20'000);
+// The memory that all connections of a shard read into.
+constexpr std::uint64_t kMemoryAtRest = 64 * 1024;
+constexpr std::uint64_t kAcknowledgedMin = 2'000;
+// Far more than anything that makes sense takes: something turns in circles.
+constexpr std::uint64_t kEventsMax = 4'000'000;
+constexpr std::uint64_t kFaultsMin = 5;
+constexpr std::int16_t kCreateTopicsVersion = 5;
+constexpr std::int16_t kFindCoordinatorVersion = 3;
+
+Options options_of(std::uint64_t seed) {
+  Prng random(seed ^ 0x6f7074696f6e73ULL);
+  return draw_options(random);
+}
+
+BrokerSetup setup_of(const Options& options) {
+  return {.shards = options.shards,
+          .memory_bytes = options.memory_bytes,
+          .settings = {{"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
+                       {"log.message.timestamp.after.max.ms", "9223372036854775807"}}};
+}
+
+}  // namespace
+
+World::World(std::uint64_t seed, Notes notes)
+    : seed_(seed),
+      agenda_(seed),
+      options_(options_of(seed)),
+      disk_(agenda_, digest_, &counts_),
+      broker_(agenda_, digest_, disk_, setup_of(options_)),
+      nemesis_(agenda_, disk_, broker_, ledger_, counts_, options_),
+      admin_(agenda_, broker_.network(), "admin", [this] { ask_again(); }) {
+  broker_.network().set_delay_max(options_.network_delay_max);
+  broker_.network().set_idle_max(kIdleMax);
+  if (notes == Notes::kept) agenda_.keep_notes();
+}
+
+Outcome World::run() {
+  Outcome outcome;
+  outcome.seed = seed_;
+  outcome.options = options_.text();
+  broker_.start();
+  deadline_ = agenda_.now() + kSetupMax;
+  create_topics();
+  while (phase_ != Phase::over && ledger_.failure().empty()) {
+    if (agenda_.done() > kEventsMax || !agenda_.step(deadline_)) {
+      outcome.verdict = Verdict::liveness;
+      outcome.failure = "S10: no rest in time: " + progress();
+      break;
+    }
+    if (looked_ <= agenda_.now()) check_complaints();
+  }
+  if (outcome.verdict == Verdict::held && !ledger_.failure().empty()) {
+    outcome.verdict = Verdict::safety;
+    outcome.failure = ledger_.failure();
+  }
+  if (outcome.verdict == Verdict::held &&
+      (ledger_.acknowledged_count() < kAcknowledgedMin || counts_.total() < kFaultsMin)) {
+    outcome.verdict = Verdict::idle;
+    outcome.failure = "too little happened: " + std::to_string(ledger_.acknowledged_count()) +
+                      " records acknowledged, " + std::to_string(counts_.total()) + " faults";
+  }
+  outcome.events = agenda_.done();
+  outcome.acknowledged = ledger_.acknowledged_count();
+  outcome.read = ledger_.seen_count();
+  outcome.simulated_ms = agenda_.now().nanoseconds / 1'000'000;
+  outcome.faults = counts_;
+  outcome.digest = digest_.value();
+  outcome.notes = agenda_.notes();
+  outcome.unseed = agenda_.random().next();
+  return outcome;
+}
+
+// Now and then: what clients and the disk complain about is a failure.
+void World::check_complaints() {
+  looked_ = agenda_.now() + kWatch;
+  const auto look = [&](const Client& client) {
+    if (!client.complaint().empty()) ledger_.fail(client.complaint());
+  };
+  for (const auto& producer : producers_) look(producer->client());
+  for (const auto& consumer : consumers_) look(consumer->client());
+  for (const auto& member : members_) look(member->client());
+  look(admin_);
+  if (!disk_.complaints().empty()) ledger_.fail("the disk is misused: " + disk_.complaints().front());
+}
+
+std::string World::progress() const {
+  std::string text = "phase " + std::to_string(static_cast<int>(phase_));
+  if (!broker_.accepting()) text += ", the broker does not serve " + broker_.failure();
+  for (const auto& producer : producers_) text += ", " + producer->state();
+  for (const auto& member : members_) text += ", " + member->name() + ": " + member->state();
+  for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
+    text += ", " + std::to_string(watch_.floor(partition)) + " of " +
+            std::to_string(ledger_.floor(tracks_.at(static_cast<std::size_t>(partition))).end) + " committed";
+  }
+  text += ", " + std::to_string(broker_.network().open()) + " connections, the broker holds " +
+          std::to_string(broker_.connections_held()) + " and " + std::to_string(broker_.memory_held()) +
+          " bytes";
+  return text;
+}
+
+void World::ask_again() {
+  agenda_.after(kRetry, [this] {
+    if (!admin_.busy() && again_) again_();
+  });
+}
+
+// --- setup
+
+void World::create_topics() {
+  again_ = [this] { create_topics(); };
+  if (tracks_.empty()) {
+    for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
+      tracks_.push_back(
+          ledger_.add_track(std::string(kTopic) + "-" + std::to_string(partition), Retention::keeps));
+    }
+  }
+  wire::CreateTopicsRequest request;
+  request.timeout_ms = 10'000;
+  auto& topic = request.topics.emplace_back();
+  topic.name = kTopic;
+  topic.num_partitions = options_.partitions;
+  topic.replication_factor = 1;
+  topic.configs.push_back({.name = "segment.ms", .value = std::to_string(options_.segment_ms)});
+  topic.configs.push_back({.name = "segment.bytes", .value = std::to_string(options_.segment_bytes)});
+  admin_.ask(kCreateTopicsVersion, request, [this](wire::CreateTopicsResponse&& response) {
+    const auto error = response.topics.at(0).error_code;
+    if (error != wire::ErrorCode::none && error != wire::ErrorCode::topic_already_exists) {
+      return ledger_.fail("create topic: " + std::string(wire::name(error)));
+    }
+    find_coordinator();
+  });
+}
+
+void World::find_coordinator() {
+  again_ = [this] { find_coordinator(); };
+  wire::FindCoordinatorRequest request;
+  request.key = kGroup;
+  admin_.ask(kFindCoordinatorVersion, request, [this](wire::FindCoordinatorResponse&& response) {
+    if (response.error_code != wire::ErrorCode::none) return ask_again();
+    begin_unrest();
+  });
+}
+
+// --- unrest
+
+void World::add_producer(const std::string& name, Promise promise) {
+  ProducerSetup setup;
+  setup.name = name;
+  setup.topic = kTopic;
+  setup.tracks = tracks_;
+  setup.promise = promise;
+  setup.acks = promise == Promise::exactly_once || agenda_.random().one_in(2) ? -1 : 1;
+  setup.pause_max = options_.producer_pause_max;
+  setup.padding_max = options_.padding_max;
+  producers_.push_back(std::make_unique<Producer>(agenda_, broker_.network(), ledger_, std::move(setup)));
+  nemesis_.add_victim(producers_.back()->client());
+  producers_.back()->start();
+}
+
+void World::begin_unrest() {
+  phase_ = Phase::unrest;
+  deadline_ = Instant::max();
+  for (std::uint64_t index = 0; index < options_.exact_producers; ++index)
+    add_producer("exact-" + std::to_string(index), Promise::exactly_once);
+  for (std::uint64_t index = 0; index < options_.plain_producers; ++index)
+    add_producer("plain-" + std::to_string(index), Promise::at_least_once);
+  for (std::uint64_t index = 0; index < options_.consumers; ++index) {
+    consumers_.push_back(std::make_unique<Consumer>(agenda_, broker_.network(), ledger_,
+                                                    "consumer-" + std::to_string(index), std::string(kTopic),
+                                                    tracks_, Consumer::Until::stopped));
+    nemesis_.add_victim(consumers_.back()->client());
+    consumers_.back()->start();
+  }
+  for (std::uint64_t index = 0; index < options_.members; ++index) {
+    members_.push_back(std::make_unique<Member>(agenda_, broker_.network(), ledger_, watch_,
+                                                "member-" + std::to_string(index), std::string(kGroup),
+                                                std::string(kTopic), tracks_));
+    nemesis_.add_victim(members_.back()->client());
+    agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
+  }
+  plan_members();
+  nemesis_.start();
+  agenda_.after(kUnrest, [this] { begin_healing(); });
+}
+
+// Members come and go.
+void World::plan_members() {
+  agenda_.soon(Duration::from_ms(10'000), [this] {
+    if (phase_ != Phase::unrest) return;
+    Member& member = *members_[agenda_.random().below(members_.size())];
+    if (member.is_out()) {
+      member.start();
+    } else {
+      member.leave();
+    }
+    plan_members();
+  });
+}
+
+// --- the end
+
+void World::begin_healing() {
+  phase_ = Phase::healing;
+  deadline_ = agenda_.now() + kHealingMax;
+  nemesis_.heal();
+  agenda_.after(kHealedLoad, [this] {
+    for (const auto& producer : producers_) producer->finish();
+    watch_healing();
+  });
+}
+
+void World::watch_healing() {
+  for (const auto& member : members_) member->start();
+  if (at_rest()) return begin_looking();
+  agenda_.after(kWatch, [this] { watch_healing(); });
+}
+
+bool World::at_rest() const {
+  if (!std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); })) return false;
+  for (const auto& member : members_) {
+    if (!member->settled() || member->generation() != members_.front()->generation()) return false;
+  }
+  for (std::size_t partition = 0; partition < tracks_.size(); ++partition) {
+    const std::int64_t end = ledger_.floor(tracks_[partition]).end;
+    if (end > 0 && watch_.floor(static_cast<std::int32_t>(partition)) < end) return false;
+  }
+  return true;
+}
+
+void World::begin_looking() {
+  phase_ = Phase::looking;
+  deadline_ = agenda_.now() + kLookingMax;
+  ledger_.begin_last_look();
+  auditor_ = std::make_unique<Consumer>(agenda_, broker_.network(), ledger_, "auditor", std::string(kTopic),
+                                        tracks_, Consumer::Until::end);
+  auditor_->start();
+  begin_leaving();
+}
+
+void World::begin_leaving() {
+  if (!auditor_->done()) {
+    agenda_.after(kWatch, [this] { begin_leaving(); });
+    return;
+  }
+  if (phase_ == Phase::looking) {
+    ledger_.judge();
+    phase_ = Phase::leaving;
+    deadline_ = agenda_.now() + kLeavingMax;
+    for (const auto& member : members_) member->leave();
+    for (const auto& consumer : consumers_) consumer->stop();
+    for (const auto& producer : producers_) producer->client().disconnect();
+    auditor_->client().disconnect();
+    admin_.disconnect();
+  }
+  const bool all_out = std::ranges::all_of(members_, [](const auto& each) { return each->is_out(); });
+  const bool all_idle =
+      std::ranges::all_of(consumers_, [](const auto& each) { return !each->client().busy(); });
+  if (all_out && all_idle) {
+    for (const auto& member : members_) member->client().disconnect();
+    for (const auto& consumer : consumers_) consumer->client().disconnect();
+    if (!left_behind()) phase_ = Phase::over;
+  }
+  agenda_.after(kWatch, [this] { begin_leaving(); });
+}
+
+bool World::left_behind() const {
+  const std::uint64_t kept = broker_.shards() * kMemoryAtRest;
+  return broker_.network().open() > 0 || broker_.connections_held() > 0 || broker_.memory_held() > kept;
+}
+
+}  // namespace tailwater::sim

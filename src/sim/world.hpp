@@ -1,0 +1,78 @@
+// Everything that a seed puts together: the machine with its broker, the clients, the ledger that judges
+// them, and the nemesis; and the course of a simulation.
+//   setup    topics and coordinators are made, without faults
+//   unrest   clients work, the nemesis strikes
+//   healing  no more faults; within 60 s every producer brings its batches to an end, every group is stable
+//   and
+//            has read everything
+//   looking  everything is read from the beginning once more, and compared with what was promised
+//   leaving  all clients go; the broker holds nothing for them any more
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/agenda.hpp"
+#include "sim/broker.hpp"
+#include "sim/consumer.hpp"
+#include "sim/digest.hpp"
+#include "sim/disk.hpp"
+#include "sim/group_watch.hpp"
+#include "sim/ledger.hpp"
+#include "sim/member.hpp"
+#include "sim/nemesis.hpp"
+#include "sim/options.hpp"
+#include "sim/producer.hpp"
+#include "sim/run.hpp"
+
+namespace tailwater::sim {
+
+class World {
+ public:
+  World(std::uint64_t seed, Notes notes);
+  Outcome run();
+
+ private:
+  enum class Phase : std::uint8_t { setup, unrest, healing, looking, leaving, over };
+
+  void create_topics();
+  void find_coordinator();
+  void begin_unrest();
+  void add_producer(const std::string& name, Promise promise);
+  void plan_members();
+  void begin_healing();
+  void watch_healing();
+  void begin_looking();
+  void begin_leaving();
+  bool at_rest() const;
+  bool left_behind() const;
+  std::string progress() const;
+  void ask_again();
+  void check_complaints();
+
+  std::uint64_t seed_;
+  Agenda agenda_;
+  Digest digest_;
+  FaultCounts counts_;
+  Options options_;
+  Ledger ledger_;
+  GroupWatch watch_{ledger_};
+  Disk disk_;
+  Broker broker_;
+  Nemesis nemesis_;
+  Client admin_;
+  std::function<void()> again_;
+  std::vector<TrackNumber> tracks_;
+  std::vector<std::unique_ptr<Producer>> producers_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::unique_ptr<Consumer> auditor_;
+  Phase phase_ = Phase::setup;
+  Instant deadline_ = Instant::max();  // of the present phase
+  Instant looked_;                     // at clients' complaints
+};
+
+}  // namespace tailwater::sim
