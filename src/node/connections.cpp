@@ -140,7 +140,7 @@ void Connections::answer_frame(const Request& request, session::Response&& frame
   metrics.response_bytes += size;
   metrics.latency.add_us(
       static_cast<std::uint64_t>((context_.now.monotonic - request.received).nanoseconds / 1000));
-  if (context_.options.request_log) {
+  if (context_.options.config.request_log) {
     context_.note(LogLevel::info, "request " + std::string(wire::find_api(request.key)->name) + " v" +
                                       std::to_string(request.version) + " from " + request.client_host +
                                       " client " + request.client_id + ": " + std::to_string(request.bytes) +

@@ -31,7 +31,6 @@ struct ShardOptions {
   std::uint64_t memory_budget = 0;  // bytes, of this shard
   std::uint64_t seed = 0;           // of every random choice of the shard
   Uuid boot_id;                     // of the running kernel
-  bool request_log = false;         // a log line per request
 };
 
 }  // namespace tailwater::node

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "integration/support.hpp"
+#include "wire/api/metadata.hpp"
 
 namespace tailwater::integration {
 namespace {
@@ -128,6 +129,26 @@ TEST(Program, ReloadsOnHangup) {
   EXPECT_TRUE(program.says("config reloaded")) << program.error;
   program.signal(SIGTERM);
   EXPECT_EQ(program.exit_code(), 0);
+}
+
+TEST(Program, LogsEachRequestWhereThatIsAskedFor) {
+  const TemporaryFolder folder;
+  for (const bool asked : {false, true}) {
+    Program program(
+        serve(folder, {"--override", std::string("tailwater.request.log=") + (asked ? "true" : "false")}));
+    ASSERT_TRUE(program.says(" ready ")) << program.error;
+    constexpr std::string_view kBefore = "listener=PLAINTEXT address=127.0.0.1:";
+    const std::size_t at = program.error.find(kBefore);
+    ASSERT_NE(at, std::string::npos);
+    Client client(static_cast<std::uint16_t>(std::stoi(program.error.substr(at + kBefore.size()))));
+    ASSERT_TRUE(client.call(wire::MetadataRequest{}, 9).has_value());
+    if (asked) {
+      EXPECT_TRUE(program.says("request Metadata v9 from 127.0.0.1")) << program.error;
+    }
+    program.signal(SIGTERM);
+    EXPECT_EQ(program.exit_code(), 0) << program.error;
+    EXPECT_EQ(program.error.find("request Metadata") != std::string::npos, asked);
+  }
 }
 
 TEST(Program, DevPrintsItsBanner) {

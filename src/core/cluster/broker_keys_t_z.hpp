@@ -42,6 +42,13 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .check = at_least(0),
      .documentation =
          "The memory for records, requests and answers in bytes; 0 takes half of what is available."},
+    {.name = "tailwater.request.log",
+     .type = ConfigType::boolean,
+     .fallback = "false",
+     .importance = Importance::low,
+     .documentation =
+         "Whether the broker's own log gets a line for every request; a reload of the configuration "
+         "changes it."},
     {.name = "tailwater.shards",
      .type = ConfigType::int32,
      .fallback = "0",

@@ -188,6 +188,7 @@ constexpr BrokerFlag kBrokerFlags[] = {
     {"controlled.shutdown.enable", &BrokerConfig::controlled_shutdown_enable},
     {"delete.topic.enable", &BrokerConfig::delete_topic_enable},
     {"log.cleaner.enable", &BrokerConfig::log_cleaner_enable},
+    {"tailwater.request.log", &BrokerConfig::request_log},
     {"transaction.partition.verification.enable", &BrokerConfig::transaction_partition_verification},
 };
 

@@ -166,6 +166,7 @@ struct BrokerConfig {
   std::int64_t sasl_server_max_receive_bytes = 524'288;
 
   // Tailwater's own
+  bool request_log = false;
   std::int32_t shards = 0;             // 0: one less than the cores, at least one
   std::int64_t memory_bytes = 0;       // 0: half of what is available
   std::int64_t journal_bytes_max = 0;  // 0: chosen by the broker

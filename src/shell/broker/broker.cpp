@@ -206,7 +206,6 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   options.memory_budget = memory_budget_ / shard_count_;
   options.seed = seed_ + shard * 0x9e3779b97f4a7c15ULL;
   options.boot_id = boot_id();
-  options.request_log = settings_.request_log;
   return options;
 }
 

@@ -43,7 +43,6 @@ struct BrokerSettings {
   std::string version;
   std::int32_t shards = 0;  // 0: as configured
   std::optional<DiskEngineKind> engine;
-  bool request_log = false;
 };
 
 // Where clients reach a listener.
