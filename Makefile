@@ -40,6 +40,7 @@ simulate: build/$(PRESET)/build.ninja ## run the simulator: make simulate SEEDS=
 	@build/$(PRESET)/simulate --from $(FROM) --seeds $(SEEDS)
 
 bench: build dependencies-ci ## compare with Apache Kafka on this machine
+	@cmake --build build/$(PRESET) --target load -j $(JOBS)
 	@bench/run --tailwater build/$(PRESET)/tailwater
 
 fuzz: dependencies-ci build/fuzz/build.ninja ## fuzz wire and records: make fuzz FUZZ_SECONDS=3600

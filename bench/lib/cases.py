@@ -8,6 +8,7 @@ import time
 import client
 import peers
 import proc
+import speed
 
 MIB = 1 << 20
 
@@ -31,10 +32,12 @@ class Sizes:
     payload: dict = dataclasses.field(default_factory=lambda: {1024: 1024 * MIB, 100: 256 * MIB})
     warm: int = 64 * MIB
     limit_s: float = 120
+    load_s: float = 10
+    kafka_warm_s: float = 60
 
     @staticmethod
     def smoke():
-        return Sizes(idle_s=2, partitions=200, commits=20000, payload={1024: 64 * MIB, 100: 16 * MIB}, warm=8 * MIB, limit_s=6)
+        return Sizes(idle_s=2, partitions=200, commits=20000, payload={1024: 64 * MIB, 100: 16 * MIB}, warm=8 * MIB, limit_s=6, load_s=1, kafka_warm_s=1)
 
 
 @dataclasses.dataclass
@@ -44,7 +47,8 @@ class Case:
     sample: object
     rounds: int
     smoke_rounds: int = 1
-    kafka_settings: tuple = ({},)  # one column of Kafka for each; the first is the one compared with
+    kafka_settings: tuple = ({},)  # one column of Kafka for each
+    compared: int = 0  # the column of Kafka that the ratio is with
 
 
 def first_record(broker):
@@ -186,4 +190,8 @@ CASES = [
                      Row("commits.rate", "  committed before", "k/s", "", True),
                      Row("commits.rss", "  memory then", "MiB")], commits, 2),
     Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
+] + [
+    # Tailwater with fsync against Kafka without, its default.
+    Case(f"speed-{name}", list(speed.rows(Row, name, title, work)), speed.sampler(name, work), 5, 1, (peers.FLUSHED, {}), 1)
+    for name, (title, work) in speed.SCENARIOS.items()
 ]

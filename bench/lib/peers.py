@@ -18,6 +18,7 @@ from client import free_port
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 KAFKA = REPOSITORY / "tests" / "peers" / "kafka.sh"
+load_program = str(REPOSITORY / "build" / "release" / "load")  # beside the broker's program
 FLUSHED = {"log.flush.interval.messages": "1"}  # Kafka: on disk before the answer, as Tailwater always does
 
 

@@ -64,7 +64,8 @@ def started_at(pid):
     return int(fields[19]) / TICK if fields else None
 
 
-def _busy_seconds():
+def busy_seconds():
+    """Of all cores since the machine started."""
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _, _, irq, softirq, steal = (int(n) for n in file.readline().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICK
@@ -97,7 +98,7 @@ class _Window:
     def _now(self):
         # A child that this process will wait for is not in its times before that.
         broker = cpu_seconds(self.broker.pid) if self.broker.pid else 0.0
-        return time.monotonic(), _busy_seconds(), _own_seconds() + broker
+        return time.monotonic(), busy_seconds(), _own_seconds() + broker
 
     def __enter__(self):
         self.before = self._now()

@@ -39,7 +39,7 @@ def lines(results, sizes):
             found = [column if isinstance(column, str) else column.get(row.key, []) for column in
                      (columns.get(("Tailwater", 0), []), columns.get(("Kafka", 0), []), columns.get(("Kafka", 1), "")) if column is not None]
             table.append([row.title.format(partitions=f"{sizes.partitions:,}", commits=f"{sizes.commits:,}"), *(cell(samples, row) for samples in found),
-                          ratio(found[0], found[1], row), row.target])
+                          ratio(found[0], columns.get(("Kafka", case.compared), []), row), row.target])
     if not any(row[3] for row in table):
         head, table = head[:3] + head[4:], [row[:3] + row[4:] for row in table]
     widths = [max(len(row[i]) for row in [head, *table]) for i in range(len(head))]

@@ -118,11 +118,14 @@ void ReceiveBuffer::settle(std::size_t frame_size) {
     move_to(pool_.reserve_by_force(rounded));
     return;
   }
+  // Whether or not it was refused before: a frame never waits for a second block while it has one.
   BlockRef whole = pool_.reserve(needed);
   if (whole) {
+    wanted_ = 0;
     move_to(std::move(whole));
     return;
   }
+  if (wanted_ == needed) return;
   // Keep what has arrived and wait for the budget before the rest is read.
   wanted_ = needed;
   move_to(pool_.reserve_by_force(left));

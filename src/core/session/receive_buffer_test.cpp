@@ -85,5 +85,23 @@ TEST(ReceiveBuffer, ALargeFrameWaitsForTheBudget) {
   EXPECT_EQ(as_text(second.unread()), "abcd");
 }
 
+TEST(ReceiveBuffer, AFrameThatWaitedForItsBlockDoesNotWaitForAnother) {
+  MemoryBudget budget(300'000);
+  ReceivePool pool(budget);
+  BlockRef other = pool.reserve(200'000);
+  ReceiveBuffer buffer(pool);
+  feed(buffer, "abcd");
+  buffer.settle(150'000);
+  EXPECT_TRUE(buffer.starved());
+  buffer.settle(150'000);  // an answer was sent meanwhile
+  EXPECT_TRUE(buffer.starved());
+  other = BlockRef();
+  buffer.settle(150'000);
+  EXPECT_FALSE(buffer.starved());
+  const BlockRef rest = pool.reserve(80'000);  // too little is left for a second block
+  EXPECT_GE(buffer.space().size(), 150'000U - 4);
+  EXPECT_EQ(as_text(buffer.unread()), "abcd");
+}
+
 }  // namespace
 }  // namespace tailwater::session

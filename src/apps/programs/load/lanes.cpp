@@ -1,0 +1,188 @@
+#include "programs/load/lanes.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "programs/load/requests.hpp"
+
+namespace tailwater::load {
+
+namespace {
+
+constexpr std::size_t kInBytes = 64 * 1024;
+constexpr double kPatience_s = 30;
+
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+std::int64_t ns_of(double seconds) {
+  return static_cast<std::int64_t>(seconds * 1e9);
+}
+
+}  // namespace
+
+Lanes::Lanes(const Plan& plan)
+    : plan_(plan), lanes_(plan.connections), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
+  for (std::uint32_t number = 0; number < plan_.connections; ++number) {
+    Lane& lane = lanes_[number];
+    lane.socket = connect_to(plan_);
+    ::fcntl(lane.socket, F_SETFL, O_NONBLOCK);
+    lane.request = produce_request(plan_, number);
+    lane.in.resize(kInBytes);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = number;
+    ::epoll_ctl(poller_, EPOLL_CTL_ADD, lane.socket, &event);
+  }
+  if (plan_.megabytes_per_s > 0) {
+    const double bytes = double{1} * plan_.batches * plan_.records * plan_.record_bytes;
+    interval_ns_ = ns_of(bytes / (plan_.megabytes_per_s * 1e6));
+  }
+}
+
+Lanes::~Lanes() {
+  for (const Lane& lane : lanes_) {
+    if (lane.socket >= 0) ::close(lane.socket);
+  }
+  ::close(poller_);
+}
+
+void Lanes::start() {
+  const std::int64_t now = now_ns();
+  next_ns_ = now;
+  if (interval_ns_ > 0) return;
+  for (Lane& lane : lanes_) refill(lane, now);
+}
+
+void Lanes::begin_measuring() {
+  measuring_ = true;
+  begin_ns_ = now_ns();
+}
+
+void Lanes::end_measuring() {
+  measuring_ = false;
+  outcome_.seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
+}
+
+void Lanes::finish() {
+  stopping_ = true;
+  const std::int64_t limit = now_ns() + ns_of(kPatience_s);
+  const auto open = [this] {
+    for (const Lane& lane : lanes_) {
+      if (!lane.intended.empty()) return true;
+    }
+    return false;
+  };
+  while (open()) {
+    if (now_ns() > limit) throw std::runtime_error("the last requests are not answered");
+    loop(0.01);
+  }
+}
+
+void Lanes::loop(double seconds) {
+  const std::int64_t end = now_ns() + ns_of(seconds);
+  std::array<epoll_event, 128> events{};
+  for (;;) {
+    std::int64_t now = now_ns();
+    if (now >= end) return;
+    if (interval_ns_ > 0 && !stopping_) give_due(now);
+    const std::int64_t next = interval_ns_ > 0 && !stopping_ ? std::min(next_ns_, end) : end;
+    const std::int64_t wait_ns = std::max<std::int64_t>(next - now_ns(), 0);
+    const timespec wait{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
+    const int count = ::epoll_pwait2(poller_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+    for (int at = 0; at < count; ++at) {
+      Lane& lane = lanes_[events[static_cast<std::size_t>(at)].data.u32];
+      const std::uint32_t what = events[static_cast<std::size_t>(at)].events;
+      if ((what & EPOLLOUT) != 0 && lane.wants_out) push(lane);
+      if ((what & ~std::uint32_t{EPOLLOUT}) != 0) read(lane);
+      if (interval_ns_ == 0) refill(lane, now_ns());
+    }
+  }
+}
+
+// Requests whose time has come go to the lanes in turn; those for which no lane is free wait, and are late.
+void Lanes::give_due(std::int64_t now) {
+  for (; next_ns_ <= now; next_ns_ += interval_ns_) overdue_.push_back(next_ns_);
+  for (std::size_t looks = 0; !overdue_.empty() && looks < lanes_.size(); ++looks) {
+    Lane& lane = lanes_[next_lane_];
+    next_lane_ = (next_lane_ + 1) % lanes_.size();
+    if (lane.wants_out || lane.intended.size() >= plan_.in_flight) continue;
+    submit(lane, overdue_.front());
+    overdue_.pop_front();
+    looks = 0;
+  }
+}
+
+void Lanes::refill(Lane& lane, std::int64_t now) {
+  if (stopping_) return;
+  while (!lane.wants_out && lane.intended.size() < plan_.in_flight) submit(lane, now);
+}
+
+void Lanes::submit(Lane& lane, std::int64_t intended) {
+  store_big(lane.request.data() + kCorrelationAt, static_cast<std::uint32_t>(++lane.correlation));
+  lane.intended.push_back(intended);
+  push(lane);
+}
+
+// Sends what is left of the request that is going out.
+void Lanes::push(Lane& lane) {
+  const Bytes rest = Bytes(lane.request).subspan(lane.sent);
+  const ssize_t sent = ::send(lane.socket, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN) throw std::runtime_error("the broker closed a connection");
+  lane.sent += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  const bool blocked = lane.sent < lane.request.size();
+  if (!blocked) lane.sent = 0;
+  if (blocked != lane.wants_out) {
+    epoll_event event{};
+    event.events = EPOLLIN | (blocked ? EPOLLOUT : 0U);
+    event.data.u32 = static_cast<std::uint32_t>(&lane - lanes_.data());
+    ::epoll_ctl(poller_, EPOLL_CTL_MOD, lane.socket, &event);
+    lane.wants_out = blocked;
+  }
+}
+
+void Lanes::read(Lane& lane) {
+  const ssize_t got =
+      ::recv(lane.socket, lane.in.data() + lane.in_size, lane.in.size() - lane.in_size, MSG_DONTWAIT);
+  if (got == 0 || (got < 0 && errno != EAGAIN)) throw std::runtime_error("the broker closed a connection");
+  if (got < 0) return;
+  lane.in_size += static_cast<std::size_t>(got);
+  const std::int64_t now = now_ns();
+  std::size_t at = 0;
+  while (lane.in_size - at >= 4) {
+    const auto size = load_big<std::uint32_t>(lane.in.data() + at);
+    if (size + 4 > lane.in.size()) throw std::runtime_error("an answer that is too long");
+    if (lane.in_size - at - 4 < size) break;
+    answered(lane, Bytes(lane.in).subspan(at + 4, size), now);
+    at += 4 + size;
+  }
+  std::memmove(lane.in.data(), lane.in.data() + at, lane.in_size - at);
+  lane.in_size -= at;
+}
+
+void Lanes::answered(Lane& lane, Bytes answer, std::int64_t now) {
+  std::string problem;
+  if (lane.intended.empty() || !is_success(answer, problem)) {
+    throw std::runtime_error(problem.empty() ? "an answer to nothing" : problem);
+  }
+  const std::int64_t intended = lane.intended.front();
+  lane.intended.pop_front();
+  ++outcome_.acknowledged;
+  if (!measuring_) return;
+  ++outcome_.requests;
+  outcome_.latencies.add(now - intended);
+}
+
+}  // namespace tailwater::load

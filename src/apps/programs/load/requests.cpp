@@ -1,0 +1,188 @@
+#include "programs/load/requests.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "base/prng.hpp"
+#include "records/builder.hpp"
+#include "wire/api/create_topics.hpp"
+#include "wire/api/list_offsets.hpp"
+#include "wire/api/produce.hpp"
+#include "wire/header.hpp"
+
+namespace tailwater::load {
+
+namespace {
+
+constexpr std::int16_t kProduceVersion = 7;
+constexpr std::int16_t kCreateTopicsVersion = 4;
+constexpr std::int16_t kListOffsetsVersion = 4;
+constexpr int kTries = 600;
+
+[[noreturn]] void give_up(const std::string& what) {
+  throw std::runtime_error(what);
+}
+
+template <class Request>
+Buffer frame_of(std::int16_t version, const Request& request, std::int32_t correlation_id) {
+  Buffer frame(4);
+  wire::Writer writer(frame);
+  wire::encode_request_header(writer, {.api_key = static_cast<std::int16_t>(wire::ApiOf<Request>::key),
+                                       .api_version = version,
+                                       .correlation_id = correlation_id,
+                                       .client_id = "load"});
+  encode(writer, version, request);
+  store_big(frame.data(), static_cast<std::uint32_t>(frame.size() - 4));
+  return frame;
+}
+
+void send_all(int socket, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) give_up("the broker closed the connection");
+    bytes = bytes.subspan(static_cast<std::size_t>(sent));
+  }
+}
+
+void receive_all(int socket, MutableBytes to) {
+  while (!to.empty()) {
+    const ssize_t got = ::recv(socket, to.data(), to.size(), 0);
+    if (got <= 0) give_up("the broker closed the connection");
+    to = to.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+// Noise that does not compress, the same in every run.
+Buffer noise(std::size_t size, std::uint64_t seed) {
+  Buffer bytes(size);
+  Prng random(seed);
+  for (std::byte& each : bytes) each = static_cast<std::byte>(random.next());
+  return bytes;
+}
+
+}  // namespace
+
+Buffer produce_request(const Plan& plan, std::uint32_t connection) {
+  records::BatchBuilder builder;
+  const std::int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                               std::chrono::system_clock::now().time_since_epoch())
+                               .count();
+  for (std::uint32_t record = 0; record < plan.records; ++record) {
+    const Buffer value = noise(plan.record_bytes, std::uint64_t{connection} << 32 | record);
+    if (!builder.add(now, std::nullopt, Bytes(value))) give_up("the batch is too large");
+  }
+  Buffer batch;
+  if (!builder.finish(batch)) give_up("a batch needs records");
+  wire::ProduceRequest request;
+  request.acks = plan.acks;
+  request.timeout_ms = 60'000;
+  auto& topic = request.topic_data.emplace_back();
+  topic.name = plan.topic;
+  for (std::uint32_t each = 0; each < plan.batches; ++each) {
+    const std::uint32_t partition = (connection * plan.batches + each) % plan.partitions;
+    topic.partition_data.push_back({.index = static_cast<std::int32_t>(partition), .records = Bytes(batch)});
+  }
+  return frame_of(kProduceVersion, request, 0);
+}
+
+// Version 7: correlation id, topics (name, partitions (index, error, offset, time, start)), throttle time.
+bool is_success(Bytes answer, std::string& problem) {
+  wire::Reader reader(answer);
+  reader.int32();
+  const std::int32_t topics = reader.int32();
+  for (std::int32_t topic = 0; topic < topics && reader.ok(); ++topic) {
+    reader.skip(static_cast<std::size_t>(reader.int16()));
+    const std::int32_t partitions = reader.int32();
+    for (std::int32_t each = 0; each < partitions && reader.ok(); ++each) {
+      const std::int32_t index = reader.int32();
+      const std::int16_t error = reader.int16();
+      reader.skip(24);
+      if (error == 0) continue;
+      problem = "partition " + std::to_string(index) + " answered error " + std::to_string(error);
+      return false;
+    }
+  }
+  reader.int32();
+  if (reader.ok() && reader.remaining() == 0) return true;
+  problem = "an answer that is no answer to Produce";
+  return false;
+}
+
+int connect_to(const Plan& plan) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(plan.port);
+  if (socket < 0 || ::inet_pton(AF_INET, plan.host.c_str(), &address.sin_addr) != 1 ||
+      ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (socket >= 0) ::close(socket);
+    give_up("cannot connect to " + plan.host + ":" + std::to_string(plan.port));
+  }
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return socket;
+}
+
+Asker::~Asker() {
+  ::close(socket_);
+}
+
+template <class Request>
+auto Asker::ask(std::int16_t version, const Request& request) {
+  send_all(socket_, frame_of(version, request, 1));
+  std::byte size[4];
+  receive_all(socket_, size);
+  answer_.resize(load_big<std::uint32_t>(size));
+  receive_all(socket_, answer_);
+  wire::Reader reader(answer_);
+  typename wire::ApiOf<Request>::Response response;
+  if (!wire::decode_response_header(reader, wire::ApiOf<Request>::key, version) ||
+      !decode(reader, version, response)) {
+    give_up("an answer that cannot be read");
+  }
+  return response;
+}
+
+void Asker::make_topic(const Plan& plan) {
+  wire::CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = plan.topic;
+  topic.num_partitions = static_cast<std::int32_t>(plan.partitions);
+  topic.replication_factor = 1;
+  request.timeout_ms = 60'000;
+  const auto answer = ask(kCreateTopicsVersion, request);
+  const auto error = answer.topics.at(0).error_code;
+  if (error != wire::ErrorCode::none && error != wire::ErrorCode::topic_already_exists) {
+    give_up("cannot make the topic: " + std::string(wire::name(error)));
+  }
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (records_in(plan) >= 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  give_up("the topic's partitions have no leaders");
+}
+
+std::int64_t Asker::records_in(const Plan& plan) {
+  wire::ListOffsetsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = plan.topic;
+  for (std::uint32_t partition = 0; partition < plan.partitions; ++partition) {
+    topic.partitions.push_back({.partition_index = static_cast<std::int32_t>(partition), .timestamp = -1});
+  }
+  std::int64_t sum = 0;
+  const auto answer = ask(kListOffsetsVersion, request);
+  for (const auto& part : answer.topics.at(0).partitions) {
+    if (part.error_code != wire::ErrorCode::none) return -1;
+    sum += part.offset;
+  }
+  return sum;
+}
+
+}  // namespace tailwater::load
