@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# threads 5
+# The tests of the rooms that have threads, with ThreadSanitizer.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+exec .ci/sanitized tsan shell
