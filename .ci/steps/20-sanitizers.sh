@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sanitizers 12
+# sanitizers 18
 # The tests of the rooms up to the shell with AddressSanitizer and UndefinedBehaviorSanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

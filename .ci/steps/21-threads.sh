@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# threads 5
+# threads 6
 # The tests of the rooms that have threads, with ThreadSanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
