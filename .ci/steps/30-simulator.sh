@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # simulator 15
-# Seeds twice with clang, then the same seeds with the other compiler: all digests must agree.
+# Seeds with faults, twice with clang, then once with the other compiler: all digests must agree, and every kind of
+# fault must have fired. A seed that fails ends the step (docs/simulator.md).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seeds=300

@@ -77,7 +77,7 @@ void Consumer::fetch() {
   wire::FetchRequest request;
   request.max_wait_ms = until_ == Until::end ? 0 : kFetchWaitMs;
   request.min_bytes = 1;
-  request.max_bytes = 1024 * 1024;
+  request.max_bytes = 4 * 1024 * 1024;
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
@@ -86,7 +86,7 @@ void Consumer::fetch() {
     partition.floor = ledger_.floor(partition.track);
     topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
                                 .fetch_offset = partition.position,
-                                .partition_max_bytes = 256 * 1024});
+                                .partition_max_bytes = 1024 * 1024});
   }
   client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
 }

@@ -200,13 +200,13 @@ void Member::fetch() {
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
-  request.max_bytes = 256 * 1024;
+  request.max_bytes = 4 * 1024 * 1024;
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
   for (auto& [partition, assigned] : assigned_) {
     assigned.floor = ledger_.floor(tracks_[static_cast<std::size_t>(partition)]);
     topic.partitions.push_back(
-        {.partition = partition, .fetch_offset = assigned.position, .partition_max_bytes = 64 * 1024});
+        {.partition = partition, .fetch_offset = assigned.position, .partition_max_bytes = 1024 * 1024});
   }
   client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
 }

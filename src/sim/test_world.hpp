@@ -29,8 +29,10 @@ namespace tailwater::sim {
 
 class TestWorld {
  public:
-  explicit TestWorld(std::uint32_t shards, std::uint64_t seed = 1)
-      : agenda(seed), disk(agenda, digest), broker(agenda, digest, disk, shards) {
+  explicit TestWorld(std::uint32_t shards, std::uint64_t seed = 1, cluster::ConfigValues settings = {})
+      : agenda(seed),
+        disk(agenda, digest),
+        broker(agenda, digest, disk, BrokerSetup{.shards = shards, .settings = std::move(settings)}) {
     start();
   }
 

@@ -1,18 +1,32 @@
-// simulate: runs seeds, each twice on demand, and says what happened. Exit codes: 0 all held, 1 a seed failed
-// or two runs of one seed differed, 2 usage.
-#include <cstdint>
+// simulate: runs seeds in several processes and says what happened. Its last line sums up; the exit code is
+// that of the worst seed: 0 all held, 127 a crash, 128 no rest in time (liveness), 129 a broken promise
+// (safety); 1 two runs of a seed differed, a seed did too little to mean anything, or a kind of fault never
+// fired over 100 seeds and more; 2 usage.
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 #include <string>
+#include <thread>
 
+#include "base/check.hpp"
 #include "sim/run.hpp"
+#include "simulate/workers.hpp"
 
 namespace {
+
+using tailwater::simulate::Fate;
+using tailwater::simulate::Report;
+
+// Fewer seeds need not bring every kind of fault about.
+constexpr std::uint64_t kSeedsForEveryFault = 100;
 
 struct Wanted {
   std::uint64_t from = 1;
   std::uint64_t seeds = 100;
+  std::uint64_t jobs = 0;  // 0: as many as there are processors
   bool twice = false;
   bool quiet = false;
   bool verbose = false;
@@ -20,45 +34,141 @@ struct Wanted {
 
 void usage() {
   std::puts(
-      "simulate: one broker and model clients in one thread, from one seed\n"
+      "simulate: one broker, model clients and faults in one thread, from one seed\n"
       "  --from N    first seed (1)\n"
       "  --seeds N   how many (100)\n"
+      "  --jobs N    in so many processes (one for each processor)\n"
       "  --twice     run each seed twice and compare the digests\n"
       "  --verbose   what happened when\n"
-      "  --quiet     only the digest of all seeds");
+      "  --quiet     only what failed, and the sum");
 }
 
 bool parse(int count, char** words, Wanted& wanted) {
+  const std::map<std::string, bool Wanted::*> flags = {
+      {"--twice", &Wanted::twice}, {"--quiet", &Wanted::quiet}, {"--verbose", &Wanted::verbose}};
+  const std::map<std::string, std::uint64_t Wanted::*> numbers = {
+      {"--from", &Wanted::from}, {"--seeds", &Wanted::seeds}, {"--jobs", &Wanted::jobs}};
   for (int at = 1; at < count; ++at) {
-    const std::string word = words[at];
-    if (word == "--twice") {
-      wanted.twice = true;
-    } else if (word == "--verbose") {
-      wanted.verbose = true;
-    } else if (word == "--quiet") {
-      wanted.quiet = true;
-    } else if ((word == "--from" || word == "--seeds") && at + 1 < count) {
-      char* end = nullptr;
-      const std::uint64_t number = std::strtoull(words[++at], &end, 10);
-      if (*end != '\0') return false;
-      (word == "--from" ? wanted.from : wanted.seeds) = number;
-    } else {
-      return false;
+    if (const auto flag = flags.find(words[at]); flag != flags.end()) {
+      wanted.*(flag->second) = true;
+      continue;
     }
+    const auto number = numbers.find(words[at]);
+    if (number == numbers.end() || at + 1 == count) return false;
+    char* end = nullptr;
+    wanted.*(number->second) = std::strtoull(words[++at], &end, 10);
+    if (end == words[at] || *end != '\0') return false;
   }
-  return true;
+  return wanted.seeds > 0 && wanted.jobs <= 256;
 }
 
-void print(const tailwater::sim::Outcome& outcome) {
-  std::printf(
-      "SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu faults=%llu "
-      "ms=%lld%s%s\n",
+Fate fate_of(tailwater::sim::Verdict verdict) {
+  using tailwater::sim::Verdict;
+  switch (verdict) {
+    case Verdict::held:
+      return Fate::held;
+    case Verdict::safety:
+      return Fate::safety;
+    case Verdict::liveness:
+      return Fate::liveness;
+    case Verdict::idle:
+      return Fate::idle;
+  }
+  return Fate::safety;
+}
+
+std::string line_of(const tailwater::sim::Outcome& outcome) {
+  char line[256];
+  std::snprintf(
+      line, sizeof line,
+      "SEED=%llu DIGEST=%016llx UNSEED=%016llx events=%llu acknowledged=%llu read=%llu faults=%llu ms=%lld",
       static_cast<unsigned long long>(outcome.seed), static_cast<unsigned long long>(outcome.digest),
       static_cast<unsigned long long>(outcome.unseed), static_cast<unsigned long long>(outcome.events),
       static_cast<unsigned long long>(outcome.acknowledged), static_cast<unsigned long long>(outcome.read),
-      static_cast<unsigned long long>(outcome.faults.total()), static_cast<long long>(outcome.simulated_ms),
-      outcome.failure.empty() ? "" : " FAILED: ", outcome.failure.c_str());
-  if (!outcome.failure.empty()) std::printf("  %s\n", outcome.options.c_str());
+      static_cast<unsigned long long>(outcome.faults.total()), static_cast<long long>(outcome.simulated_ms));
+  std::string text = line;
+  if (!outcome.failure.empty()) text += " FAILED: " + outcome.failure + "\n  " + outcome.options;
+  return text + "\n";
+}
+
+Report run(const Wanted& wanted, std::uint64_t seed) {
+  using tailwater::sim::Notes;
+  const auto outcome = tailwater::sim::run(seed, wanted.verbose ? Notes::kept : Notes::none);
+  Report report{seed,
+                outcome.digest,
+                outcome.events,
+                outcome.acknowledged,
+                fate_of(outcome.verdict),
+                outcome.faults.all(),
+                {}};
+  if (wanted.verbose) report.text = outcome.notes;
+  if (wanted.twice) {
+    const auto again = tailwater::sim::run(seed);
+    if (again.digest != outcome.digest || again.unseed != outcome.unseed) {
+      report.text += "SEED=" + std::to_string(seed) + " gave another digest the second time\n";
+      report.fate = std::max(report.fate, Fate::differs);
+    }
+  }
+  if (!wanted.quiet || report.fate != Fate::held) report.text += line_of(outcome);
+  return report;
+}
+
+// The sum over all seeds.
+struct Sum {
+  std::map<std::uint64_t, std::uint64_t> digests;  // by seed
+  std::uint64_t acknowledged = 0;
+  std::uint64_t events = 0;
+  std::uint64_t failed = 0;
+  Fate worst = Fate::held;
+  std::array<std::uint64_t, tailwater::sim::kFaults> faults{};
+
+  void add(const Report& report) {
+    digests[report.seed] = report.digest;
+    acknowledged += report.acknowledged;
+    events += report.events;
+    if (report.fate != Fate::held) ++failed;
+    worst = std::max(worst, report.fate);
+    for (std::size_t fault = 0; fault < faults.size(); ++fault) faults[fault] += report.faults[fault];
+  }
+};
+
+// How often each kind of fault fired; false if one never did.
+bool print_faults(const Sum& sum) {
+  bool every = true;
+  std::printf("FAULTS");
+  for (std::size_t fault = 0; fault < sum.faults.size(); ++fault) {
+    std::printf(" %s=%llu", tailwater::sim::kFaultNames[fault].data(),
+                static_cast<unsigned long long>(sum.faults[fault]));
+    every = every && sum.faults[fault] > 0;
+  }
+  std::printf("\n");
+  return every;
+}
+
+void print_sum(const Sum& sum) {
+  std::uint64_t all = 0;
+  for (const auto& [seed, digest] : sum.digests) all = all * 0x100000001b3ULL ^ digest;
+  std::printf("DIGEST=%016llx seeds=%zu acknowledged=%llu events=%llu failed=%llu\n",
+              static_cast<unsigned long long>(all), sum.digests.size(),
+              static_cast<unsigned long long>(sum.acknowledged), static_cast<unsigned long long>(sum.events),
+              static_cast<unsigned long long>(sum.failed));
+}
+
+int exit_code(Fate worst) {
+  switch (worst) {
+    case Fate::held:
+      return 0;
+    case Fate::differs:
+    case Fate::idle:
+      return 1;
+    case Fate::crash:
+      return 127;
+    case Fate::liveness:
+      return 128;
+    case Fate::safety:
+      return 129;
+  }
+  return 129;
 }
 
 }  // namespace
@@ -69,28 +179,30 @@ int main(int count, char** words) {
     usage();
     return 2;
   }
-  std::uint64_t all = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t acknowledged = 0;
-  for (std::uint64_t seed = wanted.from; seed < wanted.from + wanted.seeds; ++seed) {
-    const tailwater::sim::Outcome outcome =
-        tailwater::sim::run(seed, wanted.verbose ? tailwater::sim::Notes::kept : tailwater::sim::Notes::none);
-    std::fputs(outcome.notes.c_str(), stdout);
-    bool held = outcome.failure.empty();
-    if (wanted.twice) {
-      const tailwater::sim::Outcome again = tailwater::sim::run(seed);
-      if (again.digest != outcome.digest || again.unseed != outcome.unseed) {
-        std::printf("SEED=%llu gave another digest the second time\n", static_cast<unsigned long long>(seed));
-        held = false;
-      }
-    }
-    if (!held) ++failed;
-    if (!wanted.quiet || !held) print(outcome);
-    acknowledged += outcome.acknowledged;
-    all = all * 0x100000001b3ULL ^ outcome.digest;
+  if (wanted.jobs == 0) wanted.jobs = std::max(1U, std::thread::hardware_concurrency());
+  tailwater::set_check_hook([](const char* condition, const char* file, int line) {
+    std::fprintf(stderr, "%s:%d: CHECK(%s)\n", file, line, condition);
+  });
+  const bool shows_progress = ::isatty(STDERR_FILENO) == 1 && wanted.quiet;
+  Sum sum;
+  tailwater::simulate::work({.from = wanted.from,
+                             .seeds = wanted.seeds,
+                             .processes = static_cast<unsigned>(wanted.jobs),
+                             .run = [&](std::uint64_t seed) { return run(wanted, seed); },
+                             .done =
+                                 [&](const Report& report) {
+                                   sum.add(report);
+                                   std::fputs(report.text.c_str(), stdout);
+                                   if (shows_progress)
+                                     std::fprintf(stderr, "\r%zu of %llu seeds ", sum.digests.size(),
+                                                  static_cast<unsigned long long>(wanted.seeds));
+                                 }});
+  if (shows_progress) std::fprintf(stderr, "\n");
+  const bool every_fault = print_faults(sum);
+  print_sum(sum);
+  if (!every_fault && wanted.seeds >= kSeedsForEveryFault) {
+    std::fprintf(stderr, "simulate: a kind of fault never fired\n");
+    return std::max(1, exit_code(sum.worst));
   }
-  std::printf("DIGEST=%016llx seeds=%llu acknowledged=%llu failed=%llu\n",
-              static_cast<unsigned long long>(all), static_cast<unsigned long long>(wanted.seeds),
-              static_cast<unsigned long long>(acknowledged), static_cast<unsigned long long>(failed));
-  return failed == 0 ? 0 : 1;
+  return exit_code(sum.worst);
 }

@@ -1,0 +1,194 @@
+// Goal: the make-believe disk gives what base/disk.hpp promises, and takes back everything else.
+// Method: over many seeds, a power loss; what may be lost is lost in some of them and kept in others, what
+// was promised is kept in all.
+#include "disk_model/disk.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tailwater::disk_model {
+namespace {
+
+constexpr int kSeeds = 200;
+constexpr FileId kFile{1};
+
+struct Machine {
+  explicit Machine(std::uint64_t seed) : random(seed) { folder("d"); }
+
+  DiskDone perform(DiskOp op) { return disk.perform(user, op, disk.now()); }
+  void folder(const std::string& path) {
+    DiskOp op;
+    op.kind = DiskOpKind::create_folder;
+    op.path = path;
+    op.durable = true;
+    perform(std::move(op));
+  }
+  DiskDone open(const std::string& path, bool durable) {
+    DiskOp op;
+    op.kind = DiskOpKind::open;
+    op.file = kFile;
+    op.path = path;
+    op.create = op.exclusive = true;
+    op.durable = durable;
+    return perform(std::move(op));
+  }
+  DiskDone write(std::uint64_t at, char fill, bool durable) {
+    bytes.assign(kDiskBlock, static_cast<std::byte>(fill));
+    DiskOp room;
+    room.kind = DiskOpKind::preallocate;
+    room.file = kFile;
+    room.at = at;
+    room.size = kDiskBlock;
+    perform(std::move(room));
+    DiskOp op;
+    op.kind = DiskOpKind::write;
+    op.file = kFile;
+    op.at = at;
+    op.pieces.push_back(Bytes(bytes));
+    op.durable = durable;
+    return perform(std::move(op));
+  }
+  DiskDone simple(DiskOpKind kind, std::uint64_t size = 0) {
+    DiskOp op;
+    op.kind = kind;
+    op.file = kFile;
+    op.size = size;
+    return perform(std::move(op));
+  }
+  void lose_power() {
+    disk.leave(user);
+    disk.lose(random);
+    user = disk.enter();
+  }
+  bool exists() const { return disk.files().contains("0/d/f"); }
+  const Buffer& content() const { return disk.files().at("0/d/f")->content(); }
+
+  Prng random;
+  Disk disk;
+  UserId user = disk.enter();
+  Buffer bytes;
+};
+
+TEST(Disk, what_is_durable_survives) {
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    machine.write(kDiskBlock, 'b', false);
+    machine.simple(DiskOpKind::sync);
+    machine.lose_power();
+    ASSERT_TRUE(machine.exists());
+    ASSERT_EQ(machine.content().size(), 2 * kDiskBlock);
+    EXPECT_EQ(machine.content().front(), std::byte{'a'});
+    EXPECT_EQ(machine.content().back(), std::byte{'b'});
+    EXPECT_TRUE(machine.disk.complaints().empty());
+  }
+}
+
+TEST(Disk, what_is_not_may_be_lost_in_part) {
+  int kept = 0, lost = 0, torn = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    machine.write(0, 'b', false);
+    machine.lose_power();
+    ASSERT_EQ(machine.content().size(), kDiskBlock);
+    const auto news = std::ranges::count(machine.content(), std::byte{'b'});
+    EXPECT_EQ(news % static_cast<std::ptrdiff_t>(kSector), 0) << "a sector is written whole or not at all";
+    ++(news == 0 ? lost : news == static_cast<std::ptrdiff_t>(kDiskBlock) ? kept : torn);
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_GT(lost, 0);
+  EXPECT_GT(torn, 0);
+}
+
+TEST(Disk, a_name_may_be_lost_until_it_is_synced) {
+  int kept = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", false);
+    machine.write(0, 'a', true);
+    machine.lose_power();
+    kept += machine.exists() ? 1 : 0;
+    Machine synced(static_cast<std::uint64_t>(seed));
+    synced.open("d/f", false);
+    synced.simple(DiskOpKind::sync_all);
+    synced.lose_power();
+    EXPECT_TRUE(synced.exists());
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, kSeeds);
+}
+
+TEST(Disk, a_size_may_come_back_with_what_was_cut) {
+  int back = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    machine.simple(DiskOpKind::truncate, 100);
+    machine.lose_power();
+    if (machine.content().size() == 100) continue;
+    ++back;
+    ASSERT_EQ(machine.content().size(), kDiskBlock);
+    EXPECT_EQ(machine.content().back(), std::byte{'a'});
+  }
+  EXPECT_GT(back, 0);
+  EXPECT_LT(back, kSeeds);
+}
+
+TEST(Disk, after_a_failed_sync_no_later_one_helps) {
+  int lost = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    machine.write(0, 'b', false);
+    DiskOp sync;
+    sync.kind = DiskOpKind::sync;
+    sync.file = kFile;
+    machine.disk.refuse(machine.user, sync, {Errc::storage, "broken"}, machine.random);
+    EXPECT_TRUE(machine.simple(DiskOpKind::sync).outcome.has_value());
+    machine.lose_power();
+    lost += machine.content().front() == std::byte{'a'} ? 1 : 0;
+  }
+  EXPECT_GT(lost, 0);
+}
+
+TEST(Disk, a_sync_hardens_what_was_done_before_it_was_asked_for) {
+  int lost = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    const Sequence asked = machine.disk.now();
+    machine.write(0, 'b', false);
+    DiskOp sync;
+    sync.kind = DiskOpKind::sync;
+    sync.file = kFile;
+    machine.disk.perform(machine.user, sync, asked);
+    machine.lose_power();
+    lost += machine.content().front() == std::byte{'a'} ? 1 : 0;
+  }
+  EXPECT_GT(lost, 0);
+}
+
+TEST(Disk, misuse_is_complained_about) {
+  Machine machine(1);
+  machine.open("elsewhere/f", true);
+  EXPECT_EQ(machine.disk.complaints().size(), 1U) << "a file in a folder that was never made";
+  DiskOp other;
+  other.kind = DiskOpKind::open;
+  other.file = FileId{2};
+  other.path = "elsewhere/f";
+  other.exclusive = true;
+  const UserId second = machine.disk.enter();
+  const DiskDone refused = machine.disk.perform(second, other, machine.disk.now());
+  ASSERT_FALSE(refused.outcome.has_value());
+  EXPECT_EQ(refused.outcome.error().code, Errc::busy);
+}
+
+}  // namespace
+}  // namespace tailwater::disk_model
