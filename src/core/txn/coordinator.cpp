@@ -1,0 +1,298 @@
+// Requests: deciding, proposing, applying, and waiting for what is unfinished.
+#include "core/txn/coordinator.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "wire/coordinator_error.hpp"
+
+namespace tailwater::txn {
+namespace {
+
+// Of one transactional id without its partitions: nodes of maps, two copies of its state.
+constexpr std::size_t kTransactionWeight = 600;
+constexpr std::size_t kPartitionWeight = 96;
+
+std::size_t weight_of(const std::set<TopicPartition>& partitions) {
+  std::size_t weight = 0;
+  for (const TopicPartition& each : partitions) weight += kPartitionWeight + each.topic.size();
+  return weight;
+}
+
+const std::string& id_of(const auto& request) {
+  return std::visit([](const auto& each) -> const std::string& { return each.transactional_id; }, request);
+}
+
+}  // namespace
+
+ErrorCode TxnCoordinator::availability() const {
+  switch (phase_) {
+    case Phase::loading:
+      return ErrorCode::coordinator_load_in_progress;
+    case Phase::active:
+      return ErrorCode::none;
+    case Phase::stopped:
+      return ErrorCode::not_coordinator;
+  }
+  return ErrorCode::unknown_server_error;
+}
+
+TxnCoordinator::Transaction* TxnCoordinator::find(std::string_view id) {
+  const auto found = transactions_.find(id);
+  return found == transactions_.end() ? nullptr : &found->second;
+}
+
+void TxnCoordinator::reply(Turn& turn, Ticket ticket, Answer answer) {
+  turn.out.replies.push_back({ticket, std::move(answer)});
+}
+
+void TxnCoordinator::refuse(Turn& turn, Ticket ticket, ErrorCode error) {
+  reply(turn, ticket, {.error = error, .producer = {}, .missing = {}});
+}
+
+void TxnCoordinator::init(Ticket ticket, InitRequest request, Now now, TxnEffects& out) {
+  Turn turn{now, out};
+  if (request.transactional_id.empty()) return refuse(turn, ticket, ErrorCode::invalid_request);
+  if (request.timeout_ms <= 0 || Duration::from_ms(request.timeout_ms) > options_.timeout_max) {
+    return refuse(turn, ticket, ErrorCode::invalid_transaction_timeout);
+  }
+  ask(turn, {ticket, std::move(request), now.monotonic + options_.patience});
+  finish(turn);
+}
+
+void TxnCoordinator::add(Ticket ticket, AddRequest request, Now now, TxnEffects& out) {
+  Turn turn{now, out};
+  if (request.transactional_id.empty()) return refuse(turn, ticket, ErrorCode::invalid_request);
+  ask(turn, {ticket, std::move(request), now.monotonic + options_.patience});
+  finish(turn);
+}
+
+void TxnCoordinator::verify(Ticket ticket, VerifyRequest request, Now now, TxnEffects& out) {
+  Turn turn{now, out};
+  ask(turn, {ticket, std::move(request), now.monotonic + options_.patience});
+  finish(turn);
+}
+
+void TxnCoordinator::end(Ticket ticket, EndRequest request, Now now, TxnEffects& out) {
+  Turn turn{now, out};
+  if (request.transactional_id.empty()) return refuse(turn, ticket, ErrorCode::invalid_request);
+  ask(turn, {ticket, std::move(request), now.monotonic + options_.patience});
+  finish(turn);
+}
+
+void TxnCoordinator::ask(Turn& turn, Waiter waiter) {
+  if (const ErrorCode error = availability(); error != ErrorCode::none) {
+    return refuse(turn, waiter.ticket, error);
+  }
+  auto found = transactions_.find(id_of(waiter.request));
+  if (found == transactions_.end()) {
+    if (!std::holds_alternative<InitRequest>(waiter.request)) {
+      return refuse(turn, waiter.ticket, ErrorCode::invalid_producer_id_mapping);
+    }
+    if (memory_ >= options_.memory_max) {
+      return refuse(turn, waiter.ticket, ErrorCode::policy_violation);
+    }
+    found = transactions_.try_emplace(id_of(waiter.request)).first;
+  }
+  ask_known(turn, *found, std::move(waiter));
+  settle(*found);
+}
+
+Decision TxnCoordinator::decide_for(const Transaction& transaction, const Request& request, Now now) const {
+  const Decision unfinished{.kind = Decision::Kind::wait, .error = {}, .next = {}};
+  if (const auto* verify = std::get_if<VerifyRequest>(&request)) {
+    return decide(transaction.committed, *verify);
+  }
+  const Metadata& seen = transaction.proposed();
+  const bool writing = !transaction.in_flight.empty();
+  if (const auto* add = std::get_if<AddRequest>(&request)) {
+    if (writing && seen.state != State::ongoing) return unfinished;
+    const Decision decision = decide(seen, *add, now.wall);
+    // What is already being added is not answered before it is written.
+    const bool known = decision.kind == Decision::Kind::refuse && decision.error == ErrorCode::none;
+    return writing && known ? unfinished : decision;
+  }
+  if (writing) return unfinished;
+  if (const auto* end = std::get_if<EndRequest>(&request)) return decide(seen, *end, now.wall, fresh_id_);
+  return decide(seen, std::get<InitRequest>(request), now.wall, fresh_id_);
+}
+
+Answer TxnCoordinator::answer_of(const Request& request, const Metadata& metadata) const {
+  Answer answer;
+  if (std::holds_alternative<InitRequest>(request)) answer.producer = metadata.producer;
+  if (const auto* end = std::get_if<EndRequest>(&request)) {
+    if (end->version >= ClientVersion::bumping) answer.producer = identity_after(metadata);
+  }
+  if (const auto* verify = std::get_if<VerifyRequest>(&request)) {
+    for (const TopicPartition& each : verify->partitions) {
+      const bool belongs = metadata.state == State::ongoing && metadata.partitions.contains(each);
+      if (!belongs) answer.missing.push_back(each);
+    }
+  }
+  return answer;
+}
+
+void TxnCoordinator::ask_known(Turn& turn, Entry& entry, Waiter waiter) {
+  Decision decision = decide_for(entry.second, waiter.request, turn.now);
+  carry_out(turn, entry, std::move(waiter), std::move(decision));
+}
+
+void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision decision) {
+  switch (decision.kind) {
+    case Decision::Kind::refuse:
+      if (decision.error != ErrorCode::none) return refuse(turn, waiter.ticket, decision.error);
+      reply(turn, waiter.ticket, answer_of(waiter.request, entry.second.committed));
+      break;
+    case Decision::Kind::write: {
+      take_producer_id(entry.second.proposed(), decision.next);
+      Answer answer = answer_of(waiter.request, decision.next);
+      propose(turn, entry, std::move(decision.next), std::pair(waiter.ticket, std::move(answer)));
+      break;
+    }
+    case Decision::Kind::write_then_ask:
+      wait(turn, entry, std::move(waiter));
+      propose(turn, entry, std::move(decision.next), std::nullopt);
+      break;
+    case Decision::Kind::wait:
+      wait(turn, entry, std::move(waiter));
+      break;
+    case Decision::Kind::need_producer_id:
+      waiting_for_ids_.push_back(std::move(waiter));
+      if (!std::exchange(id_asked_, true)) turn.out.producer_id_wanted = true;
+      break;
+  }
+}
+
+void TxnCoordinator::take_producer_id(const Metadata& before, const Metadata& next) {
+  if (!fresh_id_) return;
+  const bool used = (next.producer.id == *fresh_id_ && before.producer.id != *fresh_id_) ||
+                    (next.next_id == *fresh_id_ && before.next_id != *fresh_id_);
+  if (used) fresh_id_.reset();
+}
+
+void TxnCoordinator::wait(Turn& turn, Entry& entry, Waiter waiter) {
+  Transaction& transaction = entry.second;
+  if (waiter.until <= turn.now.monotonic || transaction.waiting.size() >= options_.waiting_max) {
+    return refuse(turn, waiter.ticket, ErrorCode::concurrent_transactions);
+  }
+  transaction.waiting.push_back(std::move(waiter));
+  schedule(entry);
+}
+
+void TxnCoordinator::wake(Turn& turn, Entry& entry) {
+  std::deque<Waiter> woken;
+  woken.swap(entry.second.waiting);
+  for (Waiter& waiter : woken) ask_known(turn, entry, std::move(waiter));
+}
+
+// --- writing
+
+void TxnCoordinator::propose(Turn& turn, Entry& entry, Metadata next,
+                             std::optional<std::pair<Ticket, Answer>> then) {
+  CHECK(may_follow(entry.second.proposed().state, next.state));
+  const KeyValue record = encode(entry.first, next.state == State::dead ? nullptr : &next);
+  builder_.reset({});
+  const bool fits = builder_.add(turn.now.wall.ms, Bytes(record.key),
+                                 record.value ? std::optional<Bytes>(*record.value) : std::nullopt);
+  Append append{AppendToken{next_append_++}, {}};
+  CHECK(fits);
+  const Result<void> finished = builder_.finish(append.batch);
+  CHECK(finished.has_value());
+  appends_.emplace(append.token, entry.first);
+  entry.second.in_flight.push_back({append.token, std::move(next), std::move(then)});
+  turn.out.appends.push_back(std::move(append));
+}
+
+void TxnCoordinator::persisted(AppendToken token, ErrorCode error, Now now, TxnEffects& out) {
+  const auto known = appends_.find(token);
+  if (known == appends_.end()) return;
+  const auto found = transactions_.find(known->second);
+  appends_.erase(known);
+  CHECK(found != transactions_.end());
+  Entry& entry = *found;
+  Transaction& transaction = entry.second;
+  Turn turn{now, out};
+  const auto written = std::ranges::find(transaction.in_flight, token, &InFlight::token);
+  CHECK(written != transaction.in_flight.end());
+  InFlight done = std::move(*written);
+  transaction.in_flight.erase(written);
+  if (done.then) {
+    done.then->second.error = wire::coordinator_error(error);
+    reply(turn, done.then->first, std::move(done.then->second));
+  }
+  if (error == ErrorCode::none) {
+    applied(turn, entry, std::move(done.next));
+  } else {
+    // Asking again would only fail again.
+    for (Waiter& waiter : std::exchange(transaction.waiting, {})) {
+      refuse(turn, waiter.ticket, wire::coordinator_error(error));
+    }
+    if (is_deciding(transaction.committed.state))
+      transaction.retry_at = now.monotonic + options_.marker_retry;
+    schedule(entry);
+    settle(entry);
+  }
+  finish(turn);
+}
+
+void TxnCoordinator::applied(Turn& turn, Entry& entry, Metadata next) {
+  Transaction& transaction = entry.second;
+  CHECK(may_follow(transaction.committed.state, next.state));
+  transaction.committed = std::move(next);
+  set_abort_time(entry, turn.now);
+  const State state = transaction.committed.state;
+  if (state == State::dead) transaction.committed = {};
+  if (is_deciding(state)) {
+    send_markers(turn, entry, transaction.committed.partitions);
+    complete_if_marked(turn, entry);
+  }
+  wake(turn, entry);
+  schedule(entry);
+  settle(entry);
+}
+
+// The last word about an id in each call: what nobody was told of and nobody waits for is forgotten.
+void TxnCoordinator::settle(Entry& entry) {
+  Transaction& transaction = entry.second;
+  const bool is_nothing = transaction.committed.producer.epoch == ProducerEpoch{-1} &&
+                          transaction.in_flight.empty() && transaction.waiting.empty();
+  if (is_nothing) {
+    const auto is_its = [&](const Waiter& waiter) { return id_of(waiter.request) == entry.first; };
+    if (std::ranges::none_of(waiting_for_ids_, is_its)) return forget(entry.first);
+  }
+  std::size_t weight =
+      kTransactionWeight + 3 * entry.first.size() + weight_of(transaction.committed.partitions);
+  for (const InFlight& each : transaction.in_flight) weight += weight_of(each.next.partitions);
+  memory_ += weight - transaction.accounted;
+  transaction.accounted = weight;
+}
+
+void TxnCoordinator::forget(std::string_view id) {
+  const auto found = transactions_.find(id);
+  if (found->second.due != Instant::max()) agenda_.erase({found->second.due, found->first});
+  memory_ -= found->second.accounted;
+  transactions_.erase(found);
+}
+
+// --- producer ids
+
+void TxnCoordinator::give_producer_id(ProducerId id, Now now, TxnEffects& out) {
+  id_asked_ = false;
+  fresh_id_ = id;
+  Turn turn{now, out};
+  for (Waiter& waiter : std::exchange(waiting_for_ids_, {})) ask(turn, std::move(waiter));
+  finish(turn);
+}
+
+void TxnCoordinator::no_producer_id(Now now, TxnEffects& out) {
+  id_asked_ = false;
+  Turn turn{now, out};
+  for (Waiter& waiter : std::exchange(waiting_for_ids_, {})) {
+    refuse(turn, waiter.ticket, ErrorCode::coordinator_not_available);
+    const auto found = transactions_.find(id_of(waiter.request));
+    if (found != transactions_.end()) settle(*found);
+  }
+  finish(turn);
+}
+
+}  // namespace tailwater::txn

@@ -1,0 +1,300 @@
+// Goal: what the coordinator makes of decisions: order of writes and answers, patience, markers until all are
+// there, timeouts, expiry, restarts. Method: the harness, with writes and markers held back where that
+// matters.
+#include "core/txn/coordinator.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/txn/test_harness.hpp"
+
+namespace tailwater::txn {
+namespace {
+
+const TopicPartition kA{"t", 0};
+const TopicPartition kB{"t", 1};
+
+class TxnCoordinatorTest : public testing::Test {
+ protected:
+  ProducerIdentity begin(const std::string& id = "id") {
+    const ProducerIdentity producer = harness.producer(harness.init(id));
+    EXPECT_EQ(harness.error(harness.add(id, producer, {kA, kB})), ErrorCode::none);
+    return producer;
+  }
+  std::string state(const std::string& id = "id") {
+    return harness.coordinator->describe(id).transaction_state;
+  }
+  Harness harness;
+};
+
+TEST_F(TxnCoordinatorTest, nothing_is_answered_before_it_is_written) {
+  harness.writes_at_once = false;
+  const Ticket init = harness.init("id");
+  EXPECT_EQ(harness.answer(init), nullptr);
+  harness.write();
+  ASSERT_NE(harness.answer(init), nullptr);
+  const Ticket first = harness.add("id", harness.producer(init), {kA});
+  const Ticket second = harness.add("id", harness.producer(init), {kB});  // does not wait for the first
+  EXPECT_EQ(harness.appends.size(), 2U);
+  const Ticket known = harness.add("id", harness.producer(init), {kA});
+  EXPECT_EQ(harness.appends.size(), 2U);
+  EXPECT_EQ(harness.answer(known), nullptr);
+  harness.write();
+  EXPECT_EQ(harness.error(first), ErrorCode::none);
+  EXPECT_EQ(harness.answer(second), nullptr);
+  harness.write();
+  EXPECT_EQ(harness.error(second), ErrorCode::none);
+  EXPECT_EQ(harness.error(known), ErrorCode::none);
+}
+
+TEST_F(TxnCoordinatorTest, an_end_waits_for_additions_and_takes_them_along) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  harness.marks_at_once = false;
+  harness.add("id", producer, {{"u", 0}});
+  const Ticket end = harness.end("id", producer, Outcome::commit);
+  EXPECT_EQ(harness.appends.size(), 1U);
+  harness.write();
+  harness.write();
+  EXPECT_EQ(harness.error(end), ErrorCode::none);
+  EXPECT_EQ(harness.markers.size(), 3U);
+}
+
+TEST_F(TxnCoordinatorTest, markers_go_out_when_the_decision_is_written_and_free_the_id) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  harness.marks_at_once = false;
+  const Ticket end = harness.end("id", producer, Outcome::commit);
+  EXPECT_TRUE(harness.markers.empty());
+  harness.write();
+  EXPECT_EQ(harness.error(end), ErrorCode::none);
+  ASSERT_EQ(harness.markers.size(), 2U);
+  EXPECT_EQ(harness.markers[0].outcome, Outcome::commit);
+  EXPECT_EQ(harness.markers[0].producer, producer);
+  const Ticket next = harness.add("id", producer, {kA});
+  harness.mark();
+  EXPECT_EQ(harness.answer(next), nullptr);
+  harness.mark();
+  EXPECT_EQ(state(), "PrepareCommit");
+  harness.write();  // complete; the addition that waited follows
+  harness.write();
+  EXPECT_EQ(harness.error(next), ErrorCode::none);
+  EXPECT_EQ(state(), "Ongoing");
+}
+
+TEST_F(TxnCoordinatorTest, patience_ends) {
+  const ProducerIdentity producer = begin();
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::abort);
+  const Ticket next = harness.add("id", producer, {kA});
+  harness.advance_ms(99);
+  EXPECT_EQ(harness.answer(next), nullptr);
+  harness.advance_ms(1);
+  EXPECT_EQ(harness.error(next), ErrorCode::concurrent_transactions);
+}
+
+TEST_F(TxnCoordinatorTest, too_many_do_not_wait) {
+  const ProducerIdentity producer = begin();
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::abort);
+  for (std::size_t each = 0; each < harness.options.waiting_max; ++each) harness.add("id", producer, {kA});
+  EXPECT_EQ(harness.error(harness.add("id", producer, {kA})), ErrorCode::concurrent_transactions);
+}
+
+TEST_F(TxnCoordinatorTest, an_initialization_aborts_what_runs_and_is_answered_once_that_is_over) {
+  const ProducerIdentity producer = begin();
+  const Ticket heir = harness.init("id");
+  EXPECT_EQ(harness.error(heir), ErrorCode::none);
+  EXPECT_EQ(harness.producer(heir).epoch.value, producer.epoch.value + 2);
+  ASSERT_EQ(harness.marked.size(), 2U);
+  EXPECT_EQ(harness.marked[0].outcome, Outcome::abort);
+  EXPECT_EQ(harness.marked[0].producer.epoch.value, producer.epoch.value + 1);
+  EXPECT_EQ(harness.error(harness.end("id", producer, Outcome::commit)), ErrorCode::producer_fenced);
+}
+
+TEST_F(TxnCoordinatorTest, markers_are_tried_until_they_are_there) {
+  const ProducerIdentity producer = begin();
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  harness.mark(ErrorCode::not_leader_or_follower);
+  harness.mark();
+  EXPECT_EQ(state(), "PrepareCommit");
+  harness.advance_ms(100);
+  ASSERT_EQ(harness.markers.size(), 1U);
+  EXPECT_EQ(harness.markers[0].partition, kA);
+  harness.mark();
+  EXPECT_EQ(state(), "CompleteCommit");
+}
+
+TEST_F(TxnCoordinatorTest, partitions_that_are_gone_need_no_marker) {
+  const ProducerIdentity producer = begin();
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  harness.mark(ErrorCode::unknown_topic_or_partition);
+  harness.mark(ErrorCode::invalid_producer_epoch);
+  EXPECT_EQ(state(), "CompleteCommit");
+  EXPECT_EQ(harness.notes.size(), 1U);
+}
+
+TEST_F(TxnCoordinatorTest, a_decision_that_is_written_survives_a_restart) {
+  const ProducerIdentity producer = begin();
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  harness.epoch = 4;
+  harness.restart();
+  ASSERT_EQ(harness.markers.size(), 2U);
+  EXPECT_EQ(harness.markers[0].outcome, Outcome::commit);
+  EXPECT_EQ(harness.markers[0].coordinator_epoch, 4);
+  harness.mark();
+  harness.mark();
+  EXPECT_EQ(state(), "CompleteCommit");
+}
+
+TEST_F(TxnCoordinatorTest, a_decision_that_was_not_written_never_was) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  harness.restart();
+  EXPECT_EQ(state(), "Ongoing");
+  EXPECT_TRUE(harness.markers.empty());
+}
+
+TEST_F(TxnCoordinatorTest, a_refused_write_changes_nothing) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  const Ticket end = harness.end("id", producer, Outcome::commit);
+  const Ticket waits = harness.init("id");
+  harness.write(ErrorCode::kafka_storage_error);
+  EXPECT_EQ(harness.error(end), ErrorCode::not_coordinator);
+  EXPECT_EQ(harness.error(waits), ErrorCode::not_coordinator);
+  EXPECT_EQ(state(), "Ongoing");
+  harness.init("new");
+  harness.write(ErrorCode::request_timed_out);
+  EXPECT_EQ(harness.coordinator->size(), 1U);
+}
+
+TEST_F(TxnCoordinatorTest, a_completion_that_cannot_be_written_is_tried_again) {
+  const ProducerIdentity producer = begin();
+  harness.end("id", producer, Outcome::commit);
+  const ProducerIdentity other = begin("other");
+  harness.writes_at_once = false;
+  harness.end("other", other, Outcome::commit);
+  harness.write();
+  harness.write(ErrorCode::request_timed_out);
+  EXPECT_EQ(state("other"), "PrepareCommit");
+  harness.writes_at_once = true;
+  harness.advance_ms(100);
+  EXPECT_EQ(state("other"), "CompleteCommit");
+}
+
+TEST_F(TxnCoordinatorTest, what_outlives_its_timeout_is_aborted_and_fenced) {
+  const ProducerIdentity producer = begin();
+  harness.advance_ms(59'999);
+  EXPECT_EQ(state(), "Ongoing");
+  harness.advance_ms(10'000);
+  EXPECT_EQ(state(), "CompleteAbort");
+  EXPECT_EQ(harness.error(harness.add("id", producer, {kA})), ErrorCode::producer_fenced);
+}
+
+TEST_F(TxnCoordinatorTest, a_timeout_goes_on_over_a_restart) {
+  begin();
+  harness.advance_ms(50'000);
+  harness.restart();
+  harness.advance_ms(9'000);
+  EXPECT_EQ(state(), "Ongoing");
+  harness.advance_ms(11'000);
+  EXPECT_EQ(state(), "CompleteAbort");
+}
+
+TEST_F(TxnCoordinatorTest, unused_ids_expire) {
+  harness.options.id_expiration = Duration::from_ms(7'200'000);
+  harness.restart();
+  const ProducerIdentity producer = begin("done");
+  harness.end("done", producer, Outcome::commit);
+  harness.init("idle");
+  harness.advance_ms(3'600'000);
+  EXPECT_EQ(harness.coordinator->size(), 2U);
+  harness.advance_ms(7'200'000);
+  EXPECT_EQ(harness.coordinator->size(), 0U);
+  EXPECT_EQ(harness.coordinator->memory(), 0U);
+  harness.restart();
+  EXPECT_EQ(harness.coordinator->size(), 0U);
+  EXPECT_EQ(harness.error(harness.add("done", producer, {kA})), ErrorCode::invalid_producer_id_mapping);
+}
+
+TEST_F(TxnCoordinatorTest, verifies_what_belongs_and_what_does_not) {
+  const ProducerIdentity producer = begin();
+  const Ticket both = harness.verify("id", producer, {kA, {"u", 3}});
+  EXPECT_EQ(harness.error(both), ErrorCode::none);
+  EXPECT_EQ(harness.answer(both)->missing, (std::vector<TopicPartition>{{"u", 3}}));
+  const ProducerIdentity old{producer.id, ProducerEpoch{-1}};
+  EXPECT_EQ(harness.error(harness.verify("id", old, {kA})), ErrorCode::producer_fenced);
+  EXPECT_EQ(harness.error(harness.verify("no", producer, {kA})), ErrorCode::invalid_producer_id_mapping);
+  harness.end("id", producer, Outcome::commit);
+  const Ticket late = harness.verify("id", producer, {kA});
+  EXPECT_EQ(harness.answer(late)->missing, (std::vector<TopicPartition>{kA}));
+}
+
+TEST_F(TxnCoordinatorTest, requests_with_nothing_to_stand_on_are_refused) {
+  EXPECT_EQ(harness.error(harness.init("")), ErrorCode::invalid_request);
+  EXPECT_EQ(harness.error(harness.init("id", {}, 0)), ErrorCode::invalid_transaction_timeout);
+  EXPECT_EQ(harness.error(harness.init("id", {}, 900'001)), ErrorCode::invalid_transaction_timeout);
+  EXPECT_EQ(harness.error(harness.end("id", {}, Outcome::abort)), ErrorCode::invalid_producer_id_mapping);
+  TxnEffects out;
+  TxnCoordinator loading({});
+  loading.init(Ticket{1}, {"id", 1'000, {}}, harness.now, out);
+  EXPECT_EQ(out.replies.at(0).answer.error, ErrorCode::coordinator_load_in_progress);
+}
+
+TEST_F(TxnCoordinatorTest, no_producer_ids_refuse_and_forget_the_newcomer) {
+  harness.ids_at_once = false;
+  const Ticket init = harness.init("id");
+  EXPECT_TRUE(harness.id_wanted);
+  harness.coordinator->no_producer_id(harness.now, harness.out);
+  EXPECT_EQ(harness.out.replies.at(0).ticket, init);
+  EXPECT_EQ(harness.out.replies.at(0).answer.error, ErrorCode::coordinator_not_available);
+  EXPECT_EQ(harness.coordinator->size(), 0U);
+}
+
+TEST_F(TxnCoordinatorTest, whoever_waits_when_it_ends_is_told) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  const Ticket end = harness.end("id", producer, Outcome::commit);
+  const Ticket waits = harness.init("id");
+  harness.coordinator->unload(harness.out);
+  ASSERT_EQ(harness.out.replies.size(), 2U);
+  for (const Reply& reply : harness.out.replies) {
+    EXPECT_TRUE(reply.ticket == end || reply.ticket == waits);
+    EXPECT_EQ(reply.answer.error, ErrorCode::not_coordinator);
+  }
+}
+
+TEST_F(TxnCoordinatorTest, knows_which_transactions_may_be_open) {
+  const ProducerIdentity producer = begin();
+  const auto& coordinator = *harness.coordinator;
+  EXPECT_EQ(coordinator.may_be_open(producer, kA), true);
+  EXPECT_EQ(coordinator.may_be_open(producer, {"u", 0}), false);
+  EXPECT_EQ(coordinator.may_be_open({ProducerId{1}, ProducerEpoch{0}}, kA), false);
+  harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  EXPECT_EQ(coordinator.may_be_open(producer, kA), true);
+  harness.mark();
+  harness.mark();
+  EXPECT_EQ(coordinator.may_be_open(producer, kA), false);
+  EXPECT_EQ(TxnCoordinator({}).may_be_open(producer, kA), std::nullopt);
+}
+
+TEST_F(TxnCoordinatorTest, damaged_records_are_counted_and_passed_over) {
+  TxnCoordinator other({});
+  records::BatchBuilder builder;
+  ASSERT_TRUE(builder.add(0, as_bytes("?"), as_bytes("?")));
+  ASSERT_TRUE(builder.add(0, std::nullopt, as_bytes("?")));
+  Buffer batch;
+  ASSERT_TRUE(builder.finish(batch).has_value());
+  EXPECT_EQ(other.replay(batch)->damaged, 2U);
+  batch.back() ^= std::byte{1};
+  EXPECT_FALSE(other.replay(batch).has_value());
+  EXPECT_FALSE(other.replay(Bytes(batch).first(20)).has_value());
+}
+
+}  // namespace
+}  // namespace tailwater::txn

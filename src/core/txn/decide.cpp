@@ -1,0 +1,216 @@
+#include "core/txn/decide.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace tailwater::txn {
+namespace {
+
+constexpr ProducerEpoch kNoEpoch{-1};
+
+Decision refuse(ErrorCode error) {
+  return {.kind = Decision::Kind::refuse, .error = error, .next = {}};
+}
+Decision write(Metadata next) {
+  return {.kind = Decision::Kind::write, .error = {}, .next = std::move(next)};
+}
+constexpr auto wait = [] { return Decision{.kind = Decision::Kind::wait, .error = {}, .next = {}}; };
+constexpr auto need_id = [] {
+  return Decision{.kind = Decision::Kind::need_producer_id, .error = {}, .next = {}};
+};
+
+ProducerEpoch after(ProducerEpoch epoch) {
+  CHECK(epoch.value < INT16_MAX);
+  return ProducerEpoch{static_cast<std::int16_t>(epoch.value + 1)};
+}
+
+// An expected id is right if it is the producer's, or the one before it of a client that has not heard of the
+// change.
+bool knows_producer(const Metadata& current, const ProducerIdentity& expected) {
+  if (current.producer.epoch == kNoEpoch || expected.id == current.producer.id) return true;
+  return expected.id == current.previous_id && is_exhausted(expected.epoch);
+}
+
+Metadata begun_anew(const Metadata& current, const InitRequest& request, WallTime now) {
+  Metadata next = current;
+  next.state = State::empty;
+  next.timeout_ms = request.timeout_ms;
+  next.partitions.clear();
+  next.start_ms = -1;
+  next.last_update_ms = now.ms;
+  next.next_id = ProducerId{-1};
+  return next;
+}
+
+Decision decide_idle(const Metadata& current, const InitRequest& request, WallTime now,
+                     std::optional<ProducerId> fresh_id) {
+  Metadata next = begun_anew(current, request, now);
+  const auto& expected = request.expected;
+  const bool is_new = current.producer.epoch == kNoEpoch;
+  const bool continues = !expected || is_new || expected->epoch == current.producer.epoch;
+  if (!continues) {
+    // The answer to this request was lost: it is the same again.
+    return expected->epoch == current.last_epoch ? write(std::move(next))
+                                                 : refuse(ErrorCode::producer_fenced);
+  }
+  next.last_epoch = expected ? current.producer.epoch : kNoEpoch;
+  if (is_new || is_exhausted(current.producer.epoch)) {
+    if (!fresh_id) return need_id();
+    if (!is_new) next.previous_id = current.producer.id;
+    next.producer = {*fresh_id, ProducerEpoch{0}};
+  } else {
+    next.producer.epoch = after(current.producer.epoch);
+  }
+  return write(std::move(next));
+}
+
+// A client that bumps names an end that is already decided by the epoch before.
+bool is_repeated_end(const Metadata& current, const EndRequest& request) {
+  if (request.version < ClientVersion::bumping || current.version < ClientVersion::bumping) return false;
+  const ProducerIdentity& asked = request.producer;
+  if (asked.id == current.producer.id) return asked.epoch.value + 1 == current.producer.epoch.value;
+  return asked.id == current.previous_id && asked.epoch.value == kLastEpoch &&
+         current.producer.epoch.value == 0;
+}
+
+ErrorCode check_end(const Metadata& current, const EndRequest& request) {
+  const bool may_repeat = is_deciding(current.state) || current.state == State::complete_commit ||
+                          current.state == State::complete_abort;
+  if (may_repeat && is_repeated_end(current, request)) return ErrorCode::none;
+  if (request.producer.id != current.producer.id) return ErrorCode::invalid_producer_id_mapping;
+  // While it is being decided the epoch is already the next one, so it cannot be the client's.
+  const bool bumped = current.version >= ClientVersion::bumping && is_deciding(current.state);
+  if (request.producer.epoch != current.producer.epoch || bumped) return ErrorCode::producer_fenced;
+  return ErrorCode::none;
+}
+
+Decision decided(const Metadata& current, const EndRequest& request, WallTime now,
+                 std::optional<ProducerId> fresh_id) {
+  Metadata next = current;
+  next.state = request.outcome == Outcome::commit ? State::prepare_commit : State::prepare_abort;
+  next.last_update_ms = now.ms;
+  if (current.state != State::ongoing) {
+    next.start_ms = now.ms;
+    next.partitions.clear();
+  }
+  next.version = request.version;
+  if (request.version < ClientVersion::bumping) return write(std::move(next));
+  if (is_exhausted(current.producer.epoch)) {
+    if (!fresh_id) return need_id();
+    next.next_id = *fresh_id;
+  }
+  next.last_epoch = current.producer.epoch;
+  next.producer.epoch = after(current.producer.epoch);
+  return write(std::move(next));
+}
+
+}  // namespace
+
+Decision decide(const Metadata& current, const InitRequest& request, WallTime now,
+                std::optional<ProducerId> fresh_id) {
+  if (request.expected && !knows_producer(current, *request.expected)) {
+    return refuse(ErrorCode::producer_fenced);
+  }
+  if (is_deciding(current.state)) return wait();
+  if (current.state != State::ongoing) return decide_idle(current, request, now, fresh_id);
+  // Whoever has lost the epoch must not end the transaction of whoever has it.
+  if (request.expected && request.expected->epoch != current.producer.epoch) {
+    return refuse(ErrorCode::producer_fenced);
+  }
+  const ProducerEpoch last_epoch = request.expected ? request.expected->epoch : kNoEpoch;
+  return {.kind = Decision::Kind::write_then_ask, .error = {}, .next = fenced(current, now, last_epoch)};
+}
+
+Decision decide(const Metadata& current, const AddRequest& request, WallTime now) {
+  if (request.producer.id != current.producer.id) return refuse(ErrorCode::invalid_producer_id_mapping);
+  if (request.producer.epoch != current.producer.epoch) return refuse(ErrorCode::producer_fenced);
+  if (is_deciding(current.state)) return wait();
+  const bool begun = current.state == State::ongoing;
+  const auto is_known = [&](const TopicPartition& each) { return current.partitions.contains(each); };
+  if (begun && std::ranges::all_of(request.partitions, is_known)) return refuse(ErrorCode::none);
+  Metadata next = current;
+  next.state = State::ongoing;
+  if (!begun) {
+    next.start_ms = now.ms;
+    next.partitions.clear();
+  }
+  next.last_update_ms = now.ms;
+  next.partitions.insert(request.partitions.begin(), request.partitions.end());
+  next.version = request.version;
+  return write(std::move(next));
+}
+
+Decision decide(const Metadata& current, const EndRequest& request, WallTime now,
+                std::optional<ProducerId> fresh_id) {
+  if (const ErrorCode error = check_end(current, request); error != ErrorCode::none) return refuse(error);
+  const bool bumping = request.version >= ClientVersion::bumping;
+  const bool commit = request.outcome == Outcome::commit;
+  switch (current.state) {
+    case State::ongoing:
+      return decided(current, request, now, fresh_id);
+    case State::prepare_commit:
+    case State::prepare_abort:
+      return outcome_of(current.state) == request.outcome ? wait() : refuse(ErrorCode::invalid_txn_state);
+    case State::complete_commit:
+    case State::complete_abort:
+      if (!bumping || is_repeated_end(current, request)) {
+        return refuse(outcome_of(current.state) == request.outcome ? ErrorCode::none
+                                                                   : ErrorCode::invalid_txn_state);
+      }
+      return commit ? refuse(ErrorCode::invalid_txn_state) : decided(current, request, now, fresh_id);
+    case State::empty:
+      return bumping && !commit ? decided(current, request, now, fresh_id)
+                                : refuse(ErrorCode::invalid_txn_state);
+    case State::dead:
+    case State::prepare_epoch_fence:
+      break;
+  }
+  return refuse(ErrorCode::invalid_producer_id_mapping);
+}
+
+Decision decide(const Metadata& current, const VerifyRequest& request) {
+  if (request.producer.id != current.producer.id) return refuse(ErrorCode::invalid_producer_id_mapping);
+  if (request.producer.epoch != current.producer.epoch) return refuse(ErrorCode::producer_fenced);
+  if (is_deciding(current.state)) return wait();
+  return refuse(ErrorCode::none);
+}
+
+Metadata fenced(const Metadata& current, WallTime now, ProducerEpoch last_epoch) {
+  CHECK(current.state == State::ongoing);
+  Metadata next = current;
+  next.state = State::prepare_abort;
+  next.producer.epoch = after(current.producer.epoch);
+  next.last_epoch = last_epoch;
+  next.last_update_ms = now.ms;
+  return next;
+}
+
+Metadata completed(const Metadata& current, WallTime now) {
+  CHECK(is_deciding(current.state));
+  Metadata next = current;
+  next.state = current.state == State::prepare_commit ? State::complete_commit : State::complete_abort;
+  next.partitions.clear();
+  next.last_update_ms = now.ms;
+  if (current.next_id != ProducerId{-1}) {
+    next.previous_id = current.producer.id;
+    next.producer = {current.next_id, ProducerEpoch{0}};
+    next.next_id = ProducerId{-1};
+  }
+  return next;
+}
+
+bool is_overdue(const Metadata& current, WallTime now) {
+  return current.state == State::ongoing && now.ms - current.start_ms > current.timeout_ms;
+}
+
+bool is_expired(const Metadata& current, WallTime now, Duration expiration) {
+  return is_idle(current.state) && now.ms - current.last_update_ms >= expiration.to_ms();
+}
+
+ProducerIdentity identity_after(const Metadata& metadata) {
+  if (metadata.next_id == ProducerId{-1}) return metadata.producer;
+  return {metadata.next_id, ProducerEpoch{0}};
+}
+
+}  // namespace tailwater::txn

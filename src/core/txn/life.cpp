@@ -1,0 +1,149 @@
+// The life of a coordinator: loading its partition, taking over, letting go; and what it tells of itself.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/txn/coordinator.hpp"
+#include "records/batch.hpp"
+#include "records/record.hpp"
+
+namespace tailwater::txn {
+
+Result<Replayed> TxnCoordinator::replay(Bytes bytes, records::Codecs* codecs) {
+  CHECK(phase_ == Phase::loading);
+  const auto batch = records::parse_batch(bytes);
+  if (!batch) return std::unexpected(batch.error());
+  if (!batch->crc_matches()) return fail(Errc::corrupt, "the batch's checksum does not match");
+  Replayed result;
+  if (batch->is_control()) {
+    result.foreign = static_cast<std::uint32_t>(std::max(batch->records_count(), 0));
+    return result;
+  }
+  Bytes content = batch->records();
+  std::optional<records::Codecs> own_codecs;
+  if (batch->codec() != records::Codec::none) {
+    if (codecs == nullptr) codecs = &own_codecs.emplace();
+    const auto opened = codecs->open(batch->codec(), content, records::decompressed_cap(content.size()));
+    if (!opened) return std::unexpected(opened.error());
+    content = *opened;
+  }
+  records::RecordCursor cursor(content, batch->records_count());
+  while (const auto record = cursor.next()) {
+    auto change = record->key ? decode(*record->key, record->value)
+                              : Result<std::optional<Change>>(fail(Errc::malformed, "a record has no key"));
+    if (!change) {
+      ++result.damaged;
+    } else if (!change->has_value()) {
+      ++result.foreign;
+    } else {
+      ++result.applied;
+      Change& read = **change;
+      Entry& entry = *transactions_.try_emplace(read.transactional_id).first;
+      entry.second.committed = read.value ? std::move(*read.value) : Metadata{};
+      settle(entry);
+    }
+  }
+  if (cursor.fault()) ++result.damaged;
+  return result;
+}
+
+void TxnCoordinator::loaded(std::int32_t epoch, Now now, TxnEffects& out) {
+  CHECK(phase_ == Phase::loading);
+  phase_ = Phase::active;
+  epoch_ = epoch;
+  Turn turn{now, out};
+  next_abort_scan_ = now.monotonic + options_.abort_interval;
+  next_expiry_scan_ = now.monotonic + options_.expiry_interval;
+  for (Entry& entry : transactions_) {
+    set_abort_time(entry, now);
+    if (!is_deciding(entry.second.committed.state)) continue;
+    send_markers(turn, entry, entry.second.committed.partitions);
+    complete_if_marked(turn, entry);
+  }
+  finish(turn);
+}
+
+void TxnCoordinator::unload(TxnEffects& out) {
+  Turn turn{{}, out};
+  const Answer gone{.error = ErrorCode::not_coordinator, .producer = {}, .missing = {}};
+  for (Entry& entry : transactions_) {
+    for (const Waiter& waiter : entry.second.waiting) reply(turn, waiter.ticket, gone);
+    for (const InFlight& each : entry.second.in_flight) {
+      if (each.then) reply(turn, each.then->first, gone);
+    }
+  }
+  for (const Waiter& waiter : waiting_for_ids_) reply(turn, waiter.ticket, gone);
+  waiting_for_ids_.clear();
+  transactions_.clear();
+  appends_.clear();
+  markers_.clear();
+  agenda_.clear();
+  ongoing_.clear();
+  memory_ = 0;
+  phase_ = Phase::stopped;
+}
+
+// --- questions
+
+wire::DescribeTransactionsResponse::TransactionState TxnCoordinator::describe(const std::string& id) const {
+  wire::DescribeTransactionsResponse::TransactionState answer;
+  answer.transactional_id = id;
+  answer.error_code = id.empty() ? ErrorCode::invalid_request : availability();
+  if (answer.error_code != ErrorCode::none) return answer;
+  const auto found = transactions_.find(id);
+  if (found == transactions_.end() || found->second.committed.producer.epoch == ProducerEpoch{-1}) {
+    answer.error_code = ErrorCode::transactional_id_not_found;
+    return answer;
+  }
+  const Metadata& metadata = found->second.committed;
+  answer.transaction_state = name_of(metadata.state);
+  answer.transaction_timeout_ms = metadata.timeout_ms;
+  answer.transaction_start_time_ms = metadata.start_ms;
+  answer.producer_id = metadata.producer.id.value;
+  answer.producer_epoch = metadata.producer.epoch.value;
+  for (const TopicPartition& each : metadata.partitions) {
+    if (answer.topics.empty() || answer.topics.back().topic != each.topic) {
+      answer.topics.emplace_back().topic = each.topic;
+    }
+    answer.topics.back().partitions.push_back(each.partition);
+  }
+  return answer;
+}
+
+ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, WallTime now,
+                               std::vector<wire::ListTransactionsResponse::TransactionState>& out) const {
+  if (const ErrorCode error = availability(); error != ErrorCode::none) return error;
+  const auto passes = [](const auto& wanted, const auto& value) {
+    return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+  };
+  for (const auto& [id, transaction] : transactions_) {
+    const Metadata& metadata = transaction.committed;
+    if (metadata.producer.epoch == ProducerEpoch{-1}) continue;
+    if (!passes(request.state_filters, name_of(metadata.state))) continue;
+    if (!passes(request.producer_id_filters, metadata.producer.id.value)) continue;
+    const bool runs = metadata.state == State::ongoing || is_deciding(metadata.state);
+    if (request.duration_filter >= 0 && (!runs || now.ms - metadata.start_ms <= request.duration_filter)) {
+      continue;
+    }
+    auto& listed = out.emplace_back();
+    listed.transactional_id = id;
+    listed.producer_id = metadata.producer.id.value;
+    listed.transaction_state = name_of(metadata.state);
+  }
+  return ErrorCode::none;
+}
+
+std::optional<bool> TxnCoordinator::may_be_open(const ProducerIdentity& producer,
+                                                const TopicPartition& partition) const {
+  if (phase_ != Phase::active) return std::nullopt;
+  for (const auto& [id, transaction] : transactions_) {
+    const Metadata& proposed = transaction.proposed();
+    const bool is_its =
+        transaction.committed.producer.id == producer.id || proposed.producer.id == producer.id;
+    if (!is_its) continue;
+    return transaction.committed.partitions.contains(partition) || proposed.partitions.contains(partition);
+  }
+  return false;
+}
+
+}  // namespace tailwater::txn
