@@ -386,6 +386,8 @@ void JournalQueue::retire_frames() {
       dir_.flusher.consider(log);
       if (item.point.offset == log.durable_end) continue;
       log.durable_end = item.point.offset;
+      // Without a high watermark of its own a log's durable end is it.
+      if (log.producers && !log.high_watermark) log.producers->release_below(log.durable_end);
       note_changed(log);
     }
     frame.items.clear();

@@ -43,6 +43,43 @@ std::uint64_t Log::size_bytes() const {
   return size;
 }
 
+namespace {
+
+ProducerFacts facts_of(const Producer& producer) {
+  const ProducerBatch* newest = producer.newest();
+  return {.id = producer.id,
+          .epoch = producer.epoch,
+          .last_sequence = newest == nullptr ? -1 : newest->last_sequence,
+          .last_timestamp = producer.last_timestamp,
+          .coordinator_epoch = producer.coordinator_epoch,
+          .transaction_first = producer.transaction_first};
+}
+
+}  // namespace
+
+std::optional<ProducerFacts> Log::producer(ProducerId id) const {
+  const Producer* known = state_->producers ? state_->producers->find(id) : nullptr;
+  if (known == nullptr) return std::nullopt;
+  return facts_of(*known);
+}
+
+std::vector<ProducerFacts> Log::producers() const {
+  std::vector<ProducerFacts> all;
+  if (!state_->producers) return all;
+  for (const Producer& each : state_->producers->producers()) all.push_back(facts_of(each));
+  return all;
+}
+
+bool Log::has_open_transactions() const {
+  return state_->producers && state_->producers->has_open();
+}
+
+bool Log::is_new(const records::BatchInfo& info) const {
+  if (!state_->producers) return true;
+  const ProducerTable::Verdict verdict = state_->producers->check(info);
+  return !verdict.refusal && verdict.duplicate == nullptr;
+}
+
 Offset Log::first_unstable_offset() const {
   if (!state_->producers) return state_->end;
   const Offset high_watermark = state_->high_watermark.value_or(state_->durable_end);

@@ -6,10 +6,15 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "core/log/config.hpp"
+
+namespace tailwater::records {
+struct BatchInfo;
+}
 
 namespace tailwater::log {
 
@@ -17,6 +22,18 @@ struct EpochEnd {
   LeaderEpoch epoch{-1};
   Offset end{-1};
   friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
+};
+
+// What this log knows of a producer.
+struct ProducerFacts {
+  ProducerId id;
+  ProducerEpoch epoch;
+  std::int32_t last_sequence = -1;
+  std::int64_t last_timestamp = -1;
+  std::int32_t coordinator_epoch = -1;
+  Offset transaction_first{-1};  // of its open transaction; -1: none is open
+
+  bool in_transaction() const { return transaction_first.value >= 0; }
 };
 
 struct LogState;
@@ -45,6 +62,13 @@ class Log {
   // The first offset that a transaction leaves undecided below the high watermark; end_offset() if there is
   // none.
   Offset first_unstable_offset() const;
+
+  // The producers that have written here and are not forgotten yet.
+  std::optional<ProducerFacts> producer(ProducerId id) const;
+  std::vector<ProducerFacts> producers() const;
+  bool has_open_transactions() const;
+  // Whether append() would take this batch of a client as a new one: neither refused nor appended before.
+  bool is_new(const records::BatchInfo& info) const;
 
   // For the log's user: found again from any Log* without a look-up. Storage never touches it.
   void* attachment = nullptr;

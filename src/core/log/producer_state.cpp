@@ -82,7 +82,16 @@ void ProducerTable::apply(const records::BatchView& batch) {
   }
   if (batch.is_transactional() && producer.transaction_first.value < 0) {
     producer.transaction_first = batch.base_offset();
+    open_.push_back(batch.base_offset());
   }
+}
+
+void ProducerTable::find_open() {
+  open_.clear();
+  for (const Producer& each : producers_) {
+    if (each.transaction_first.value >= 0) open_.push_back(each.transaction_first);
+  }
+  std::sort(open_.begin(), open_.end());
 }
 
 void ProducerTable::end_transaction(Producer& producer, const records::BatchView& batch) {
@@ -93,12 +102,10 @@ void ProducerTable::end_transaction(Producer& producer, const records::BatchView
   const Offset first = producer.transaction_first;
   producer.transaction_first = Offset{-1};
   if (first.value < 0) return;
+  open_.erase(std::lower_bound(open_.begin(), open_.end(), first));
   ended_.push_back({first, batch.last_offset()});
   if (marker->type != records::ControlType::abort) return;
-  Offset stable = batch.last_offset() + 1;
-  for (const Producer& each : producers_) {
-    if (each.transaction_first.value >= 0) stable = std::min(stable, each.transaction_first);
-  }
+  const Offset stable = open_.empty() ? batch.last_offset() + 1 : open_.front();
   aborted_.push_back({producer.id, first, batch.last_offset(), stable});
 }
 
@@ -121,6 +128,7 @@ void ProducerTable::truncate(Offset end) {
   }
   std::erase_if(aborted_, [&](const Aborted& aborted) { return aborted.last >= end; });
   std::erase_if(ended_, [&](const Ended& ended) { return ended.marker >= end; });
+  find_open();
 }
 
 void ProducerTable::advance_start(Offset start) {
@@ -141,20 +149,16 @@ void ProducerTable::forget_aborted(const std::vector<Offset>& markers) {
 
 void ProducerTable::clear() {
   producers_.clear();
+  open_.clear();
   aborted_.clear();
   ended_.clear();
 }
 
 std::optional<Offset> ProducerTable::first_unstable(Offset high_watermark) const {
   std::optional<Offset> first;
-  const auto consider = [&](Offset offset) {
-    if (!first || offset < *first) first = offset;
-  };
-  for (const Producer& producer : producers_) {
-    if (producer.transaction_first.value >= 0) consider(producer.transaction_first);
-  }
+  if (!open_.empty()) first = open_.front();
   for (const Ended& ended : ended_) {
-    if (ended.marker >= high_watermark) consider(ended.first);
+    if (ended.marker >= high_watermark && (!first || ended.first < *first)) first = ended.first;
   }
   return first;
 }
@@ -177,6 +181,7 @@ void ProducerTable::restore(std::vector<Producer> producers, std::vector<Aborted
   producers_ = std::move(producers);
   aborted_ = std::move(aborted);
   ended_.clear();
+  find_open();
 }
 
 }  // namespace tailwater::log

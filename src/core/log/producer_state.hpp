@@ -77,6 +77,7 @@ class ProducerTable {
   // The first offset that is not decided, as seen by a reader up to the high watermark; nothing if all are
   // decided. A transaction that ended counts as open until its marker is below the high watermark.
   std::optional<Offset> first_unstable(Offset high_watermark) const;
+  bool has_open() const { return !open_.empty(); }
   // Forgets ended transactions whose markers lie below.
   void release_below(Offset high_watermark);
   // Aborted transactions that overlap [from, upper).
@@ -84,6 +85,7 @@ class ProducerTable {
 
   bool empty() const { return producers_.empty() && aborted_.empty() && ended_.empty(); }
   const std::vector<Producer>& producers() const { return producers_; }
+  const Producer* find(ProducerId id) const;
   const std::vector<Aborted>& aborted() const { return aborted_; }
   void restore(std::vector<Producer> producers, std::vector<Aborted> aborted);
 
@@ -93,10 +95,11 @@ class ProducerTable {
     Offset marker;
   };
   Producer& entry(ProducerId id);
-  const Producer* find(ProducerId id) const;
+  void find_open();
   void end_transaction(Producer& producer, const records::BatchView& batch);
 
   std::vector<Producer> producers_;  // by id; new ids are mostly the largest
+  std::vector<Offset> open_;         // first offsets of open transactions, ascending
   std::vector<Aborted> aborted_;     // by marker
   std::vector<Ended> ended_;         // by marker; empty unless the high watermark lags
 };

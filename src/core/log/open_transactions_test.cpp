@@ -1,0 +1,140 @@
+// Goal: what a log knows of open, ended and aborted transactions, and where the last stable offset is.
+// Method: batches applied one after the other; the index of open transactions is held against a plain search
+// after every step, truncations and restarts included.
+#include "core/log/producer_state.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/prng.hpp"
+#include "records/builder.hpp"
+#include "records/control.hpp"
+
+namespace tailwater::log {
+namespace {
+
+class OpenTransactionsTest : public testing::Test {
+ protected:
+  Offset data(std::int64_t producer, std::int16_t epoch, std::int32_t sequence, bool transactional = true) {
+    records::BatchBuilder builder({.base_offset = end_,
+                                   .producer_id = ProducerId{producer},
+                                   .producer_epoch = ProducerEpoch{epoch},
+                                   .base_sequence = sequence,
+                                   .transactional = transactional});
+    EXPECT_TRUE(builder.add(1'000, std::nullopt, as_bytes("v")));
+    Buffer batch;
+    EXPECT_TRUE(builder.finish(batch).has_value());
+    return take(batch);
+  }
+  Offset marker(std::int64_t producer, std::int16_t epoch, records::ControlType type) {
+    Buffer batch;
+    records::append_end_marker({.type = type,
+                                .producer_id = ProducerId{producer},
+                                .producer_epoch = ProducerEpoch{epoch},
+                                .coordinator_epoch = 3},
+                               WallTime{1'000}, batch);
+    records::set_base_offset(batch, end_);
+    return take(batch);
+  }
+  Offset take(Bytes batch) {
+    const Offset at = end_;
+    table_.apply(records::BatchView(batch));
+    end_ = end_ + 1;
+    return at;
+  }
+  // As it would be without an index.
+  bool index_agrees() const {
+    std::optional<Offset> first;
+    for (const Producer& each : table_.producers()) {
+      const Offset open = each.transaction_first;
+      if (open.value >= 0 && (!first || open < *first)) first = open;
+    }
+    return table_.first_unstable(end_) == first && table_.has_open() == first.has_value();
+  }
+  std::vector<AbortedTransaction> aborted(Offset from, Offset upper) const {
+    std::vector<AbortedTransaction> found;
+    table_.aborted_in(from, upper, found);
+    return found;
+  }
+
+  ProducerTable table_;
+  Offset end_{0};
+};
+
+constexpr auto kCommit = records::ControlType::commit;
+constexpr auto kAbort = records::ControlType::abort;
+
+TEST_F(OpenTransactionsTest, a_transaction_is_unstable_until_its_marker_is_below_the_high_watermark) {
+  EXPECT_EQ(table_.first_unstable(end_), std::nullopt);
+  const Offset first = data(1, 0, 0);
+  EXPECT_EQ(table_.first_unstable(end_), first);
+  const Offset end = marker(1, 0, kCommit);
+  EXPECT_EQ(table_.first_unstable(end), first);
+  EXPECT_EQ(table_.first_unstable(end + 1), std::nullopt);
+  table_.release_below(end + 1);
+  EXPECT_EQ(table_.first_unstable(end), std::nullopt);
+}
+
+TEST_F(OpenTransactionsTest, aborted_transactions_are_named_where_they_overlap) {
+  const Offset one = data(1, 0, 0);
+  const Offset two = data(2, 0, 0);
+  marker(2, 0, kAbort);
+  const Offset end = marker(1, 0, kAbort);
+  EXPECT_EQ(aborted(one, end_),
+            (std::vector<AbortedTransaction>{{ProducerId{2}, two}, {ProducerId{1}, one}}));
+  EXPECT_EQ(aborted(end, end_), (std::vector<AbortedTransaction>{{ProducerId{1}, one}}));
+  EXPECT_TRUE(aborted(end_, end_ + 1).empty());
+  data(1, 0, 1);
+  marker(1, 0, kCommit);
+  EXPECT_EQ(aborted(one, end_).size(), 2U);
+}
+
+TEST_F(OpenTransactionsTest, a_marker_with_the_next_epoch_shuts_out_the_old_one) {
+  data(1, 0, 0);
+  marker(1, 1, kCommit);
+  const records::BatchInfo late{
+      .producer_id = ProducerId{1}, .producer_epoch = ProducerEpoch{0}, .base_sequence = 1};
+  EXPECT_EQ(table_.check(late).refusal, AppendRefusal::invalid_producer_epoch);
+  const records::BatchInfo next{
+      .producer_id = ProducerId{1}, .producer_epoch = ProducerEpoch{1}, .base_sequence = 0};
+  EXPECT_EQ(table_.check(next).refusal, std::nullopt);
+  const records::BatchInfo gap{
+      .producer_id = ProducerId{1}, .producer_epoch = ProducerEpoch{1}, .base_sequence = 4};
+  EXPECT_EQ(table_.check(gap).refusal, AppendRefusal::out_of_order_sequence);
+}
+
+TEST_F(OpenTransactionsTest, the_index_of_open_transactions_follows_every_change) {
+  Prng random(7);
+  std::int32_t sequences[6] = {};
+  for (int step = 0; step < 3'000; ++step) {
+    const auto producer = static_cast<std::int64_t>(random.below(6));
+    switch (random.below(12)) {
+      case 0: {
+        const Offset cut{end_.value - static_cast<std::int64_t>(random.below(4))};
+        end_ = std::max(cut, Offset{0});
+        table_.truncate(end_);
+        break;
+      }
+      case 1: {
+        std::vector<Producer> producers = table_.producers();
+        std::vector<Aborted> aborted = table_.aborted();
+        table_.restore(std::move(producers), std::move(aborted));
+        break;
+      }
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+        marker(producer, 0, random.one_in(2) ? kCommit : kAbort);
+        break;
+      default:
+        data(producer, 0, sequences[producer]++);
+        break;
+    }
+    ASSERT_TRUE(index_agrees() || !table_.empty()) << step;
+    table_.release_below(end_);
+    ASSERT_TRUE(index_agrees()) << step;
+  }
+}
+
+}  // namespace
+}  // namespace tailwater::log
