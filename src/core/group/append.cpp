@@ -4,30 +4,10 @@
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
 #include "core/group/responses.hpp"
+#include "wire/coordinator_error.hpp"
 
 namespace tailwater::group {
 namespace {
-
-// What a client is told when its record could not be written: come back later, look for the coordinator
-// again, or a plain failure. Only the first two are retried.
-ErrorCode client_error(ErrorCode error) {
-  switch (error) {
-    case ErrorCode::none:
-      return ErrorCode::none;
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
-    case ErrorCode::request_timed_out:
-    case ErrorCode::coordinator_not_available:
-      return ErrorCode::coordinator_not_available;
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::kafka_storage_error:
-    case ErrorCode::not_coordinator:
-      return ErrorCode::not_coordinator;
-    default:
-      return ErrorCode::unknown_server_error;
-  }
-}
 
 std::optional<Bytes> view(const std::optional<Buffer>& bytes) {
   if (!bytes) return std::nullopt;
@@ -42,9 +22,10 @@ struct Overloaded : Visitors... {
 }  // namespace
 
 std::optional<Buffer> GroupCoordinator::make_batch(const Turn& turn, const std::vector<Change>& changes,
-                                                   std::size_t bytes_max) {
+                                                   std::size_t bytes_max,
+                                                   const records::BatchOptions& options) {
   CHECK(!changes.empty());
-  builder_.reset({});
+  builder_.reset(options);
   for (const Change& change : changes) {
     const KeyValue record = std::visit([](const auto& each) { return encode(each); }, change);
     const bool fits = builder_.add(turn.now.wall.ms, Bytes(record.key), view(record.value));
@@ -96,7 +77,7 @@ void GroupCoordinator::persisted(AppendToken token, ErrorCode log_error, Now now
   appends_.erase(found);
 
   Turn turn{now, out};
-  const ErrorCode error = client_error(log_error);
+  const ErrorCode error = wire::coordinator_error(log_error);
   Group* group = find(pending.group_id);
   if (group != nullptr && group->serial() != pending.serial) group = nullptr;
   if (group != nullptr) --group->appends_in_flight;
@@ -105,6 +86,11 @@ void GroupCoordinator::persisted(AppendToken token, ErrorCode log_error, Now now
       Overloaded{
           [&](CommitAppend& commit) {
             end_writes(group, commit.writes, error);
+            set_error(commit.response, error);
+            out.replies.push_back({commit.ticket, std::move(commit.response)});
+          },
+          [&](TxnCommitAppend& commit) {
+            hold_writes(group, commit, error);
             set_error(commit.response, error);
             out.replies.push_back({commit.ticket, std::move(commit.response)});
           },

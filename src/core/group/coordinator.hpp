@@ -1,8 +1,9 @@
 // The classic group coordinator of one __consumer_offsets partition: memberships, generations, assignments,
 // offsets. A pure machine: typed calls in, effects out (types.hpp). Requests are decided in Kafka's order of
 // checks; what must outlive the process is first written (Append), then applied and answered (persisted()).
-// Between two generations membership lives in memory only. Offsets of transactions are not taken; replay()
-// passes over their batches. Life: constructed loading -> replay() per batch of the partition, in log order
+// Between two generations membership lives in memory only. Offsets of transactions are
+// held until transaction_ended(). Life: constructed loading -> replay() per batch of the partition, in log
+// order
 // -> loaded() -> requests, persisted() and tick() -> unload() when the partition's leadership goes. One
 // object per leadership, never reused. GUARANTEES: one assignment per generation; every ticket is answered
 // exactly once; nothing that a client, a clock or a disk hands in ends the process; memory stays within
@@ -14,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +53,8 @@ class GroupCoordinator {
   void loaded(Now now, GroupEffects& out);
   // Answers everybody who waits with NOT_COORDINATOR, and everybody who comes from now on.
   void unload(GroupEffects& out);
+  // The log holds the marker that ends this producer's transaction.
+  void transaction_ended(ProducerId producer, bool commits, Now now, GroupEffects& out);
   // The outcome of an append; unknown tokens are ignored.
   void persisted(AppendToken token, ErrorCode error, Now now, GroupEffects& out);
   void tick(Now now, GroupEffects& out);
@@ -62,21 +66,26 @@ class GroupCoordinator {
   void leave(const Call& call, const wire::LeaveGroupRequest& request, GroupEffects& out);
   // Every topic carries its name; topics with ids (v10) carry both.
   void offset_commit(const Call& call, const wire::OffsetCommitRequest& request, GroupEffects& out);
+  // REQUIRES: the producer's transaction is open, and this partition belongs to it.
+  void txn_offset_commit(const Call& call, const wire::TxnOffsetCommitRequest& request, GroupEffects& out);
   void offset_delete(const Call& call, const wire::OffsetDeleteRequest& request, GroupEffects& out);
   void delete_group(const Call& call, const std::string& group_id, GroupEffects& out);
 
   // ---- requests that change nothing, answered at once
   // Names as in the request; topic ids, where both sides know one, must agree. Without topics: all, with
-  // their ids.
+  // their ids. Who requires stable offsets is told where an open transaction may yet change one.
+  enum class Stability : std::uint8_t { as_committed, required };
   wire::OffsetFetchResponse::OffsetFetchResponseGroup offset_fetch(
-      const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request) const;
+      const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request,
+      Stability stability = Stability::as_committed) const;
   // Appends the groups that pass the filters.
   ErrorCode list_groups(const wire::ListGroupsRequest& request,
                         std::vector<wire::ListGroupsResponse::ListedGroup>& out) const;
   wire::DescribeGroupsResponse::DescribedGroup describe_group(const std::string& group_id,
                                                               std::int16_t version) const;
 
-  // Batches that, replayed into an empty coordinator, give this one's durable state. REQUIRES: loaded.
+  // Batches that, replayed into an empty coordinator, give this one's durable state, all but what open
+  // transactions hold. REQUIRES: loaded.
   std::vector<Buffer> records_for_all_state(WallTime now) const;
 
   // For metrics and for looking inside: every group, in the order of their ids.
@@ -104,6 +113,12 @@ class GroupCoordinator {
     wire::OffsetCommitResponse response;
     OffsetWrites writes;
   };
+  struct TxnCommitAppend {
+    Ticket ticket;
+    ProducerId producer;
+    wire::TxnOffsetCommitResponse response;
+    OffsetWrites writes;
+  };
   struct OffsetDeleteAppend {
     Ticket ticket;
     wire::OffsetDeleteResponse response;
@@ -129,8 +144,9 @@ class GroupCoordinator {
     Ticket ticket;
   };
   struct EmptyGroupAppend {};
-  using AppendPurpose = std::variant<CommitAppend, OffsetDeleteAppend, ExpiryAppend, GroupDeleteAppend,
-                                     AssignmentAppend, StaticMemberAppend, EmptyGroupAppend>;
+  using AppendPurpose =
+      std::variant<CommitAppend, TxnCommitAppend, OffsetDeleteAppend, ExpiryAppend, GroupDeleteAppend,
+                   AssignmentAppend, StaticMemberAppend, EmptyGroupAppend>;
   struct PendingAppend {
     std::string group_id;
     std::uint64_t serial = 0;
@@ -192,6 +208,12 @@ class GroupCoordinator {
   ErrorCode check_commit(Group& group, const wire::OffsetCommitRequest& request) const;
   void decide_commit(const Group& group, const wire::OffsetCommitRequest& request, WallTime now,
                      CommitAppend& commit) const;
+  ErrorCode check_commit(Group& group, const wire::TxnOffsetCommitRequest& request) const;
+  void decide_commit(const Group& group, const wire::TxnOffsetCommitRequest& request, WallTime now,
+                     TxnCommitAppend& commit) const;
+  ErrorCode check_offset(const Group& group, const std::string& topic, std::int32_t partition,
+                         const std::string& metadata) const;
+  void hold_writes(Group* group, TxnCommitAppend& commit, ErrorCode error);
   void write_commit(Turn& turn, Group& group, CommitAppend commit);
   void begin_writes(Group& group, const OffsetWrites& writes);
   void end_writes(Group* group, OffsetWrites& writes, ErrorCode error);
@@ -207,13 +229,14 @@ class GroupCoordinator {
   // ---- append.cpp
   // Nothing if the batch would be larger than `bytes_max`.
   std::optional<Buffer> make_batch(const Turn& turn, const std::vector<Change>& changes,
-                                   std::size_t bytes_max);
+                                   std::size_t bytes_max, const records::BatchOptions& options = {});
   Buffer make_batch_of_any_size(const Turn& turn, const std::vector<Change>& changes);
   void append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose);
   void append_empty_group(Turn& turn, Group& group);
 
   // ---- load.cpp
   void replay_change(Change& change);
+  void replay_held(ProducerId producer, Change& change);
   void replay_offset(OffsetChange& change);
   void replay_group(GroupChange& change);
 
@@ -223,6 +246,7 @@ class GroupCoordinator {
   std::map<std::string, Group, std::less<>> groups_;  // ordered: lists and sweeps reach effects
   std::map<std::pair<Instant, std::uint64_t>, Group*> agenda_;
   std::map<AppendToken, PendingAppend> appends_;
+  std::map<ProducerId, std::set<std::string, std::less<>>> holders_;  // groups that hold offsets of them
   records::BatchBuilder builder_;
   std::uint64_t next_serial_ = 1;
   std::uint64_t next_append_ = 1;

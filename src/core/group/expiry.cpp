@@ -65,7 +65,7 @@ void GroupCoordinator::expire_offsets(Turn& turn, Group& group, std::size_t& lef
         rule == Rule::keep || (rule == Rule::since_commit_if_left && group.is_subscribed_to(topic));
     for (const auto& [partition, entry] : partitions) {
       const bool expires =
-          !is_kept && entry.committed && entry.writes_in_flight == 0 &&
+          !is_kept && entry.committed && entry.writes_in_flight == 0 && entry.held.empty() &&
           expiry.writes.changes.size() < kExpiredPerBatch &&
           has_expired(*entry.committed, rule, group, turn.now.wall, options_.offsets_retention);
       if (expires) {

@@ -5,6 +5,7 @@
 #include "core/group/coordinator.hpp"
 #include "core/group/responses.hpp"
 #include "records/batch.hpp"
+#include "records/control.hpp"
 #include "records/record.hpp"
 
 namespace tailwater::group {
@@ -20,8 +21,13 @@ Result<Replayed> GroupCoordinator::replay(Bytes bytes, records::Codecs* codecs) 
   if (!batch) return std::unexpected(batch.error());
   if (!batch->crc_matches()) return fail(Errc::corrupt, "the batch's checksum does not match");
   Replayed result;
-  if (batch->is_control() || batch->is_transactional()) {
-    result.foreign = static_cast<std::uint32_t>(std::max(batch->records_count(), 0));
+  if (batch->is_control()) {
+    const auto marker = records::read_end_marker(*batch);
+    if (marker) {
+      GroupEffects nothing;
+      transaction_ended(marker->producer_id, marker->type == records::ControlType::commit, {}, nothing);
+    }
+    ++(marker ? result.applied : result.foreign);
     return result;
   }
   Bytes content = batch->records();
@@ -42,7 +48,11 @@ Result<Replayed> GroupCoordinator::replay(Bytes bytes, records::Codecs* codecs) 
       ++result.foreign;
     } else {
       ++result.applied;
-      replay_change(**change);
+      if (batch->is_transactional()) {
+        replay_held(batch->producer_id(), **change);
+      } else {
+        replay_change(**change);
+      }
     }
   }
   if (cursor.fault()) ++result.damaged;
@@ -55,6 +65,17 @@ void GroupCoordinator::replay_change(Change& change) {
   } else {
     replay_group(std::get<GroupChange>(change));
   }
+}
+
+// Transactions write offsets and nothing else.
+void GroupCoordinator::replay_held(ProducerId producer, Change& change) {
+  auto* offset = std::get_if<OffsetChange>(&change);
+  if (offset == nullptr || !offset->value) return;
+  Group* group = find(offset->group);
+  if (group == nullptr) group = &create(offset->group, WallTime{});
+  group->offsets.hold(producer, offset->topic, offset->partition, std::move(*offset->value));
+  holders_[producer].insert(offset->group);
+  settle(*group);
 }
 
 void GroupCoordinator::replay_offset(OffsetChange& change) {
@@ -102,6 +123,9 @@ void GroupCoordinator::unload(GroupEffects& out) {
     if (auto* commit = std::get_if<CommitAppend>(&pending.purpose)) {
       set_error(commit->response, error);
       out.replies.push_back({commit->ticket, std::move(commit->response)});
+    } else if (auto* txn_commit = std::get_if<TxnCommitAppend>(&pending.purpose)) {
+      set_error(txn_commit->response, error);
+      out.replies.push_back({txn_commit->ticket, std::move(txn_commit->response)});
     } else if (auto* deletion = std::get_if<OffsetDeleteAppend>(&pending.purpose)) {
       deletion->response = {};
       deletion->response.error_code = error;
@@ -114,6 +138,7 @@ void GroupCoordinator::unload(GroupEffects& out) {
   appends_.clear();
   agenda_.clear();
   groups_.clear();
+  holders_.clear();
   memory_ = 0;
   phase_ = Phase::stopped;
 }

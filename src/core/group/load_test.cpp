@@ -150,7 +150,7 @@ TEST(Replay, DamagedAndForeignRecordsArePassedOver) {
   EXPECT_EQ(harness.fetch(), 7);
 }
 
-TEST(Replay, TransactionsArePassedOver) {
+TEST(Replay, OffsetsOfTransactionsCountWithTheirMarker) {
   Loading harness;
   const records::BatchOptions options{.producer_id = ProducerId{1},
                                       .producer_epoch = ProducerEpoch{0},
@@ -158,8 +158,13 @@ TEST(Replay, TransactionsArePassedOver) {
                                       .transactional = true};
   const auto done = harness.coordinator->replay(batch_of({offset("g", 7)}, options));
   ASSERT_TRUE(done.has_value());
-  EXPECT_EQ(*done, (Replayed{.foreign = 1}));
-  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+  EXPECT_EQ(*done, (Replayed{.applied = 1}));
+  Buffer marker;
+  records::append_end_marker({.type = records::ControlType::commit, .producer_id = ProducerId{1}}, {},
+                             marker);
+  EXPECT_EQ(*harness.coordinator->replay(marker), (Replayed{.applied = 1}));
+  harness.load();
+  EXPECT_EQ(harness.fetch(), 7);
 }
 
 TEST(Replay, CompressedBatches) {

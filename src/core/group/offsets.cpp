@@ -16,6 +16,16 @@ using FetchGroup = wire::OffsetFetchResponse::OffsetFetchResponseGroup;
 using FetchTopic = wire::OffsetFetchResponse::OffsetFetchResponseTopics;
 using FetchPartition = wire::OffsetFetchResponse::OffsetFetchResponsePartitions;
 
+FetchPartition unstable(std::int32_t partition) {
+  FetchPartition answer;
+  answer.partition_index = partition;
+  answer.committed_offset = kNoOffset;
+  answer.committed_leader_epoch = -1;
+  answer.metadata = std::string();
+  answer.error_code = ErrorCode::unstable_offset_commit;
+  return answer;
+}
+
 FetchPartition fetched(std::int32_t partition, const CommittedOffset* committed) {
   FetchPartition answer;
   answer.partition_index = partition;
@@ -95,6 +105,16 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
   finish(turn);
 }
 
+ErrorCode GroupCoordinator::check_offset(const Group& group, const std::string& topic, std::int32_t partition,
+                                         const std::string& metadata) const {
+  if (utf16_length(metadata) > options_.offset_metadata_max || metadata.size() > wire::kStringSizeMax) {
+    return ErrorCode::offset_metadata_too_large;
+  }
+  if (memory_is_full() && !group.offsets.knows(topic, partition))
+    return ErrorCode::invalid_commit_offset_size;
+  return ErrorCode::none;
+}
+
 // Partition by partition: what is refused gets its error, the rest becomes a change.
 void GroupCoordinator::decide_commit(const Group& group, const wire::OffsetCommitRequest& request,
                                      WallTime now, CommitAppend& commit) const {
@@ -105,11 +125,8 @@ void GroupCoordinator::decide_commit(const Group& group, const wire::OffsetCommi
       const auto& partition = topic.partitions[index];
       ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
       const std::string metadata = partition.committed_metadata.value_or(std::string());
-      if (utf16_length(metadata) > options_.offset_metadata_max || metadata.size() > wire::kStringSizeMax) {
-        error = ErrorCode::offset_metadata_too_large;
-      } else if (memory_is_full() && !group.offsets.knows(topic.name, partition.partition_index)) {
-        error = ErrorCode::invalid_commit_offset_size;
-      } else {
+      error = check_offset(group, topic.name, partition.partition_index, metadata);
+      if (error == ErrorCode::none) {
         commit.writes.changes.push_back(
             {.group = request.group_id,
              .topic = topic.name,
@@ -141,8 +158,9 @@ void GroupCoordinator::write_commit(Turn& turn, Group& group, CommitAppend commi
   append(turn, group, std::move(*batch), std::move(commit));
 }
 
-FetchGroup GroupCoordinator::offset_fetch(
-    const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request) const {
+FetchGroup GroupCoordinator::offset_fetch(const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request,
+                                          Stability stability) const {
+  const bool stable_only = stability == Stability::required;
   FetchGroup answer;
   answer.group_id = request.group_id;
   answer.error_code = availability();
@@ -155,6 +173,10 @@ FetchGroup GroupCoordinator::offset_fetch(
       answered.name = topic.name;
       answered.topic_id = topic.topic_id;
       for (const std::int32_t partition : topic.partition_indexes) {
+        if (stable_only && group != nullptr && group->offsets.is_unstable(topic.name, partition)) {
+          answered.partitions.push_back(unstable(partition));
+          continue;
+        }
         const CommittedOffset* committed =
             group == nullptr ? nullptr : group->offsets.find(topic.name, partition);
         if (committed != nullptr && is_of_other_topic(*committed, topic.topic_id)) committed = nullptr;
@@ -168,6 +190,11 @@ FetchGroup GroupCoordinator::offset_fetch(
     FetchTopic answered;
     answered.name = topic;
     for (const auto& [partition, entry] : partitions) {
+      if (stable_only && !entry.held.empty()) {
+        answered.topic_id = entry.held.front().value.topic_id;
+        answered.partitions.push_back(unstable(partition));
+        continue;
+      }
       if (!entry.committed) continue;
       answered.topic_id = entry.committed->topic_id;
       answered.partitions.push_back(fetched(partition, &*entry.committed));

@@ -96,6 +96,10 @@ class Player {
       leave(words);
     } else if (verb == "commit") {
       commit(words);
+    } else if (verb == "txn-commit") {
+      txn_commit(words);
+    } else if (verb == "marker") {
+      harness_->end_transaction(ProducerId{words.number("producer", 1)}, words.at(1) == "commit");
     } else if (verb == "fetch") {
       fetch(words);
     } else if (verb == "describe") {
@@ -179,15 +183,29 @@ class Player {
     waits(harness_->commit(spec));
   }
 
+  void txn_commit(const Words& words) {
+    const CommitSpec spec{.group = words.at(1),
+                          .member = id(words.at(2)),
+                          .generation = generation(words),
+                          .instance = words.find("instance"),
+                          .version = static_cast<std::int16_t>(words.number("v", 5)),
+                          .topic = words.get("topic", "t"),
+                          .offset = words.number("offset", 0)};
+    waits(harness_->txn_commit(spec, ProducerId{words.number("producer", 1)}));
+  }
+
   void fetch(const Words& words) {
     wire::OffsetFetchRequest::OffsetFetchRequestGroup request;
     request.group_id = words.at(1);
-    const auto answer = harness_->coordinator->offset_fetch(request);
+    using Stability = GroupCoordinator::Stability;
+    const auto stability = words.at(2) == "stable" ? Stability::required : Stability::as_committed;
+    const auto answer = harness_->coordinator->offset_fetch(request, stability);
     std::string text = answer.error_code == ErrorCode::none ? "" : std::string(name(answer.error_code));
     for (const auto& topic : answer.topics) {
       for (const auto& partition : topic.partitions) {
         text += " " + topic.name + "-" + std::to_string(partition.partition_index) + "=" +
-                std::to_string(partition.committed_offset);
+                (partition.error_code == ErrorCode::none ? std::to_string(partition.committed_offset)
+                                                         : std::string(name(partition.error_code)));
       }
     }
     say("offsets:" + (text.empty() ? " none" : text));
@@ -292,6 +310,9 @@ class Player {
   }
   std::string told(const wire::OffsetCommitResponse& answer) {
     return "commit: " + std::string(name(answer.topics.at(0).partitions.at(0).error_code));
+  }
+  std::string told(const wire::TxnOffsetCommitResponse& answer) {
+    return "txn-commit: " + std::string(name(answer.topics.at(0).partitions.at(0).error_code));
   }
   std::string told(const wire::OffsetDeleteResponse& answer) {
     if (answer.error_code != ErrorCode::none) return "delete-offset: " + std::string(name(answer.error_code));

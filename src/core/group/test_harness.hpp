@@ -16,6 +16,7 @@
 
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
+#include "records/control.hpp"
 #include "wire/writer.hpp"
 
 namespace tailwater::group {
@@ -166,6 +167,32 @@ class Harness {
     const Call asked = call(spec.version);
     coordinator->offset_commit(asked, request, out);
     return done(asked);
+  }
+  Ticket txn_commit(const CommitSpec& spec, ProducerId producer) {
+    wire::TxnOffsetCommitRequest request;
+    request.group_id = spec.group;
+    request.member_id = spec.member;
+    request.group_instance_id = spec.instance;
+    request.generation_id_or_member_epoch = spec.generation;
+    request.producer_id = producer.value;
+    auto& topic = request.topics.emplace_back();
+    topic.name = spec.topic;
+    topic.partitions.push_back({.partition_index = spec.partition,
+                                .committed_offset = spec.offset,
+                                .committed_metadata = spec.metadata});
+    const Call asked = call(spec.version);
+    coordinator->txn_offset_commit(asked, request, out);
+    return done(asked);
+  }
+  // A marker comes behind everything that is in the log.
+  void end_transaction(ProducerId producer, bool commits) {
+    Buffer marker;
+    records::append_end_marker({.type = commits ? records::ControlType::commit : records::ControlType::abort,
+                                .producer_id = producer},
+                               now.wall, marker);
+    log.push_back(std::move(marker));
+    coordinator->transaction_ended(producer, commits, now, out);
+    drain();
   }
   ErrorCode commit_error(const CommitSpec& spec) { return committed(commit(spec)); }
   ErrorCode committed(Ticket ticket) {

@@ -23,6 +23,7 @@
 #include "wire/api/offset_commit.hpp"
 #include "wire/api/offset_delete.hpp"
 #include "wire/api/sync_group.hpp"
+#include "wire/api/txn_offset_commit.hpp"
 #include "wire/error_code.hpp"
 
 namespace tailwater::group {
@@ -60,9 +61,10 @@ struct Call {
 };
 
 // DeleteGroups is asked group by group, so its answer is one result.
-using ReplyBody = std::variant<wire::JoinGroupResponse, wire::SyncGroupResponse, wire::HeartbeatResponse,
-                               wire::LeaveGroupResponse, wire::OffsetCommitResponse,
-                               wire::OffsetDeleteResponse, wire::DeleteGroupsResponse::DeletableGroupResult>;
+using ReplyBody =
+    std::variant<wire::JoinGroupResponse, wire::SyncGroupResponse, wire::HeartbeatResponse,
+                 wire::LeaveGroupResponse, wire::OffsetCommitResponse, wire::TxnOffsetCommitResponse,
+                 wire::OffsetDeleteResponse, wire::DeleteGroupsResponse::DeletableGroupResult>;
 
 struct Reply {
   Ticket ticket;

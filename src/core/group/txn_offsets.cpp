@@ -1,0 +1,137 @@
+// Offsets that are committed within a transaction: written as part of it, held while it is open, and taken or
+// dropped when the marker that ends it is in the log.
+#include <utility>
+
+#include "core/group/coordinator.hpp"
+#include "core/group/responses.hpp"
+
+namespace tailwater::group {
+namespace {
+
+wire::TxnOffsetCommitResponse commit_response(const wire::TxnOffsetCommitRequest& request, ErrorCode error) {
+  wire::TxnOffsetCommitResponse response;
+  response.topics.reserve(request.topics.size());
+  for (const auto& topic : request.topics) {
+    auto& answered = response.topics.emplace_back();
+    answered.name = topic.name;
+    answered.topic_id = topic.topic_id;
+    answered.partitions.reserve(topic.partitions.size());
+    for (const auto& partition : topic.partitions) {
+      answered.partitions.push_back({.partition_index = partition.partition_index, .error_code = error});
+    }
+  }
+  return response;
+}
+
+}  // namespace
+
+// KIP-447: a producer that says for which member it commits is refused when the member's time is over. Unlike
+// other commits these are taken in the middle of a rebalance.
+ErrorCode GroupCoordinator::check_commit(Group& group, const wire::TxnOffsetCommitRequest& request) const {
+  if (group.is(State::dead) || group.deletion_in_flight) return ErrorCode::coordinator_not_available;
+  const std::int32_t generation = request.generation_id_or_member_epoch;
+  if (generation < 0 && group.is(State::empty)) return ErrorCode::none;
+  const bool names_member =
+      generation >= 0 || !request.member_id.empty() || request.group_instance_id.has_value();
+  if (!names_member) return ErrorCode::none;
+  const ErrorCode error = check_member(group, request.member_id, request.group_instance_id);
+  if (error != ErrorCode::none) return error;
+  return generation == group.generation() ? ErrorCode::none : ErrorCode::illegal_generation;
+}
+
+void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffsetCommitRequest& request,
+                                         GroupEffects& out) {
+  const auto refuse = [&](ErrorCode error) {
+    out.replies.push_back({call.ticket, commit_response(request, error)});
+  };
+  if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
+  if (const ErrorCode error = availability(); error != ErrorCode::none) return refuse(error);
+  Group* group = find(request.group_id);
+  if (group == nullptr) {
+    if (request.generation_id_or_member_epoch >= 0) return refuse(ErrorCode::illegal_generation);
+    if (memory_is_full()) return refuse(ErrorCode::invalid_commit_offset_size);
+    group = &create(request.group_id, call.now.wall);
+  }
+  Turn turn{call.now, out};
+  const ErrorCode error = check_commit(*group, request);
+  if (error == ErrorCode::none) {
+    if (Member* member = group->find(request.member_id)) {
+      refresh_session(*group, *member, call.now.monotonic);
+    }
+    TxnCommitAppend commit{.ticket = call.ticket,
+                           .producer = ProducerId{request.producer_id},
+                           .response = commit_response(request, ErrorCode::none),
+                           .writes = {}};
+    decide_commit(*group, request, call.now.wall, commit);
+    std::vector<Change> changes(commit.writes.changes.begin(), commit.writes.changes.end());
+    std::optional<Buffer> batch;
+    if (!changes.empty()) {
+      batch = make_batch(turn, changes, options_.batch_bytes_max,
+                         {.producer_id = commit.producer,
+                          .producer_epoch = ProducerEpoch{request.producer_epoch},
+                          .transactional = true});
+      if (!batch) set_error(commit.response, ErrorCode::unknown_server_error);
+    }
+    if (batch) {
+      begin_writes(*group, commit.writes);
+      append(turn, *group, std::move(*batch), std::move(commit));
+    } else {
+      out.replies.push_back({call.ticket, std::move(commit.response)});
+    }
+  } else {
+    refuse(error);
+  }
+  settle(*group);
+  finish(turn);
+}
+
+void GroupCoordinator::decide_commit(const Group& group, const wire::TxnOffsetCommitRequest& request,
+                                     WallTime now, TxnCommitAppend& commit) const {
+  for (std::size_t topic_index = 0; topic_index < request.topics.size(); ++topic_index) {
+    const auto& topic = request.topics[topic_index];
+    for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
+      const auto& partition = topic.partitions[index];
+      ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
+      const std::string metadata = partition.committed_metadata.value_or(std::string());
+      error = check_offset(group, topic.name, partition.partition_index, metadata);
+      if (error != ErrorCode::none) continue;
+      commit.writes.changes.push_back(
+          {.group = request.group_id,
+           .topic = topic.name,
+           .partition = partition.partition_index,
+           .value = CommittedOffset{.offset = partition.committed_offset,
+                                    .leader_epoch = partition.committed_leader_epoch,
+                                    .metadata = metadata,
+                                    .commit_time_ms = now.ms,
+                                    .topic_id = topic.topic_id}});
+    }
+  }
+}
+
+void GroupCoordinator::hold_writes(Group* group, TxnCommitAppend& commit, ErrorCode error) {
+  if (group == nullptr) return;
+  for (OffsetChange& change : commit.writes.changes) {
+    if (error == ErrorCode::none) {
+      group->offsets.hold(commit.producer, change.topic, change.partition, std::move(*change.value));
+    }
+    group->offsets.end(change.topic, change.partition);
+  }
+  if (error == ErrorCode::none) holders_[commit.producer].insert(group->id());
+}
+
+void GroupCoordinator::transaction_ended(ProducerId producer, bool commits, Now now, GroupEffects& out) {
+  const auto holder = holders_.find(producer);
+  if (holder == holders_.end()) return;
+  const auto groups = std::move(holder->second);
+  holders_.erase(holder);
+  Turn turn{now, out};
+  for (const std::string& id : groups) {
+    Group* group = find(id);
+    if (group == nullptr) continue;
+    group->offsets.release(producer, commits);
+    settle(*group);
+  }
+  if (phase_ == Phase::active) finish(turn);
+}
+
+}  // namespace tailwater::group
