@@ -13,10 +13,14 @@
 #include "base/ids.hpp"
 #include "base/uuid.hpp"
 #include "core/cluster/controller.hpp"
-#include "core/group/types.hpp"
+#include "core/group/coordinator.hpp"
+#include "core/log/log.hpp"
+#include "core/txn/types.hpp"
 #include "node/metrics.hpp"
 #include "wire/api/describe_groups.hpp"
+#include "wire/api/describe_transactions.hpp"
 #include "wire/api/list_groups.hpp"
+#include "wire/api/list_transactions.hpp"
 #include "wire/api/offset_fetch.hpp"
 #include "wire/error_code.hpp"
 
@@ -65,6 +69,26 @@ struct LogSizesAnswer {
   std::vector<LogSize> logs;
 };
 
+// The end of a transaction, to be written into one partition; answered when it is durable.
+struct MarkerCall {
+  Uuid topic_id;
+  PartitionId partition;
+  txn::ProducerIdentity producer;
+  txn::Outcome outcome = txn::Outcome::abort;
+  txn::ClientVersion version = txn::ClientVersion::plain;
+  std::int32_t coordinator_epoch = 0;
+};
+
+struct ProducersQuery {
+  Uuid topic_id;
+  PartitionId partition;
+};
+
+struct ProducersAnswer {
+  wire::ErrorCode error{};
+  std::vector<log::ProducerFacts> producers;
+};
+
 // --- questions to the shard of a group's coordinator
 
 struct GroupCaller {
@@ -73,9 +97,9 @@ struct GroupCaller {
   std::string client_host;
 };
 
-using GroupRequest =
-    std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
-                 wire::LeaveGroupRequest, wire::OffsetCommitRequest, wire::OffsetDeleteRequest>;
+using GroupRequest = std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,
+                                  wire::LeaveGroupRequest, wire::OffsetCommitRequest,
+                                  wire::TxnOffsetCommitRequest, wire::OffsetDeleteRequest>;
 
 struct GroupCall {
   std::int32_t coordinator = 0;  // partition of __consumer_offsets
@@ -86,6 +110,7 @@ struct GroupCall {
 struct OffsetFetchCall {
   std::int32_t coordinator = 0;
   wire::OffsetFetchRequest::OffsetFetchRequestGroup group;
+  group::GroupCoordinator::Stability stability{};
 };
 
 struct DescribeGroupCall {
@@ -109,6 +134,41 @@ struct ListGroupsAnswer {
   std::vector<wire::ListGroupsResponse::ListedGroup> groups;
 };
 
+// --- questions to the shard of a transaction's coordinator
+
+struct TxnCall {
+  std::int32_t coordinator = 0;  // partition of __transaction_state
+  std::variant<txn::InitRequest, txn::AddRequest, txn::VerifyRequest, txn::EndRequest> request;
+};
+
+struct DescribeTransactionCall {
+  std::int32_t coordinator = 0;
+  std::string transactional_id;
+};
+
+struct ListTransactionsCall {  // of all coordinators of the asked shard
+  wire::ListTransactionsRequest request;
+};
+
+struct ListTransactionsAnswer {
+  wire::ErrorCode error{};
+  std::vector<wire::ListTransactionsResponse::TransactionState> transactions;
+};
+
+// A transaction that a partition has seen open for long.
+struct OpenTransaction {
+  txn::ProducerIdentity producer;
+  txn::TopicPartition partition;
+};
+
+struct OpenTransactionsQuery {  // whether any coordinator of the asked shard knows of them
+  std::vector<OpenTransaction> open;
+};
+
+struct OpenTransactionsAnswer {
+  std::vector<bool> may_be_open;  // true as well while that is not known
+};
+
 // --- questions to shard 0, which has the metadata controller
 
 struct EnsureTopicsCall {
@@ -117,14 +177,17 @@ struct EnsureTopicsCall {
 struct ProducerIdsCall {};
 
 using CallBody =
-    std::variant<OffsetQuery, EpochQuery, DeleteRecordsQuery, LogSizesQuery, GroupCall, OffsetFetchCall,
-                 DescribeGroupCall, DeleteGroupCall, ListGroupsCall, EnsureTopicsCall, ProducerIdsCall,
-                 wire::CreateTopicsRequest, wire::DeleteTopicsRequest, wire::CreatePartitionsRequest,
-                 wire::AlterConfigsRequest, wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest>;
+    std::variant<OffsetQuery, EpochQuery, DeleteRecordsQuery, LogSizesQuery, MarkerCall, ProducersQuery,
+                 GroupCall, OffsetFetchCall, DescribeGroupCall, DeleteGroupCall, ListGroupsCall, TxnCall,
+                 DescribeTransactionCall, ListTransactionsCall, OpenTransactionsQuery, EnsureTopicsCall,
+                 ProducerIdsCall, wire::CreateTopicsRequest, wire::DeleteTopicsRequest,
+                 wire::CreatePartitionsRequest, wire::AlterConfigsRequest,
+                 wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest>;
 
 using AnswerBody =
-    std::variant<PartitionAnswer, LogSizesAnswer, group::ReplyBody,
-                 wire::OffsetFetchResponse::OffsetFetchResponseGroup,
+    std::variant<PartitionAnswer, LogSizesAnswer, ProducersAnswer, txn::Answer, ListTransactionsAnswer,
+                 OpenTransactionsAnswer, wire::DescribeTransactionsResponse::TransactionState,
+                 group::ReplyBody, wire::OffsetFetchResponse::OffsetFetchResponseGroup,
                  wire::DescribeGroupsResponse::DescribedGroup, ListGroupsAnswer, cluster::ControllerResponse>;
 
 struct Context;

@@ -79,6 +79,11 @@ constexpr std::array kServed = {
     entry<wire::DeleteRecordsRequest>(),
     entry<wire::InitProducerIdRequest>(),
     entry<wire::OffsetForLeaderEpochRequest>(),
+    entry<wire::AddPartitionsToTxnRequest>(),
+    entry<wire::AddOffsetsToTxnRequest>(),
+    entry<wire::EndTxnRequest>(),
+    entry<wire::WriteTxnMarkersRequest>(),
+    entry<wire::TxnOffsetCommitRequest>(),
     entry<wire::DescribeAclsRequest>(),
     entry<wire::DescribeConfigsRequest>(),
     entry<wire::AlterConfigsRequest>(),
@@ -89,6 +94,9 @@ constexpr std::array kServed = {
     entry<wire::IncrementalAlterConfigsRequest>(),
     entry<wire::OffsetDeleteRequest>(),
     entry<wire::DescribeClusterRequest>(),
+    entry<wire::DescribeProducersRequest>(),
+    entry<wire::DescribeTransactionsRequest>(),
+    entry<wire::ListTransactionsRequest>(1),
     entry<wire::DescribeTopicPartitionsRequest>(),
 };
 

@@ -350,6 +350,7 @@ void Fetches::drop_pieces(FetchPart& part) {
   if (part.pin != log::PinHandle{}) returns_[part.owner].push_back(part.pin);
   part.pin = {};
   part.pieces.clear();
+  part.aborted.clear();
   part.bytes = 0;
 }
 

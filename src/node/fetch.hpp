@@ -125,6 +125,7 @@ class Fetches {
   std::vector<std::size_t> runs_;
   std::vector<wire::FetchPiece> pieces_;
   std::vector<std::uint64_t> releases_;
+  std::vector<wire::FetchAbortedTransaction> aborted_;
 };
 
 }  // namespace tailwater::node

@@ -86,7 +86,13 @@ void Fetches::write_part(wire::FetchResponseWriter& writer, Pending& fetch, std:
     outcome.diverging_epoch = part.diverging->epoch.value;
     outcome.diverging_end_offset = part.diverging->end.value;
   }
-  if (fetch.terms.read_committed) outcome.aborted.emplace();
+  if (fetch.terms.read_committed) {
+    aborted_.clear();
+    for (const log::AbortedTransaction& each : part.aborted) {
+      aborted_.push_back({each.producer_id.value, each.first_offset.value});
+    }
+    outcome.aborted = aborted_;
+  }
   std::erase_if(part.pieces, [](Bytes piece) { return piece.empty(); });
   std::size_t bytes = 0;
   for (const Bytes piece : part.pieces) bytes += piece.size();

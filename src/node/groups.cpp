@@ -10,29 +10,13 @@ namespace tailwater::node {
 
 namespace {
 
-// What one turn loads of all coordinators together: some thousand offsets, a few milliseconds.
-constexpr std::size_t kLoadStepBytes = std::size_t{256} << 10;
-
-// What the log needs to know of a batch that a coordinator of ours made.
-records::BatchInfo info_of(const records::BatchView& batch) {
-  return {.size = batch.size(),
-          .records_count = batch.records_count(),
-          .last_offset_delta = batch.last_offset_delta(),
-          .first_timestamp = batch.base_timestamp(),
-          .max_timestamp = batch.max_timestamp(),
-          .producer_id = batch.producer_id(),
-          .producer_epoch = batch.producer_epoch(),
-          .base_sequence = batch.base_sequence(),
-          .codec = batch.codec(),
-          .transactional = batch.is_transactional(),
-          .records_walked = true};
-}
-
 group::ReplyBody refusal(const GroupRequest& request, wire::ErrorCode error) {
   return std::visit(
       [error]<class Asked>(const Asked& asked) -> group::ReplyBody {
         typename wire::ApiOf<Asked>::Response response;
-        if constexpr (std::is_same_v<Asked, wire::OffsetCommitRequest>) {
+        if constexpr (
+            requires { response.topics.front().partitions.front().error_code; } &&
+            !requires { response.error_code; }) {
           for (const auto& topic : asked.topics) {
             auto& answered = response.topics.emplace_back();
             answered.name = topic.name;
@@ -77,7 +61,7 @@ Groups::Coordinator* Groups::find(std::int32_t partition) {
 void Groups::follow() {
   const cluster::TopicHandle topic = context_.image->topic(cluster::kOffsetsTopic);
   for (auto at = coordinators_.begin(); at != coordinators_.end();) {
-    if (topic && at->second.key.topic_id == topic->id) {
+    if (topic && at->second.log.key().topic_id == topic->id) {
       ++at;
       continue;
     }
@@ -92,68 +76,35 @@ void Groups::follow() {
     const PartitionState* partition = partitions_.find(key);
     if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
     const std::uint64_t seed = context_.random.next();
-    const auto made =
-        coordinators_.try_emplace(number, key, group_options(context_.options.config), Prng(seed)).first;
-    made->second.load_from = partition->log->start_offset();
+    coordinators_.try_emplace(number, CoordinatorLog(context_, partitions_, key),
+                              group_options(context_.options.config), Prng(seed));
   }
 }
 
 // One step; true if another one can follow at once.
 bool Groups::load(Coordinator& coordinator) {
-  PartitionState* partition = partitions_.find(coordinator.key);
-  if (partition == nullptr || partition->log == nullptr || coordinator.load_failed) return false;
-  log::Storage& storage = partitions_.storage();
-  const Offset end = partition->log->end_offset();
-  if (coordinator.load_from < end) {
-    std::vector<Bytes> pieces;
-    const log::ReadPlan plan = storage.plan_read(
-        *partition->log, {.from = coordinator.load_from, .bytes_max = kLoadStepBytes, .upper_bound = end},
-        pieces);
-    if (plan.kind == log::ReadPlan::Kind::need) {
-      coordinator.load_ticket = plan.ticket;
-      return false;
-    }
-    if (plan.kind == log::ReadPlan::Kind::at_end) {
-      coordinator.load_from = end;  // compaction has left nothing behind this offset
-      return true;
-    }
-    if (plan.kind != log::ReadPlan::Kind::hot) {
-      context_.note(LogLevel::error, "cannot load the groups of __consumer_offsets-" +
-                                         std::to_string(coordinator.key.partition.value) + " from offset " +
-                                         std::to_string(coordinator.load_from.value));
-      // Stays loading: clients are told to wait, nothing is answered from half of the state.
-      coordinator.load_failed = true;
-      return false;
-    }
-    load_buffer_.clear();  // a batch may lie across pieces
-    for (const Bytes piece : pieces) load_buffer_.insert(load_buffer_.end(), piece.begin(), piece.end());
-    storage.unpin(plan.pin);
-    replay(coordinator);
-    coordinator.load_from = plan.next;
-    return true;
-  }
-  coordinator.loading = false;
+  const auto step = coordinator.log.load([&](Bytes batch) -> Result<void> {
+    const auto replayed = coordinator.machine.replay(batch, &codecs_);
+    if (!replayed) return std::unexpected(replayed.error());
+    return {};
+  });
+  if (step != CoordinatorLog::LoadStep::done) return step == CoordinatorLog::LoadStep::taken;
   coordinator.machine.loaded(context_.now, effects_);
   carry_out(coordinator);
   return false;
 }
 
-void Groups::replay(Coordinator& coordinator) {
-  records::BatchCursor cursor(load_buffer_);
-  while (const auto batch = cursor.next()) {
-    if (batch->last_offset() < coordinator.load_from) continue;
-    const auto replayed = coordinator.machine.replay(batch->bytes(), &codecs_);
-    if (!replayed) {
-      context_.note(LogLevel::error, "a batch of __consumer_offsets-" +
-                                         std::to_string(coordinator.key.partition.value) +
-                                         " cannot be read: " + replayed.error().message);
-    }
+// Reads of all that load are begun; what has come is taken in, one step a turn.
+void Groups::load_next() {
+  bool stepped = false;
+  for (auto& [number, coordinator] : coordinators_) {
+    if (coordinator.log.can_load() && !stepped) stepped = load(coordinator);
   }
 }
 
 void Groups::ready(log::ReadTicket ticket) {
   for (auto& [number, coordinator] : coordinators_) {
-    if (coordinator.loading && coordinator.load_ticket == ticket) coordinator.load_ticket.reset();
+    coordinator.log.ready(ticket);
   }
 }
 
@@ -173,14 +124,70 @@ group::Call Groups::call_of(Coordinator& coordinator, const Asking& asking, cons
           .now = context_.now};
 }
 
-void Groups::refuse(const Asking& asking, const GroupRequest& request) {
-  answer(asking, refusal(request, wire::ErrorCode::not_coordinator));
+void Groups::refuse(const Asking& asking, const GroupRequest& request, wire::ErrorCode error) {
+  answer(asking, refusal(request, error));
+}
+
+namespace {
+
+constexpr std::int16_t kFirstAbortableCommit = 4;  // of TxnOffsetCommit: knows TRANSACTION_ABORTABLE
+constexpr std::int16_t kFirstAddingCommit = 5;     // the broker adds the partition to the transaction
+
+// What a producer is told when its transaction cannot take offsets.
+wire::ErrorCode commit_error(wire::ErrorCode verification, std::int16_t version) {
+  if (verification == wire::ErrorCode::transaction_abortable && version < kFirstAbortableCommit) {
+    return wire::ErrorCode::invalid_txn_state;
+  }
+  if (verification == wire::ErrorCode::concurrent_transactions && version < kFirstAddingCommit) {
+    return wire::ErrorCode::coordinator_load_in_progress;  // the one that older clients send again for
+  }
+  return verification;
+}
+
+}  // namespace
+
+// As a batch that a producer sends: offsets are taken only into a transaction that this partition belongs to.
+bool Groups::admit(Coordinator& coordinator, const Asking& asking, GroupCall& asked,
+                   const wire::TxnOffsetCommitRequest& request) {
+  PartitionState* partition = coordinator.log.partition();
+  if (partition == nullptr || partition->log == nullptr || coordinator.log.loading()) return true;
+  const txn::ProducerIdentity producer{ProducerId{request.producer_id},
+                                       ProducerEpoch{request.producer_epoch}};
+  const auto known = partition->log->producer(producer.id);
+  if (known && known->epoch > producer.epoch) {
+    refuse(asking, asked.request, wire::ErrorCode::invalid_producer_epoch);
+    return false;
+  }
+  const bool adds = asked.caller.version >= kFirstAddingCommit;
+  if (partitions_.in_transaction(*partition, producer)) return true;
+  if (!adds && !partitions_.verifies_transactions()) return true;
+  Partitions::VerificationWish wish{.key = coordinator.log.key(),
+                                    .transactional_id = request.transactional_id,
+                                    .producer = producer,
+                                    .adds = adds};
+  partitions_.verify(*partition, std::move(wish),
+                     [this, asking, asked = std::move(asked)](wire::ErrorCode error) mutable {
+                       if (error == wire::ErrorCode::none) {
+                         return ask(asking.from, asking.gather, asking.part, asked);
+                       }
+                       refuse(asking, asked.request, commit_error(error, asked.caller.version));
+                     });
+  return false;
+}
+
+void Groups::transaction_ended(const PartitionKey& key, ProducerId producer, txn::Outcome outcome) {
+  Coordinator* coordinator = find(key.partition.value);
+  if (coordinator == nullptr || coordinator->log.key() != key || coordinator->log.loading()) return;
+  coordinator->machine.transaction_ended(producer, outcome == txn::Outcome::commit, context_.now, effects_);
+  carry_out(*coordinator);
 }
 
 void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, GroupCall& asked) {
   const Asking asking{from, gather, part};
   Coordinator* coordinator = find(asked.coordinator);
-  if (coordinator == nullptr) return refuse(asking, asked.request);
+  if (coordinator == nullptr) return refuse(asking, asked.request, wire::ErrorCode::not_coordinator);
+  const auto* in_transaction = std::get_if<wire::TxnOffsetCommitRequest>(&asked.request);
+  if (in_transaction != nullptr && !admit(*coordinator, asking, asked, *in_transaction)) return;
   const group::Call call = call_of(*coordinator, asking, asked.caller);
   group::GroupCoordinator& machine = coordinator->machine;
   struct Visitor {
@@ -192,6 +199,9 @@ void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, GroupCa
     void operator()(const wire::HeartbeatRequest& request) { machine.heartbeat(call, request, out); }
     void operator()(const wire::LeaveGroupRequest& request) { machine.leave(call, request, out); }
     void operator()(const wire::OffsetCommitRequest& request) { machine.offset_commit(call, request, out); }
+    void operator()(const wire::TxnOffsetCommitRequest& request) {
+      machine.txn_offset_commit(call, request, out);
+    }
     void operator()(const wire::OffsetDeleteRequest& request) { machine.offset_delete(call, request, out); }
   };
   std::visit(Visitor{machine, call, effects_}, asked.request);
@@ -201,7 +211,9 @@ void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, GroupCa
 void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, OffsetFetchCall& asked) {
   const Asking asking{from, gather, part};
   Coordinator* coordinator = find(asked.coordinator);
-  if (coordinator != nullptr) return answer(asking, coordinator->machine.offset_fetch(asked.group));
+  if (coordinator != nullptr) {
+    return answer(asking, coordinator->machine.offset_fetch(asked.group, asked.stability));
+  }
   wire::OffsetFetchResponse::OffsetFetchResponseGroup refused;
   refused.group_id = asked.group.group_id;
   refused.error_code = wire::ErrorCode::not_coordinator;
@@ -245,8 +257,12 @@ void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, ListGro
 // --- effects
 
 void Groups::carry_out(Coordinator& coordinator) {
-  // Refused appends are told back at once and may wish more.
-  while (!effects_.replies.empty() || !effects_.appends.empty() || effects_.wake_at) {
+  while (true) {
+    // What became of writes may wish more.
+    for (const CoordinatorLog::Outcome& outcome : coordinator.log.take_outcomes()) {
+      coordinator.machine.persisted(group::AppendToken{outcome.token}, outcome.error, context_.now, effects_);
+    }
+    if (effects_.replies.empty() && effects_.appends.empty() && !effects_.wake_at) return;
     group::GroupEffects wished;
     std::swap(wished, effects_);
     if (wished.wake_at) coordinator.wake_at = *wished.wake_at;
@@ -256,103 +272,42 @@ void Groups::carry_out(Coordinator& coordinator) {
       answer(asker->second, std::move(reply.body));
       coordinator.askers.erase(asker);
     }
-    for (const group::Append& append : wished.appends) write(coordinator, append);
+    for (group::Append& append : wished.appends) {
+      coordinator.log.write(append.token.value, std::move(append.batch));
+    }
   }
-}
-
-void Groups::write(Coordinator& coordinator, const group::Append& append) {
-  PartitionState* partition = partitions_.find(coordinator.key);
-  if (partition == nullptr || partition->log == nullptr) {
-    return coordinator.machine.persisted(append.token, wire::ErrorCode::not_coordinator, context_.now,
-                                         effects_);
-  }
-  if (!coordinator.deferred.empty() || partitions_.held_back()) {
-    coordinator.deferred.push_back(append);
-    return;
-  }
-  write_now(coordinator, *partition, append);
-}
-
-void Groups::write_deferred(Coordinator& coordinator) {
-  PartitionState* partition = partitions_.find(coordinator.key);
-  if (partition == nullptr || partition->log == nullptr) return;
-  while (!coordinator.deferred.empty() && !partitions_.held_back()) {
-    const group::Append next = std::move(coordinator.deferred.front());
-    coordinator.deferred.pop_front();
-    write_now(coordinator, *partition, next);
-  }
-  carry_out(coordinator);
-}
-
-void Groups::write_now(Coordinator& coordinator, PartitionState& partition, const group::Append& append) {
-  const records::BatchView batch(append.batch);
-  const auto appended =
-      partitions_.storage().append(*partition.log, append.batch, info_of(batch),
-                                   {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
-  if (!appended) {
-    return coordinator.machine.persisted(append.token, wire::ErrorCode::kafka_storage_error, context_.now,
-                                         effects_);
-  }
-  coordinator.writing.push_back({appended->last, append.token});
-}
-
-void Groups::fail_writes(Coordinator& coordinator, wire::ErrorCode error) {
-  std::deque<Writing> failed;
-  failed.swap(coordinator.writing);
-  for (const group::Append& append : std::exchange(coordinator.deferred, {})) {
-    failed.push_back({Offset{}, append.token});
-  }
-  for (const Writing& write : failed)
-    coordinator.machine.persisted(write.token, error, context_.now, effects_);
-  carry_out(coordinator);
 }
 
 void Groups::advanced(const PartitionState& partition) {
   Coordinator* coordinator = find(partition.partition.value);
-  if (coordinator == nullptr || coordinator->key.topic_id != partition.topic->topic->id) return;
-  const Offset durable = partition.log->durable_end();
-  while (!coordinator->writing.empty() && coordinator->writing.front().last < durable) {
-    const group::AppendToken token = coordinator->writing.front().token;
-    coordinator->writing.pop_front();
-    coordinator->machine.persisted(token, wire::ErrorCode::none, context_.now, effects_);
-  }
+  if (coordinator == nullptr || coordinator->log.key().topic_id != partition.topic->topic->id) return;
+  coordinator->log.advanced();
   carry_out(*coordinator);
 }
 
 void Groups::directories_failed() {
   for (auto& [number, coordinator] : coordinators_) {
-    const PartitionState* partition = partitions_.find(coordinator.key);
-    const bool lost =
-        partition == nullptr || partition->log == nullptr ||
-        partitions_.storage().report(partition->log->identity().dir).state == log::DirState::offline;
-    if (lost) fail_writes(coordinator, wire::ErrorCode::kafka_storage_error);
+    coordinator.log.directory_failed();
+    carry_out(coordinator);
   }
 }
 
 void Groups::tick() {
   load_next();
   for (auto& [number, coordinator] : coordinators_) {
-    if (!coordinator.deferred.empty()) write_deferred(coordinator);
-    if (coordinator.wake_at > context_.now.monotonic) continue;
-    coordinator.wake_at = Instant::max();
-    coordinator.machine.tick(context_.now, effects_);
+    coordinator.log.retry();
+    if (coordinator.wake_at <= context_.now.monotonic) {
+      coordinator.wake_at = Instant::max();
+      coordinator.machine.tick(context_.now, effects_);
+    }
     carry_out(coordinator);
-  }
-}
-
-// Reads of all that load are begun; what has come is taken in, one step a turn.
-void Groups::load_next() {
-  bool stepped = false;
-  for (auto& [number, coordinator] : coordinators_) {
-    if (!coordinator.waits_for_loading() || stepped) continue;
-    stepped = load(coordinator);
   }
 }
 
 Instant Groups::next_deadline() const {
   Instant next = Instant::max();
   for (const auto& [number, coordinator] : coordinators_) {
-    if (coordinator.waits_for_loading()) return context_.now.monotonic;
+    if (coordinator.log.can_load()) return context_.now.monotonic;
     next = std::min(next, coordinator.wake_at);
   }
   return next;

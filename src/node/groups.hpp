@@ -4,15 +4,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "core/group/coordinator.hpp"
 #include "node/calls.hpp"
 #include "node/context.hpp"
+#include "node/coordinator_log.hpp"
 #include "node/partitions.hpp"
 
 namespace tailwater::node {
@@ -32,6 +31,8 @@ class Groups {
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, DeleteGroupCall& call);
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, ListGroupsCall& call);
 
+  // A marker in the log of offsets is durable.
+  void transaction_ended(const PartitionKey& key, ProducerId producer, txn::Outcome outcome);
   // The partition's durable end moved, or its directory failed.
   void advanced(const PartitionState& partition);
   void directories_failed();
@@ -48,47 +49,32 @@ class Groups {
     std::uint64_t gather = 0;
     std::uint32_t part = 0;
   };
-  struct Writing {
-    Offset last;
-    group::AppendToken token;
-  };
   struct Coordinator {
-    PartitionKey key;
+    CoordinatorLog log;
     group::GroupCoordinator machine;
-    bool loading = true;
-    bool load_failed = false;
-    Offset load_from{0};
-    std::optional<log::ReadTicket> load_ticket;  // blocks are being read
-    std::deque<Writing> writing;                 // in log order
-    std::deque<group::Append> deferred;          // while the journal has no room
     std::map<group::Ticket, Asking> askers;
     Instant wake_at = Instant::max();
 
-    bool waits_for_loading() const { return loading && !load_failed && !load_ticket; }
-
-    Coordinator(PartitionKey key, const group::Options& options, Prng random)
-        : key(key), machine(options, random) {}
+    Coordinator(CoordinatorLog&& log, const group::Options& options, Prng random)
+        : log(std::move(log)), machine(options, random) {}
   };
 
   Coordinator* find(std::int32_t partition);
   bool load(Coordinator& coordinator);
   void load_next();
-  void replay(Coordinator& coordinator);
   group::Call call_of(Coordinator& coordinator, const Asking& asking, const GroupCaller& caller);
   void answer(const Asking& asking, AnswerBody body);
-  void refuse(const Asking& asking, const GroupRequest& request);
+  void refuse(const Asking& asking, const GroupRequest& request, wire::ErrorCode error);
+  // True if the offsets may be taken now; else the question waits, or is refused.
+  bool admit(Coordinator& coordinator, const Asking& asking, GroupCall& asked,
+             const wire::TxnOffsetCommitRequest& request);
   // Carries out what the coordinator wishes.
   void carry_out(Coordinator& coordinator);
-  void write(Coordinator& coordinator, const group::Append& append);
-  void write_deferred(Coordinator& coordinator);
-  void write_now(Coordinator& coordinator, PartitionState& partition, const group::Append& append);
-  void fail_writes(Coordinator& coordinator, wire::ErrorCode error);
 
   Context& context_;
   Partitions& partitions_;
   std::map<std::int32_t, Coordinator> coordinators_;
   records::Codecs codecs_;
-  Buffer load_buffer_;
   group::GroupEffects effects_;
   std::uint64_t next_ticket_ = 1;
 };

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -48,6 +49,7 @@ struct ProduceTerms {
   std::int16_t acks = -1;
   std::int16_t version = 0;
   bool internal_allowed = false;
+  std::string_view transactional_id;  // in the request's receive block, like the records
 };
 
 struct ProduceAsk {
@@ -108,9 +110,10 @@ struct FetchPart {
   std::optional<log::EpochEnd> diverging;
   std::vector<Bytes> pieces;
   std::size_t bytes = 0;
-  bool at_end = false;   // nothing is left to read, before or behind these bytes
-  bool watched = false;  // the next change will be told
-  log::PinHandle pin;    // 0: nothing to return
+  std::vector<log::AbortedTransaction> aborted;  // with read_committed: those that the pieces may hold
+  bool at_end = false;                           // nothing is left to read, before or behind these bytes
+  bool watched = false;                          // the next change will be told
+  log::PinHandle pin;                            // 0: nothing to return
   ShardId owner;
 };
 

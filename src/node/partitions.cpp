@@ -144,6 +144,7 @@ void Partitions::drop(PartitionState& partition, ErrorCode error) {
     answers.push_back({waiting.asker, std::move(waiting.result)});
     partition.produced.pop();
   }
+  drop_transactions(partition, error);
   partition.watches.fire(told);
   std::erase(advanced, &partition);
 }
@@ -292,6 +293,11 @@ void Partitions::retry_deferred() {
     deferred_.pop_front();
     produce_now(next.asker, next.terms, next.ask);
   }
+  while (!deferred_marks_.empty() && !held_back()) {
+    const auto [asker, call] = deferred_marks_.front();
+    deferred_marks_.pop_front();
+    mark_now(asker, call);
+  }
 }
 
 void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
@@ -319,10 +325,7 @@ void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, cons
     answers.push_back({asker, std::move(result)});
     return;
   }
-  if (info->transactional) {
-    return refuse(asker, terms, ask, ErrorCode::invalid_txn_state,
-                  "Transactions are not served by this broker yet.");
-  }
+  if (info->transactional && !admit(*partition, asker, terms, ask, *info)) return;
   append(*partition, asker, terms, ask, *info);
 }
 
@@ -372,6 +375,11 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
   const auto appended =
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
+  if (info.transactional) {  // from here on the log says that it is open
+    std::erase_if(partition.verifications, [&](const PartitionState::Verification& each) {
+      return each.granted && each.producer.id == info.producer_id;
+    });
+  }
   messages_in += static_cast<std::uint64_t>(info.records_count);
   bytes_in += bytes->size();
   ProduceResult result{.part = ask.part,
@@ -400,6 +408,7 @@ void Partitions::take_news() {
     auto* partition = static_cast<PartitionState*>(log->attachment);
     if (partition == nullptr) continue;
     answer_durable(*partition);
+    answer_marked(*partition);
     partition->watches.fire(told);
     advanced.push_back(partition);
   }
@@ -472,7 +481,7 @@ Partitions::FetchOutcome Partitions::fetch(ShardId from, const FetchTerms& terms
     return outcome;
   }
   part.at_end = ask.offset >= upper;
-  if (!part.at_end) read(log, ask, Offset{upper}, at_least_one_batch, outcome);
+  if (!part.at_end) read(log, terms, ask, Offset{upper}, at_least_one_batch, outcome);
   const bool enough = part.bytes >= static_cast<std::size_t>(std::max(terms.min_bytes, 1));
   if (terms.watch && !enough && part.error == ErrorCode::none) {
     part.watched = partition->watches.add({from, terms.session, ask.target});
@@ -480,8 +489,8 @@ Partitions::FetchOutcome Partitions::fetch(ShardId from, const FetchTerms& terms
   return outcome;
 }
 
-void Partitions::read(log::Log& log, const FetchAsk& ask, Offset upper, bool at_least_one_batch,
-                      FetchOutcome& outcome) {
+void Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask, Offset upper,
+                      bool at_least_one_batch, FetchOutcome& outcome) {
   FetchPart& part = outcome.part;
   const log::ReadPlan plan =
       storage_.plan_read(log,
@@ -494,6 +503,9 @@ void Partitions::read(log::Log& log, const FetchAsk& ask, Offset upper, bool at_
     case log::ReadPlan::Kind::hot:
       part.bytes = plan.bytes;
       part.pin = plan.pin;
+      if (terms.read_committed) {
+        storage_.aborted_transactions(log, Offset{ask.offset}, plan.next, part.aborted);
+      }
       break;
     case log::ReadPlan::Kind::need:
       outcome.wait = plan.ticket;

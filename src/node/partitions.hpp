@@ -7,11 +7,14 @@
 //            acknowledged record is on disk); acks=0 is not answered
 //   fetch    planned against the durable end, which is the high watermark as long as there is one replica
 //
-// Pieces of a fetch stay pinned until they are returned.
+// Pieces of a fetch stay pinned until they are returned. Transactions are in partition_transactions.cpp: the
+// first batch of one waits until its coordinator has said that the partition belongs to it (KIP-890), and
+// markers end it.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -19,6 +22,7 @@
 
 #include "core/cluster/config.hpp"
 #include "core/log/storage.hpp"
+#include "core/txn/types.hpp"
 #include "node/context.hpp"
 #include "node/mail.hpp"
 #include "node/watches.hpp"
@@ -63,6 +67,13 @@ class WaitQueue {
   std::size_t head_ = 0;
 };
 
+// Who asked for a marker.
+struct MarkerAsker {
+  ShardId shard;
+  std::uint64_t gather = 0;
+  std::uint32_t part = 0;
+};
+
 struct PartitionState {
   std::shared_ptr<TopicState> topic;
   PartitionId partition;
@@ -76,6 +87,24 @@ struct PartitionState {
   };
   WaitQueue<Produced> produced;
   WatchList watches;
+
+  // A producer that wants to begin a transaction here, and what its coordinator is asked about it. It ends
+  // with the first batch, or with a marker: what was found out before a marker says nothing about after it.
+  struct Verification {
+    txn::ProducerIdentity producer;
+    bool granted = false;
+    bool overtaken = false;  // by a marker, while the coordinator was asked
+    std::vector<std::move_only_function<void(ErrorCode)>> waiting;
+  };
+  std::vector<Verification> verifications;
+
+  struct Marked {
+    MarkerAsker asker;
+    Offset last;
+    txn::ProducerIdentity producer;
+    txn::Outcome outcome{};
+  };
+  WaitQueue<Marked> marked;
 
   std::int64_t high_watermark() const { return log->durable_end().value; }
 };
@@ -108,6 +137,23 @@ class Partitions {
   FetchOutcome fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch);
   void unwatch(const PartitionKey& key, const Watch& watch);
 
+  // --- transactions
+  struct VerificationWish {
+    PartitionKey key;
+    std::string transactional_id;
+    txn::ProducerIdentity producer;
+    bool adds = false;  // the partition is to be added to the transaction, else only looked for
+  };
+  using Continue = std::move_only_function<void(ErrorCode)>;
+  bool verifies_transactions() const { return broker_config_.transaction_partition_verification; }
+  bool in_transaction(const PartitionState& partition, const txn::ProducerIdentity& producer) const;
+  // Asks the coordinator; `then` is called once with what it says: `none`, TRANSACTION_ABORTABLE when the
+  // partition does not belong, or what the coordinator answers. REQUIRES: not in_transaction().
+  void verify(PartitionState& partition, VerificationWish wish, Continue then);
+  void verified(const PartitionKey& key, const txn::ProducerIdentity& producer, ErrorCode error);
+  void mark(const MarkerAsker& asker, const MarkerCall& call);
+  ProducersAnswer query(const ProducersQuery& query);
+
   // --- calls: the answer, or a ticket to wait for
   struct QueryOutcome {
     PartitionAnswer answer;
@@ -132,7 +178,19 @@ class Partitions {
   // Looks at the logs whose durable end moved and at directories that failed.
   void take_news();
   std::vector<ProduceAnswer> answers;
-  std::vector<Watch> told;                // whose partition changed
+  std::vector<Watch> told;  // whose partition changed
+  struct MarkerAnswer {
+    MarkerAsker asker;
+    ErrorCode error{};
+    PartitionKey key;
+    txn::ProducerIdentity producer;
+    txn::Outcome outcome{};
+  };
+  std::vector<MarkerAnswer> marker_answers;
+  std::vector<VerificationWish> verification_wishes;
+  bool has_news() const {
+    return !answers.empty() || !told.empty() || !marker_answers.empty() || !verification_wishes.empty();
+  }
   std::vector<PartitionState*> advanced;  // their durable end moved; valid until the next apply()
 
   bool held_back() const;
@@ -168,9 +226,18 @@ class Partitions {
   void refuse(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask, ErrorCode error,
               std::string message = {});
   void answer_durable(PartitionState& partition);
-  void read(log::Log& log, const FetchAsk& ask, Offset upper, bool at_least_one_batch, FetchOutcome& outcome);
+  void read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask, Offset upper,
+            bool at_least_one_batch, FetchOutcome& outcome);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
   void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
+  // True if the batch may be appended now; else it waits, or is refused.
+  bool admit(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
+             const records::BatchInfo& info);
+  void mark_now(const MarkerAsker& asker, const MarkerCall& call);
+  static ErrorCode check_marker(const log::Log& log, const MarkerCall& call);
+  void overtake(PartitionState& partition, ProducerId producer);
+  void answer_marked(PartitionState& partition);
+  void drop_transactions(PartitionState& partition, ErrorCode error);
   void append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
               records::BatchInfo info);
   // Where the batch must be changed before it is stored, the changed copy; else the records themselves.
@@ -183,6 +250,7 @@ class Partitions {
   records::Codecs codecs_;
   Buffer scratch_;
   std::deque<Deferred> deferred_;
+  std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
   std::unordered_map<Uuid, TopicEntry> topics_;
 };
 

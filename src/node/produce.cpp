@@ -3,10 +3,16 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "records/batch.hpp"
 
 namespace tailwater::node {
 
 namespace {
+
+bool is_transactional(Bytes records) {
+  return records.size() >= records::kBatchHeaderSize && records::BatchView(records).is_transactional();
+}
+
 constexpr std::int16_t kFirstVersionWithIds = 13;
 // Every record is written to disk before it is answered, also for clients that would not wait at all.
 constexpr std::int32_t kTimeoutMinMs = 1'000;
@@ -35,9 +41,12 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
   const bool acks_valid = pending.acks >= -1 && pending.acks <= 1;
   const ProduceTerms terms{.acks = pending.acks,
                            .version = pending.request.version,
-                           .internal_allowed = pending.request.client_id == kAdminClient};
+                           .internal_allowed = pending.request.client_id == kAdminClient,
+                           .transactional_id = asked.transactional_id().value_or(std::string_view())};
   here_.clear();
   std::map<ShardId, ProduceMail> elsewhere;
+  const bool names_transaction = asked.transactional_id() && !asked.transactional_id()->empty();
+  bool forbidden = false;  // records of a transaction whose id the request does not name
   const auto refuse = [&](std::uint32_t part, ErrorCode error) {
     partitions_.answers.push_back({{context_.self(), id}, ProduceResult{.part = part, .error = error}});
   };
@@ -59,6 +68,7 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
       }
       const ProduceAsk ask{
           .part = part, .key = {found->id, number}, .records = asked.partition().records.value_or(Bytes{})};
+      forbidden = forbidden || (!names_transaction && is_transactional(ask.records));
       const ShardId home = context_.home_of(found->id, number);
       if (context_.is_self(home)) {
         here_.push_back(ask);
@@ -70,6 +80,14 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
   pending.outstanding = pending.parts.size();
   if (pending.outstanding == 0) return finish(id);
   deadlines_.emplace(pending.deadline, id);
+  if (forbidden) {
+    constexpr ErrorCode error = ErrorCode::transactional_id_authorization_failed;
+    for (const ProduceAsk& ask : here_) refuse(ask.part, error);
+    for (const auto& [shard, mail] : elsewhere) {
+      for (const ProduceAsk& ask : mail.asks) refuse(ask.part, error);
+    }
+    return;
+  }
   for (const ProduceAsk& ask : here_) partitions_.produce({context_.self(), id}, terms, ask);
   for (auto& [shard, mail] : elsewhere) {
     mail.request = id;

@@ -42,6 +42,14 @@ void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const 
   context_.send(from, AnswerMail{gather, part, partitions_.sizes()});
 }
 
+void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const ProducersQuery& query) {
+  context_.send(from, AnswerMail{gather, part, partitions_.query(query)});
+}
+
+void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const MarkerCall& call) {
+  partitions_.mark({from, gather, part}, call);  // answered when the marker is durable
+}
+
 void Queries::ready(log::ReadTicket ticket) {
   std::vector<Waiting> due;
   const auto [first, last] = waiting_.equal_range(ticket.value);

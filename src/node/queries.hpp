@@ -21,6 +21,8 @@ class Queries {
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, const EpochQuery& query);
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, const DeleteRecordsQuery& query);
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, const LogSizesQuery& query);
+  void ask(ShardId from, std::uint64_t gather, std::uint32_t part, const ProducersQuery& query);
+  void ask(ShardId from, std::uint64_t gather, std::uint32_t part, const MarkerCall& call);
 
   // Blocks of a ticket have been read.
   void ready(log::ReadTicket ticket);

@@ -26,7 +26,9 @@ ShardState::ShardState(ShardOptions options, cluster::ImageHandle image)
       remote_fetches(context, partitions),
       queries(context, partitions),
       groups(context, partitions),
-      admin(context) {}
+      admin(context),
+      transactions(context, partitions, calls, admin),
+      hanging(context, partitions, calls) {}
 
 ShardState::~ShardState() = default;
 
@@ -51,6 +53,7 @@ void ShardState::finish_recovery() {
   failure.clear();
   partitions.adopt(*context.image);
   groups.follow();
+  transactions.follow();
   life_ = Life::serving;
 }
 
@@ -60,6 +63,7 @@ void ShardState::apply_image(cluster::ImageHandle image) {
   if (adopted) {
     partitions.apply(*before, *context.image);
     groups.follow();
+    transactions.follow();
   }
   context.send(ShardId{0}, ImageSeenMail{context.image->version});
 }
@@ -100,6 +104,8 @@ struct Delivery {
       shard.queries.ask(from, call.gather, call.part, body);
     } else if constexpr (requires { shard.groups.ask(from, call.gather, call.part, body); }) {
       shard.groups.ask(from, call.gather, call.part, body);
+    } else if constexpr (requires { shard.transactions.ask(from, call.gather, call.part, body); }) {
+      shard.transactions.ask(from, call.gather, call.part, body);
     } else {
       shard.admin.ask(from, call.gather, call.part, body);
     }
@@ -133,15 +139,21 @@ void ShardState::take_news() {
   const bool failed = !storage.failed().empty();
   const std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
   for (PartitionState* partition : std::exchange(partitions.advanced, {})) {
-    if (partition->topic->topic->name == cluster::kOffsetsTopic) groups.advanced(*partition);
+    const std::string& topic = partition->topic->topic->name;
+    if (topic == cluster::kOffsetsTopic) groups.advanced(*partition);
+    if (topic == cluster::kTransactionTopic) transactions.advanced(*partition);
   }
-  if (failed) groups.directories_failed();
+  if (failed) {
+    groups.directories_failed();
+    transactions.directories_failed();
+  }
   queries.settle();
   for (const log::ReadTicket ticket : ready) {
     fetches.ready(ticket);
     remote_fetches.ready(ticket);
     queries.ready(ticket);
     groups.ready(ticket);
+    transactions.ready(ticket);
   }
   storage.clear_news();
 }
@@ -153,6 +165,44 @@ void ShardState::return_released() {
 }
 
 namespace {
+
+// Asks a transaction's coordinator about a partition for its owner.
+void ask_about_transaction(ShardState& shard, Partitions::VerificationWish&& wish) {
+  const cluster::TopicHandle topic = shard.context.image->topic(wish.key.topic_id);
+  if (!topic) return;  // it was deleted meanwhile, and who waited was told
+  const TxnPlace place = transaction_place(shard.context, wish.transactional_id);
+  const txn::TopicPartition partition{topic->name, wish.key.partition.value};
+  TxnCall call{.coordinator = place.partition, .request = {}};
+  if (wish.adds) {
+    call.request =
+        txn::AddRequest{wish.transactional_id, wish.producer, {partition}, txn::ClientVersion::bumping};
+  } else {
+    call.request = txn::VerifyRequest{wish.transactional_id, wish.producer, {partition}};
+  }
+  auto gather = shard.calls.begin(
+      1, [&shard, key = wish.key, producer = wish.producer](std::vector<AnswerBody>& answers) {
+        const auto& answer = std::get<txn::Answer>(answers.front());
+        const bool belongs = answer.missing.empty();
+        shard.partitions.verified(
+            key, producer,
+            answer.error == ErrorCode::none && !belongs ? ErrorCode::transaction_abortable : answer.error);
+      });
+  gather.ask(place.shard, 0, std::move(call));
+}
+
+void hand_out_transactions(ShardState& shard) {
+  for (const auto& answer : std::exchange(shard.partitions.marker_answers, {})) {
+    if (answer.error == ErrorCode::none) {
+      shard.groups.transaction_ended(answer.key, answer.producer.id, answer.outcome);
+    }
+    PartitionAnswer body;
+    body.error = answer.error;
+    shard.context.send(answer.asker.shard, AnswerMail{answer.asker.gather, answer.asker.part, body});
+  }
+  for (auto& wish : std::exchange(shard.partitions.verification_wishes, {})) {
+    ask_about_transaction(shard, std::move(wish));
+  }
+}
 
 // Answers and news that partitions gathered go to their askers: here at once, elsewhere in one mail per
 // request, or per shard.
@@ -170,6 +220,7 @@ void hand_out(ShardState& shard) {
     mail.results.push_back(std::move(answer.result));
   }
   for (auto& [to, mail] : elsewhere) context.send(to.first, std::move(mail));
+  hand_out_transactions(shard);
   std::map<ShardId, ChangedMail> changes;
   for (const Watch& watch : shard.partitions.told) {
     if (context.is_self(watch.shard)) {
@@ -192,6 +243,8 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   produces.tick();
   fetches.tick();
   groups.tick();
+  transactions.tick();
+  hanging.tick();
   for (int round = 0; round < kRoundsMax; ++round) {
     hand_out(*this);
     bool more = deliver_own_mail();
@@ -203,7 +256,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
     connections.hold_produce(partitions.held_back());
     more = connections.pump() || more;
     return_released();
-    if (!more && partitions.answers.empty() && partitions.told.empty()) break;
+    if (!more && !partitions.has_news()) break;
   }
   stop_step();
   partitions.storage().turn(now, disk);
@@ -227,10 +280,10 @@ void ShardState::turn(Now now, TurnEffects& effects) {
 }
 
 Instant ShardState::next_deadline() const {
-  const bool news = !partitions.answers.empty() || !partitions.told.empty();
-  if (news) return context.now.monotonic;
+  if (partitions.has_news()) return context.now.monotonic;
   return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(),
-                   produces.next_deadline(), fetches.next_deadline(), groups.next_deadline()});
+                   produces.next_deadline(), fetches.next_deadline(), groups.next_deadline(),
+                   transactions.next_deadline(), hanging.next_deadline()});
 }
 
 void ShardState::stop() {

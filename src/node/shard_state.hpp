@@ -15,10 +15,12 @@
 #include "node/context.hpp"
 #include "node/fetch.hpp"
 #include "node/groups.hpp"
+#include "node/hanging.hpp"
 #include "node/partitions.hpp"
 #include "node/produce.hpp"
 #include "node/queries.hpp"
 #include "node/remote_fetches.hpp"
+#include "node/transactions.hpp"
 
 namespace tailwater::node {
 
@@ -49,6 +51,8 @@ class ShardState {
   Queries queries;
   Groups groups;
   Admin admin;
+  Transactions transactions;
+  HangingTransactions hanging;
 
   // Disk operations wished outside of turns.
   std::vector<DiskOp> disk;

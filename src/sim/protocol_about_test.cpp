@@ -131,23 +131,31 @@ TEST_P(About, find_coordinator_makes_the_offsets_topic) {
   EXPECT_EQ(batched.coordinators[1].node_id, 1);
 }
 
-TEST_P(About, transactions_are_refused) {
-  wire::FindCoordinatorRequest request;
-  request.key_type = 1;
-  request.key = "t";
-  EXPECT_NE(line.ask(3, request).error_code, ErrorCode::none);
-  request.coordinator_keys = {"t"};
-  const auto batched = line.ask(4, request);
-  ASSERT_EQ(batched.coordinators.size(), 1U);
-  EXPECT_NE(batched.coordinators[0].error_code, ErrorCode::none);
-  EXPECT_EQ(batched.coordinators[0].node_id, -1);
-
+TEST_P(About, transactional_ids_have_coordinators_once_somebody_asked) {
   wire::InitProducerIdRequest init;
   init.transactional_id = "t";
   init.transaction_timeout_ms = 1'000;
   const auto refused = line.ask(4, init);
-  EXPECT_NE(refused.error_code, ErrorCode::none);
+  EXPECT_EQ(refused.error_code, ErrorCode::not_coordinator);
   EXPECT_EQ(refused.producer_id, -1);
+
+  wire::FindCoordinatorRequest request;
+  request.key_type = 1;
+  request.key = "t";
+  EXPECT_EQ(line.ask(3, request).error_code, ErrorCode::none);
+  const auto topics = line.ask(13, wire::MetadataRequest{}).topics;
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, "__transaction_state");
+  EXPECT_TRUE(topics[0].is_internal);
+  EXPECT_EQ(line.ask(4, init).error_code, ErrorCode::none);
+  init.transactional_id = "";
+  EXPECT_EQ(line.ask(4, init).error_code, ErrorCode::invalid_request);
+  request.key_type = 2;
+  request.coordinator_keys = {"t"};
+  const auto unknown = line.ask(4, request);
+  ASSERT_EQ(unknown.coordinators.size(), 1U);
+  EXPECT_EQ(unknown.coordinators[0].error_code, ErrorCode::invalid_request);
+  EXPECT_EQ(unknown.coordinators[0].node_id, -1);
 }
 
 TEST_P(About, producer_ids_are_unique_over_shards_and_restarts) {

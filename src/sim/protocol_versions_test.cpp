@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "sim/test_world.hpp"
+#include "sim/txn_client.hpp"
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_partitions.hpp"
@@ -39,10 +39,11 @@ using wire::ErrorCode;
 
 class Versions : public OverShards {
  protected:
-  // Asks in every version; `fill` may adapt the request to the version.
+  // Asks in every version that is named; `fill` may adapt the request to the version.
   template <class Request, class Fill>
   void speak(Fill fill) {
-    for (std::int16_t version = Request::kMinVersion; version <= Request::kMaxVersion; ++version) {
+    for (std::int16_t version = Request::kMinVersion; version <= newest(wire::ApiOf<Request>::key);
+         ++version) {
       Request request;
       fill(request, version);
       line.ask(version, request);
@@ -53,6 +54,49 @@ class Versions : public OverShards {
   template <class Request>
   void speak() {
     speak<Request>([](Request&, std::int16_t) {});
+  }
+
+  std::int16_t newest(wire::ApiKey key) {
+    if (named_.empty()) named_ = line.ask(0, wire::ApiVersionsRequest{}).api_keys;
+    for (const auto& api : named_) {
+      if (api.api_key == static_cast<std::int16_t>(key)) return api.max_version;
+    }
+    return -1;
+  }
+
+  void speak_of_transactions(const Uuid& id) {
+    make_transaction_coordinators(line);
+    speak<wire::AddPartitionsToTxnRequest>([](auto& request, std::int16_t version) {
+      if (version < 4) {
+        request.v3_and_below_transactional_id = "x";
+        request.v3_and_below_topics.push_back({"t", {0, 99}});
+      } else {
+        request.transactions.push_back({.transactional_id = "x", .topics = {{"t", {0}}}});
+        request.transactions.push_back(
+            {.transactional_id = "y", .verify_only = true, .topics = {{"t", {0, 99}}}});
+      }
+    });
+    speak<wire::AddOffsetsToTxnRequest>([](auto& request, std::int16_t) {
+      request.transactional_id = "x";
+      request.group_id = "g";
+    });
+    speak<wire::TxnOffsetCommitRequest>([&](auto& request, std::int16_t version) {
+      request.transactional_id = "x";
+      request.group_id = "loner";
+      request.topics.push_back({.name = version < 6 ? "t" : "",
+                                .topic_id = id,
+                                .partitions = {{.partition_index = 0, .committed_offset = 1}}});
+    });
+    speak<wire::EndTxnRequest>([](auto& request, std::int16_t) { request.transactional_id = "x"; });
+    speak<wire::WriteTxnMarkersRequest>([](auto& request, std::int16_t) {
+      request.markers.push_back({.producer_id = 7, .topics = {{.name = "t", .partition_indexes = {1, 99}}}});
+    });
+    speak<wire::DescribeProducersRequest>([](auto& request, std::int16_t) {
+      request.topics.push_back({.name = "t", .partition_indexes = {0}});
+    });
+    speak<wire::DescribeTransactionsRequest>(
+        [](auto& request, std::int16_t) { request.transactional_ids = {"x", ""}; });
+    speak<wire::ListTransactionsRequest>();
   }
 
   void speak_of_data(const Uuid& id) {
@@ -154,6 +198,7 @@ class Versions : public OverShards {
   }
 
   std::set<std::int16_t> spoken_;
+  std::vector<wire::ApiVersionsResponse::ApiVersion> named_;
 };
 
 TEST_P(Versions, every_version_of_every_api_is_answered) {
@@ -161,6 +206,7 @@ TEST_P(Versions, every_version_of_every_api_is_answered) {
   speak_of_data(id);
   speak_of_topics();
   speak_of_groups(id);
+  speak_of_transactions(id);
   speak<wire::DescribeAclsRequest>();
   speak<wire::DescribeClusterRequest>();
   speak<wire::ApiVersionsRequest>([](auto& request, std::int16_t) {
@@ -185,6 +231,22 @@ TEST_P(Versions, an_unknown_version_of_api_versions_is_told_the_range) {
   EXPECT_EQ(response.api_keys[0].min_version, 0);
   EXPECT_EQ(response.api_keys[0].max_version, wire::ApiVersionsRequest::kMaxVersion);
   EXPECT_EQ(line.ask(0, wire::ApiVersionsRequest{}).error_code, ErrorCode::none) << "the connection goes on";
+}
+
+TEST_P(Versions, api_versions_name_what_transactions_can_do) {
+  wire::ApiVersionsRequest request;
+  request.client_software_name = "test";
+  request.client_software_version = "1.0";
+  for (const std::int16_t version : std::initializer_list<std::int16_t>{3, 4}) {
+    const auto response = line.ask(version, request);
+    ASSERT_EQ(response.finalized_features.size(), 1U);
+    EXPECT_EQ(response.finalized_features[0].name, "transaction.version");
+    EXPECT_EQ(response.finalized_features[0].max_version_level, 2);
+    EXPECT_GE(response.finalized_features_epoch, 0);
+    ASSERT_EQ(response.supported_features.size(), 1U);
+    // Clients before version 4 take a smallest level of 0 for an error.
+    EXPECT_EQ(response.supported_features[0].min_version, version < 4 ? 1 : 0);
+  }
 }
 
 TEST_P(Versions, api_versions_refuses_bad_software_names) {
@@ -226,8 +288,8 @@ void expect_only_this_is_closed(Line& bad, Line& good) {
 }
 
 TEST_P(Versions, apis_and_versions_that_are_not_served_close_the_connection) {
-  // LeaderAndIsr, UpdateMetadata, SaslHandshake, EndTxn, a key that nobody knows, and none.
-  for (const std::int16_t key : std::initializer_list<std::int16_t>{4, 6, 17, 26, 12345, -1}) {
+  // LeaderAndIsr, UpdateMetadata, SaslHandshake, CreateDelegationToken, a key that nobody knows, and none.
+  for (const std::int16_t key : std::initializer_list<std::int16_t>{4, 6, 17, 38, 12345, -1}) {
     Line bad(world);
     Buffer frame(14);
     store_big(frame.data(), std::uint32_t{10});
@@ -262,7 +324,7 @@ TEST_P(Versions, impossible_sizes_close_the_connection) {
 }
 
 TEST_P(Versions, bodies_cut_short_close_the_connection) {
-  for (const std::int16_t key : std::initializer_list<std::int16_t>{0, 1, 2, 8, 10, 11, 19, 22}) {
+  for (const std::int16_t key : std::initializer_list<std::int16_t>{0, 1, 2, 8, 10, 11, 19, 22, 24, 25, 26}) {
     Line bad(world);
     bad.send_raw(bad.frame_of(key, 4));  // a header and nothing behind it
     SCOPED_TRACE(key);

@@ -23,6 +23,29 @@ std::vector<wire::ApiVersionsResponseApiVersion> served_ranges() {
   return ranges;
 }
 
+// Features whose levels change how clients work with this broker; only what it does is here.
+struct ServedFeature {
+  std::string_view name;
+  std::int16_t max = 0;
+};
+constexpr ServedFeature kServedFeatures[] = {{"transaction.version", 2}};
+
+// Before version 4 clients take a feature that may be absent (0) for an error.
+constexpr std::int16_t kFirstVersionWithLevelZero = 4;
+
+void put_features(const Context& context, std::int16_t version, wire::ApiVersionsResponse& response) {
+  const std::int16_t min_level = version >= kFirstVersionWithLevelZero ? 0 : 1;
+  response.finalized_features_epoch = static_cast<std::int64_t>(context.image->version.value);
+  for (const ServedFeature& feature : kServedFeatures) {
+    response.supported_features.push_back(
+        {.name = std::string(feature.name), .min_version = min_level, .max_version = feature.max});
+    const std::int16_t level = std::min(context.image->feature(feature.name), feature.max);
+    if (level <= 0) continue;
+    response.finalized_features.push_back(
+        {.name = std::string(feature.name), .max_version_level = level, .min_version_level = level});
+  }
+}
+
 // [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?
 bool is_software_name(std::string_view text) {
   const auto alphanumeric = [](char letter) {
@@ -93,7 +116,7 @@ void serve(ShardState& shard, const Request& request, wire::ApiVersionsRequest&&
   response.error_code = check(shard, request, asked);
   if (response.error_code == wire::ErrorCode::none) {
     response.api_keys = served_ranges();
-    response.finalized_features_epoch = static_cast<std::int64_t>(shard.context.image->version.value);
+    put_features(shard.context, request.version, response);
   }
   shard.connections.answer(request, response);
 }
@@ -185,29 +208,25 @@ void answer_coordinators(ShardState& shard, const Request& request, const wire::
 void serve(ShardState& shard, const Request& request, wire::FindCoordinatorRequest&& asked) {
   constexpr std::int8_t kGroup = 0;
   constexpr std::int8_t kTransaction = 1;
-  if (asked.key_type != kGroup) {
-    return answer_coordinators(
-        shard, request, asked,
-        {wire::ErrorCode::invalid_request,
-         asked.key_type == kTransaction
-             ? "This broker does not serve transactions yet."
-             : "This broker has no coordinator of type " + std::to_string(asked.key_type)});
+  if (asked.key_type != kGroup && asked.key_type != kTransaction) {
+    return answer_coordinators(shard, request, asked,
+                               {wire::ErrorCode::invalid_request,
+                                "This broker has no coordinator of type " + std::to_string(asked.key_type)});
   }
-  if (shard.context.image->topic(cluster::kOffsetsTopic)) {
-    return answer_coordinators(shard, request, asked, {});
-  }
-  // The first group of this cluster: its topic is made now, and the answer waits for it.
-  auto gather =
-      shard.calls.begin(1, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
+  const std::string topic(asked.key_type == kGroup ? cluster::kOffsetsTopic : cluster::kTransactionTopic);
+  if (shard.context.image->topic(topic)) return answer_coordinators(shard, request, asked, {});
+  // The first of its kind in this cluster: its topic is made now, and the answer waits for it.
+  auto gather = shard.calls.begin(
+      1, [&shard, request, topic, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
         const auto& ensured =
             std::get<cluster::EnsuredTopics>(std::get<cluster::ControllerResponse>(answers.front()));
         const bool made = !ensured.topics.empty() && ensured.topics.front().error_code == 0;
         answer_coordinators(shard, request, asked,
                             made ? FoundCoordinator{}
                                  : FoundCoordinator{wire::ErrorCode::coordinator_not_available,
-                                                    "The topic __consumer_offsets cannot be created."});
+                                                    "The topic " + topic + " cannot be created."});
       });
-  gather.ask(ShardId{0}, 0, EnsureTopicsCall{{std::string(cluster::kOffsetsTopic)}});
+  gather.ask(ShardId{0}, 0, EnsureTopicsCall{{topic}});
 }
 
 void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&&) {
@@ -231,12 +250,7 @@ void answer_producer_id(ShardState& shard, const Request& request, std::int64_t 
 void serve(ShardState& shard, const Request& request, wire::InitProducerIdRequest&& asked) {
   wire::InitProducerIdResponse refused;
   refused.producer_epoch = -1;
-  if (asked.transactional_id) {
-    refused.error_code = asked.transactional_id->empty()
-                             ? wire::ErrorCode::invalid_request
-                             : wire::ErrorCode::transactional_id_authorization_failed;
-    return shard.connections.answer(request, refused);
-  }
+  if (asked.transactional_id) return serve_transactional_init(shard, request, asked);
   // A producer that lost track of its sequence asks with its old id: it gets a new one, which is always
   // right.
   if (const auto id = shard.admin.take_producer_id()) return answer_producer_id(shard, request, *id);

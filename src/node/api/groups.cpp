@@ -11,6 +11,7 @@ namespace tailwater::node {
 namespace {
 
 constexpr std::int16_t kFirstCommitWithIds = 10;
+constexpr std::int16_t kFirstTxnCommitWithIds = 6;
 constexpr std::int16_t kFirstFetchWithGroups = 8;
 constexpr std::int16_t kFirstFetchWithIds = 10;
 
@@ -66,17 +67,19 @@ void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&
   ask_coordinator(shard, request, std::move(asked));
 }
 
-void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked) {
-  // Offsets are committed for partitions that exist; all others are refused here, the rest goes on.
-  const cluster::MetadataImage& image = *shard.context.image;
-  wire::OffsetCommitResponse refused;
-  std::vector<wire::OffsetCommitRequestTopic> known;
+namespace {
+
+// Offsets are committed for partitions that exist; all others are refused here, the rest goes on.
+template <class Asked>
+auto refuse_unknown_partitions(const cluster::MetadataImage& image, Asked& asked, bool by_id) {
+  using Response = typename wire::ApiOf<Asked>::Response;
+  Response refused;
+  decltype(asked.topics) known;
   for (auto& topic : asked.topics) {
-    const bool by_id = request.version >= kFirstCommitWithIds;
     const cluster::TopicHandle found = by_id ? image.topic(topic.topic_id) : image.topic(topic.name);
-    wire::OffsetCommitResponseTopic rejected{
+    typename decltype(refused.topics)::value_type rejected{
         .name = topic.name, .topic_id = topic.topic_id, .partitions = {}};
-    std::vector<wire::OffsetCommitRequestPartition> partitions;
+    decltype(topic.partitions) partitions;
     for (auto& partition : topic.partitions) {
       if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) {
         partitions.push_back(std::move(partition));
@@ -95,16 +98,22 @@ void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&
     known.push_back(std::move(topic));
   }
   asked.topics = std::move(known);
-  if (asked.topics.empty() && !refused.topics.empty()) return shard.connections.answer(request, refused);
+  return refused;
+}
 
+// What the coordinator answers, and what was refused before, in one response.
+template <class Asked>
+void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, bool by_id) {
+  using Response = typename wire::ApiOf<std::remove_cvref_t<Asked>>::Response;
+  Response refused = refuse_unknown_partitions(*shard.context.image, asked, by_id);
+  if (asked.topics.empty() && !refused.topics.empty()) return shard.connections.answer(request, refused);
   const CoordinatorPlace place = place_of(shard.context, asked.group_id);
   auto gather = shard.calls.begin(
-      1, [&shard, request, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
-        auto& response = std::get<wire::OffsetCommitResponse>(std::get<group::ReplyBody>(answers.front()));
+      1, [&shard, request, by_id, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
+        auto& response = std::get<Response>(std::get<group::ReplyBody>(answers.front()));
         for (auto& topic : refused.topics) {
           const auto same = std::ranges::find_if(response.topics, [&](const auto& other) {
-            return request.version >= kFirstCommitWithIds ? other.topic_id == topic.topic_id
-                                                          : other.name == topic.name;
+            return by_id ? other.topic_id == topic.topic_id : other.name == topic.name;
           });
           if (same == response.topics.end()) {
             response.topics.push_back(std::move(topic));
@@ -115,6 +124,16 @@ void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&
         shard.connections.answer(request, response);
       });
   gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::move(asked)});
+}
+
+}  // namespace
+
+void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked) {
+  commit_offsets(shard, request, std::move(asked), request.version >= kFirstCommitWithIds);
+}
+
+void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked) {
+  commit_offsets(shard, request, std::move(asked), request.version >= kFirstTxnCommitWithIds);
 }
 
 namespace {
@@ -144,6 +163,8 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
     }
   }
   const std::vector<wire::OffsetFetchRequestGroup> groups = asked.groups;
+  const auto stability = asked.require_stable ? group::GroupCoordinator::Stability::required
+                                              : group::GroupCoordinator::Stability::as_committed;
   auto gather = shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked)](
                                                      std::vector<AnswerBody>& answers) {
     std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
@@ -156,7 +177,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
   std::uint32_t part = 0;
   for (const auto& group : groups) {
     const CoordinatorPlace place = place_of(shard.context, group.group_id);
-    gather.ask(place.shard, part++, OffsetFetchCall{place.partition, group});
+    gather.ask(place.shard, part++, OffsetFetchCall{place.partition, group, stability});
   }
 }
 

@@ -9,6 +9,8 @@
 #include "base/result.hpp"
 #include "core/cluster/image.hpp"
 #include "node/request.hpp"
+#include "wire/api/add_offsets_to_txn.hpp"
+#include "wire/api/add_partitions_to_txn.hpp"
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_partitions.hpp"
@@ -21,8 +23,11 @@
 #include "wire/api/describe_configs.hpp"
 #include "wire/api/describe_groups.hpp"
 #include "wire/api/describe_log_dirs.hpp"
+#include "wire/api/describe_producers.hpp"
 #include "wire/api/describe_topic_partitions.hpp"
+#include "wire/api/describe_transactions.hpp"
 #include "wire/api/elect_leaders.hpp"
+#include "wire/api/end_txn.hpp"
 #include "wire/api/find_coordinator.hpp"
 #include "wire/api/heartbeat.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
@@ -31,12 +36,15 @@
 #include "wire/api/leave_group.hpp"
 #include "wire/api/list_groups.hpp"
 #include "wire/api/list_offsets.hpp"
+#include "wire/api/list_transactions.hpp"
 #include "wire/api/metadata.hpp"
 #include "wire/api/offset_commit.hpp"
 #include "wire/api/offset_delete.hpp"
 #include "wire/api/offset_fetch.hpp"
 #include "wire/api/offset_for_leader_epoch.hpp"
 #include "wire/api/sync_group.hpp"
+#include "wire/api/txn_offset_commit.hpp"
+#include "wire/api/write_txn_markers.hpp"
 
 namespace tailwater::node {
 
@@ -78,11 +86,24 @@ void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& a
 void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeGroupsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&& asked);
+
+// transactions.cpp: questions to transaction coordinators, and markers
+void serve(ShardState& shard, const Request& request, wire::AddPartitionsToTxnRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::AddOffsetsToTxnRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::EndTxnRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::WriteTxnMarkersRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeProducersRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeTransactionsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::ListTransactionsRequest&& asked);
+// REQUIRES: a transactional id.
+void serve_transactional_init(ShardState& shard, const Request& request,
+                              const wire::InitProducerIdRequest& asked);
 
 // What everybody may do to a resource while there is no authorizer, as the bit set that Kafka answers.
 std::int32_t authorized_operations(wire::Resource resource);

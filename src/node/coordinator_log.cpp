@@ -1,0 +1,146 @@
+#include "node/coordinator_log.hpp"
+
+#include <utility>
+
+#include "records/batch.hpp"
+
+namespace tailwater::node {
+
+namespace {
+
+// What one turn loads of all coordinators together: some thousand offsets, a few milliseconds.
+constexpr std::size_t kLoadStepBytes = std::size_t{256} << 10;
+
+// What the log needs to know of a batch that a coordinator of ours made.
+records::BatchInfo info_of(const records::BatchView& batch) {
+  return {.size = batch.size(),
+          .records_count = batch.records_count(),
+          .last_offset_delta = batch.last_offset_delta(),
+          .first_timestamp = batch.base_timestamp(),
+          .max_timestamp = batch.max_timestamp(),
+          .producer_id = batch.producer_id(),
+          .producer_epoch = batch.producer_epoch(),
+          .base_sequence = batch.base_sequence(),
+          .codec = batch.codec(),
+          .transactional = batch.is_transactional(),
+          .records_walked = true};
+}
+
+}  // namespace
+
+CoordinatorLog::CoordinatorLog(Context& context, Partitions& partitions, PartitionKey key)
+    : context_(context), partitions_(partitions), key_(key) {}
+
+std::string CoordinatorLog::name() const {
+  const cluster::TopicHandle topic = context_.image->topic(key_.topic_id);
+  return (topic ? topic->name : std::string("a deleted topic")) + "-" + std::to_string(key_.partition.value);
+}
+
+CoordinatorLog::LoadStep CoordinatorLog::load(const Replay& replay) {
+  PartitionState* found = partition();
+  if (!can_load() || found == nullptr || found->log == nullptr) return LoadStep::none;
+  if (!std::exchange(begun_, true)) next_ = found->log->start_offset();
+  const Offset end = found->log->end_offset();
+  if (next_ >= end) {
+    loading_ = false;
+    load_buffer_ = {};
+    return LoadStep::done;
+  }
+  log::Storage& storage = partitions_.storage();
+  std::vector<Bytes> pieces;
+  const log::ReadPlan plan = storage.plan_read(
+      *found->log, {.from = next_, .bytes_max = kLoadStepBytes, .upper_bound = end}, pieces);
+  switch (plan.kind) {
+    case log::ReadPlan::Kind::hot:
+      break;
+    case log::ReadPlan::Kind::need:
+      ticket_ = plan.ticket;
+      return LoadStep::none;
+    case log::ReadPlan::Kind::at_end:
+      next_ = end;  // compaction has left nothing behind this offset
+      return LoadStep::taken;
+    case log::ReadPlan::Kind::out_of_range:
+    case log::ReadPlan::Kind::failed:
+      context_.note(LogLevel::error, "cannot load " + name() + " from offset " + std::to_string(next_.value));
+      load_failed_ = true;
+      return LoadStep::none;
+  }
+  load_buffer_.clear();  // a batch may lie across pieces
+  for (const Bytes piece : pieces) load_buffer_.insert(load_buffer_.end(), piece.begin(), piece.end());
+  storage.unpin(plan.pin);
+  records::BatchCursor cursor(load_buffer_);
+  while (const auto batch = cursor.next()) {
+    if (batch->last_offset() < next_) continue;
+    const Result<void> replayed = replay(batch->bytes());
+    if (!replayed) {
+      context_.note(LogLevel::error, "a batch of " + name() + " cannot be read: " + replayed.error().message);
+    }
+  }
+  next_ = plan.next;
+  return LoadStep::taken;
+}
+
+void CoordinatorLog::write(std::uint64_t token, Buffer batch) {
+  PartitionState* found = partition();
+  if (found == nullptr || found->log == nullptr) {
+    outcomes_.push_back({token, wire::ErrorCode::not_coordinator});
+  } else if (!deferred_.empty() || partitions_.held_back()) {
+    deferred_.push_back({token, std::move(batch)});
+  } else {
+    write_now(*found, token, batch);
+  }
+}
+
+void CoordinatorLog::retry() {
+  PartitionState* found = partition();
+  if (found == nullptr || found->log == nullptr) return;
+  while (!deferred_.empty() && !partitions_.held_back()) {
+    const Deferred next = std::move(deferred_.front());
+    deferred_.pop_front();
+    write_now(*found, next.token, next.batch);
+  }
+}
+
+void CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, Bytes batch) {
+  const records::BatchView view(batch);
+  // A transaction may have ended while the batch waited for room.
+  if (view.is_transactional() &&
+      !partitions_.in_transaction(partition, {view.producer_id(), view.producer_epoch()}) &&
+      partitions_.verifies_transactions()) {
+    outcomes_.push_back({token, wire::ErrorCode::invalid_txn_state});
+    return;
+  }
+  const auto appended =
+      partitions_.storage().append(*partition.log, batch, info_of(view),
+                                   {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
+  if (appended) {
+    writing_.push_back({appended->last, token});
+  } else {
+    outcomes_.push_back({token, wire::ErrorCode::kafka_storage_error});
+  }
+}
+
+void CoordinatorLog::advanced() {
+  PartitionState* found = partition();
+  if (found == nullptr || found->log == nullptr) return;
+  const Offset durable = found->log->durable_end();
+  while (!writing_.empty() && writing_.front().last < durable) {
+    outcomes_.push_back({writing_.front().token, wire::ErrorCode::none});
+    writing_.pop_front();
+  }
+}
+
+void CoordinatorLog::directory_failed() {
+  const PartitionState* found = partition();
+  const bool lost = found == nullptr || found->log == nullptr ||
+                    partitions_.storage().report(found->log->identity().dir).state == log::DirState::offline;
+  if (!lost) return;
+  for (const Writing& write : std::exchange(writing_, {})) {
+    outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});
+  }
+  for (const Deferred& write : std::exchange(deferred_, {})) {
+    outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});
+  }
+}
+
+}  // namespace tailwater::node

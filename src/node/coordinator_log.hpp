@@ -1,0 +1,82 @@
+// The ground under a coordinator of groups or of transactions: its partition of an internal topic. It is read
+// whole before the coordinator serves; then it takes the coordinator's batches in their order and says which
+// of them are durable. GUARANTEES: outcomes of successful writes come in the order of the writes; each write
+// has one outcome.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "node/context.hpp"
+#include "node/mail.hpp"
+#include "node/partitions.hpp"
+
+namespace tailwater::node {
+
+class CoordinatorLog {
+ public:
+  struct Outcome {
+    std::uint64_t token = 0;
+    wire::ErrorCode error{};
+  };
+  using Replay = std::function<Result<void>(Bytes batch)>;
+
+  CoordinatorLog(Context& context, Partitions& partitions, PartitionKey key);
+
+  const PartitionKey& key() const { return key_; }
+  // Null if the partition is gone or its directory is offline.
+  PartitionState* partition() const { return partitions_.find(key_); }
+
+  // Hands on some batches, from where the last step ended: little enough for the shard to go on meanwhile.
+  // What cannot be read at all leaves it loading for ever: clients are told to wait, and nothing is answered
+  // from half of the state.
+  enum class LoadStep : std::uint8_t { none, taken, done };
+  LoadStep load(const Replay& replay);
+  // Whether a step may get on: not while blocks are being read.
+  bool can_load() const { return loading_ && !load_failed_ && !ticket_; }
+  void ready(log::ReadTicket ticket) {
+    if (ticket_ == ticket) ticket_.reset();
+  }
+  bool loading() const { return loading_; }
+
+  void write(std::uint64_t token, Buffer batch);
+  // While the journal has no room writes wait here; call it turn by turn.
+  void retry();
+  // The partition's durable end moved, or its directory may have failed.
+  void advanced();
+  void directory_failed();
+
+  std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
+
+ private:
+  struct Writing {
+    Offset last;
+    std::uint64_t token = 0;
+  };
+  struct Deferred {
+    std::uint64_t token = 0;
+    Buffer batch;
+  };
+  void write_now(PartitionState& partition, std::uint64_t token, Bytes batch);
+  std::string name() const;
+
+  Context& context_;
+  Partitions& partitions_;
+  PartitionKey key_;
+  bool loading_ = true;
+  bool begun_ = false;
+  bool load_failed_ = false;
+  Offset next_{0};
+  std::optional<log::ReadTicket> ticket_;  // blocks are being read
+  Buffer load_buffer_;
+  std::deque<Writing> writing_;  // in log order
+  std::deque<Deferred> deferred_;
+  std::vector<Outcome> outcomes_;
+};
+
+}  // namespace tailwater::node

@@ -1,0 +1,271 @@
+#include "node/transactions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/group/partition.hpp"
+
+namespace tailwater::node {
+
+namespace {
+
+txn::Options txn_options(const cluster::BrokerConfig& config) {
+  txn::Options options;
+  options.timeout_max = Duration::from_ms(config.transaction_max_timeout_ms);
+  options.id_expiration = Duration::from_ms(config.transactional_id_expiration_ms);
+  options.abort_interval = Duration::from_ms(config.transaction_abort_check_interval_ms);
+  options.expiry_interval = Duration::from_ms(config.transaction_expiry_check_interval_ms);
+  return options;
+}
+
+}  // namespace
+
+TxnPlace transaction_place(const Context& context, std::string_view transactional_id) {
+  const cluster::TopicHandle topic = context.image->topic(cluster::kTransactionTopic);
+  if (!topic || topic->partitions.empty()) return {ShardId{0}, 0};
+  // Ids of transactions are spread as ids of groups are.
+  const std::int32_t partition =
+      group::coordinator_partition(transactional_id, static_cast<std::int32_t>(topic->partitions.size()));
+  return {context.home_of(topic->id, PartitionId{partition}), partition};
+}
+
+Transactions::Transactions(Context& context, Partitions& partitions, Calls& calls, Admin& admin)
+    : context_(context), partitions_(partitions), calls_(calls), admin_(admin) {}
+
+Transactions::Coordinator* Transactions::find(std::int32_t partition) {
+  const auto at = coordinators_.find(partition);
+  return at == coordinators_.end() ? nullptr : &at->second;
+}
+
+void Transactions::follow() {
+  const cluster::TopicHandle topic = context_.image->topic(cluster::kTransactionTopic);
+  for (auto at = coordinators_.begin(); at != coordinators_.end();) {
+    if (topic && at->second.log.key().topic_id == topic->id) {
+      ++at;
+      continue;
+    }
+    at->second.machine.unload(effects_);
+    carry_out(at->second);
+    at = coordinators_.erase(at);
+  }
+  if (!topic) return;
+  for (std::size_t index = 0; index < topic->partitions.size(); ++index) {
+    const auto number = static_cast<std::int32_t>(index);
+    const PartitionKey key{topic->id, PartitionId{number}};
+    const PartitionState* partition = partitions_.find(key);
+    if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
+    coordinators_.try_emplace(number, CoordinatorLog(context_, partitions_, key),
+                              txn_options(context_.options.config));
+  }
+}
+
+// One step; true if another one can follow at once.
+bool Transactions::load(Coordinator& coordinator) {
+  const auto step = coordinator.log.load([&](Bytes batch) -> Result<void> {
+    const auto replayed = coordinator.machine.replay(batch, &codecs_);
+    if (!replayed) return std::unexpected(replayed.error());
+    return {};
+  });
+  if (step != CoordinatorLog::LoadStep::done) return step == CoordinatorLog::LoadStep::taken;
+  coordinator.machine.loaded(coordinator.log.partition()->epoch.value, context_.now, effects_);
+  carry_out(coordinator);
+  return false;
+}
+
+// Reads of all that load are begun; what has come is taken in, one step a turn.
+void Transactions::load_next() {
+  bool stepped = false;
+  for (auto& [number, coordinator] : coordinators_) {
+    if (coordinator.log.can_load() && !stepped) stepped = load(coordinator);
+  }
+}
+
+void Transactions::ready(log::ReadTicket ticket) {
+  for (auto& [number, coordinator] : coordinators_) {
+    coordinator.log.ready(ticket);
+  }
+}
+
+// --- questions
+
+void Transactions::answer(const Asking& asking, AnswerBody body) {
+  context_.send(asking.from, AnswerMail{asking.gather, asking.part, std::move(body)});
+}
+
+void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, TxnCall& asked) {
+  const Asking asking{from, gather, part};
+  Coordinator* coordinator = find(asked.coordinator);
+  if (coordinator == nullptr) {
+    txn::Answer refused;
+    refused.error = wire::ErrorCode::not_coordinator;
+    return answer(asking, std::move(refused));
+  }
+  const txn::Ticket ticket{next_ticket_++};
+  coordinator->askers.emplace(ticket, asking);
+  struct Visitor {
+    txn::TxnCoordinator& machine;
+    txn::Ticket ticket;
+    Now now;
+    txn::TxnEffects& out;
+    void operator()(txn::InitRequest& request) { machine.init(ticket, std::move(request), now, out); }
+    void operator()(txn::AddRequest& request) { machine.add(ticket, std::move(request), now, out); }
+    void operator()(txn::VerifyRequest& request) { machine.verify(ticket, std::move(request), now, out); }
+    void operator()(txn::EndRequest& request) { machine.end(ticket, std::move(request), now, out); }
+  };
+  std::visit(Visitor{coordinator->machine, ticket, context_.now, effects_}, asked.request);
+  carry_out(*coordinator);
+}
+
+void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part,
+                       DescribeTransactionCall& asked) {
+  Coordinator* coordinator = find(asked.coordinator);
+  if (coordinator != nullptr) {
+    return answer({from, gather, part}, coordinator->machine.describe(asked.transactional_id));
+  }
+  wire::DescribeTransactionsResponse::TransactionState refused;
+  refused.transactional_id = asked.transactional_id;
+  refused.error_code = wire::ErrorCode::not_coordinator;
+  answer({from, gather, part}, std::move(refused));
+}
+
+void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, ListTransactionsCall& asked) {
+  ListTransactionsAnswer listed;
+  for (const auto& [number, coordinator] : coordinators_) {
+    const wire::ErrorCode error =
+        coordinator.machine.list(asked.request, context_.now.wall, listed.transactions);
+    if (error != wire::ErrorCode::none) listed.error = error;
+  }
+  answer({from, gather, part}, std::move(listed));
+}
+
+void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, OpenTransactionsQuery& query) {
+  OpenTransactionsAnswer known;
+  const bool all_here = has_all_coordinators();
+  for (const OpenTransaction& open : query.open) {
+    const auto may_be_open = [&](const auto& each) {
+      return each.second.machine.may_be_open(open.producer, open.partition).value_or(true);
+    };
+    known.may_be_open.push_back(!all_here || std::ranges::any_of(coordinators_, may_be_open));
+  }
+  answer({from, gather, part}, std::move(known));
+}
+
+// One that is missing, because its directory is offline, might know what the others do not.
+bool Transactions::has_all_coordinators() const {
+  const cluster::TopicHandle topic = context_.image->topic(cluster::kTransactionTopic);
+  if (!topic) return true;
+  for (std::size_t index = 0; index < topic->partitions.size(); ++index) {
+    const auto number = static_cast<std::int32_t>(index);
+    const bool is_ours = context_.is_self(context_.home_of(topic->id, PartitionId{number}));
+    if (is_ours && !coordinators_.contains(number)) return false;
+  }
+  return true;
+}
+
+// --- effects
+
+void Transactions::carry_out(Coordinator& coordinator) {
+  while (true) {
+    // What became of writes may wish more.
+    for (const CoordinatorLog::Outcome& outcome : coordinator.log.take_outcomes()) {
+      coordinator.machine.persisted(txn::AppendToken{outcome.token}, outcome.error, context_.now, effects_);
+    }
+    if (effects_.empty()) return;
+    txn::TxnEffects wished;
+    std::swap(wished, effects_);
+    if (wished.wake_at) coordinator.wake_at = *wished.wake_at;
+    for (std::string& note : wished.notes) context_.note(LogLevel::warning, std::move(note));
+    for (txn::Reply& reply : wished.replies) {
+      const auto asker = coordinator.askers.find(reply.ticket);
+      CHECK(asker != coordinator.askers.end());
+      answer(asker->second, std::move(reply.answer));
+      coordinator.askers.erase(asker);
+    }
+    for (txn::Append& append : wished.appends) {
+      coordinator.log.write(append.token.value, std::move(append.batch));
+    }
+    for (const txn::Marker& marker : wished.markers) send(coordinator, marker);
+    if (wished.producer_id_wanted) want_producer_id(coordinator);
+  }
+}
+
+void Transactions::send(Coordinator& coordinator, const txn::Marker& marker) {
+  const cluster::TopicHandle topic = context_.image->topic(marker.partition.topic);
+  const PartitionId partition{marker.partition.partition};
+  if (!topic || topic->partition(partition) == nullptr) {
+    return coordinator.machine.marked(marker.token, wire::ErrorCode::unknown_topic_or_partition, context_.now,
+                                      effects_);
+  }
+  auto gather = calls_.begin(1, [this, key = coordinator.log.key(),
+                                 token = marker.token](std::vector<AnswerBody>& answers) {
+    Coordinator* asker = find(key.partition.value);
+    if (asker == nullptr || asker->log.key() != key) return;
+    asker->machine.marked(token, std::get<PartitionAnswer>(answers.front()).error, context_.now, effects_);
+    carry_out(*asker);
+  });
+  gather.ask(context_.home_of(topic->id, partition), 0,
+             MarkerCall{.topic_id = topic->id,
+                        .partition = partition,
+                        .producer = marker.producer,
+                        .outcome = marker.outcome,
+                        .version = marker.version,
+                        .coordinator_epoch = marker.coordinator_epoch});
+}
+
+void Transactions::want_producer_id(Coordinator& coordinator) {
+  if (const auto id = admin_.take_producer_id()) {
+    return coordinator.machine.give_producer_id(ProducerId{*id}, context_.now, effects_);
+  }
+  auto gather = calls_.begin(1, [this, key = coordinator.log.key()](std::vector<AnswerBody>& answers) {
+    const auto& block =
+        std::get<cluster::ProducerIdBlock>(std::get<cluster::ControllerResponse>(answers.front()));
+    if (block.error_code == 0) admin_.give_producer_ids(block);
+    Coordinator* asker = find(key.partition.value);
+    if (asker == nullptr || asker->log.key() != key) return;
+    if (const auto id = admin_.take_producer_id()) {
+      asker->machine.give_producer_id(ProducerId{*id}, context_.now, effects_);
+    } else {
+      asker->machine.no_producer_id(context_.now, effects_);
+    }
+    carry_out(*asker);
+  });
+  gather.ask(ShardId{0}, 0, ProducerIdsCall{});
+}
+
+void Transactions::advanced(const PartitionState& partition) {
+  Coordinator* coordinator = find(partition.partition.value);
+  if (coordinator == nullptr || coordinator->log.key().topic_id != partition.topic->topic->id) return;
+  coordinator->log.advanced();
+  carry_out(*coordinator);
+}
+
+void Transactions::directories_failed() {
+  for (auto& [number, coordinator] : coordinators_) {
+    coordinator.log.directory_failed();
+    carry_out(coordinator);
+  }
+}
+
+void Transactions::tick() {
+  load_next();
+  for (auto& [number, coordinator] : coordinators_) {
+    coordinator.log.retry();
+    if (coordinator.wake_at <= context_.now.monotonic) {
+      coordinator.wake_at = Instant::max();
+      coordinator.machine.tick(context_.now, effects_);
+    }
+    carry_out(coordinator);
+  }
+}
+
+Instant Transactions::next_deadline() const {
+  Instant next = Instant::max();
+  for (const auto& [number, coordinator] : coordinators_) {
+    if (coordinator.log.can_load()) return context_.now.monotonic;
+    next = std::min(next, coordinator.wake_at);
+  }
+  return next;
+}
+
+}  // namespace tailwater::node

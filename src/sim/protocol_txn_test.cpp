@@ -1,0 +1,357 @@
+// Goal: transactions as clients of both kinds ask for them (plain ones, and those that bump their epoch):
+// what is committed is read, what is aborted is not, what comes late changes nothing. Method: a simulated
+// broker with one shard and with three, asked over the wire.
+#include <gtest/gtest.h>
+
+#include "sim/txn_client.hpp"
+#include "wire/api/incremental_alter_configs.hpp"
+
+namespace tailwater::sim {
+namespace {
+
+using wire::ErrorCode;
+
+class Transactions : public OverShards {
+ protected:
+  void SetUp() override {
+    topic = create_topic(line, "t", 3);
+    make_coordinators(line);
+    make_transaction_coordinators(line);
+  }
+
+  std::int64_t latest(std::int32_t partition, std::int8_t isolation) {
+    wire::ListOffsetsRequest request;
+    request.replica_id = -1;
+    request.isolation_level = isolation;
+    auto& asked = request.topics.emplace_back();
+    asked.name = "t";
+    asked.partitions.push_back({.partition_index = partition, .timestamp = -1});
+    return line.ask(8, request).topics.at(0).partitions.at(0).offset;
+  }
+  void expect_marked(std::int32_t partition, std::int64_t end) {
+    EXPECT_TRUE(world.until([&] { return latest(partition, kCommitted) == end; }))
+        << "partition " << partition << " is stable up to " << latest(partition, kCommitted);
+  }
+
+  Uuid topic;
+};
+
+INSTANTIATE_TEST_SUITE_P(Shards, Transactions, testing::Values(1U, 3U));
+
+TEST_P(Transactions, what_a_plain_client_commits_is_read) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0, 2}), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 3), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 2, 1), ErrorCode::none);
+  EXPECT_EQ(latest(0, kCommitted), 0);
+  EXPECT_EQ(latest(0, kUncommitted), 3);
+  EXPECT_TRUE(read(line, "t", 0, 0, kCommitted).values.empty());
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(0, 4);
+  expect_marked(2, 2);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 3U);
+  EXPECT_EQ(read(line, "t", 2, 0, kCommitted).values.size(), 1U);
+  EXPECT_EQ(latest(1, kUncommitted), 0);
+}
+
+TEST_P(Transactions, what_a_client_that_bumps_commits_is_read) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  const TxnClient::Identity first = client.identity;
+  EXPECT_EQ(client.produce("t", 0, 3), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 2), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  EXPECT_EQ(client.identity.id, first.id);
+  EXPECT_EQ(client.identity.epoch, first.epoch + 1);
+  expect_marked(0, 6);
+  expect_marked(1, 2);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 5U);
+  // The next transaction begins at once.
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(0, 8);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 6U);
+}
+
+TEST_P(Transactions, what_is_aborted_is_named_to_who_reads_committed) {
+  for (const auto kind : {TxnClient::Kind::plain, TxnClient::Kind::bumping}) {
+    const std::int64_t begin = latest(0, kUncommitted);
+    TxnClient client(line, kind == TxnClient::Kind::plain ? "plain" : "bumping", kind);
+    EXPECT_EQ(client.init(), ErrorCode::none);
+    EXPECT_EQ(client.add("t", {0}), ErrorCode::none);
+    EXPECT_EQ(client.produce("t", 0, 3), ErrorCode::none);
+    EXPECT_EQ(client.end(false), ErrorCode::none);
+    expect_marked(0, begin + 4);
+    const Read committed = read(line, "t", 0, begin, kCommitted);
+    EXPECT_TRUE(committed.values.empty());
+    ASSERT_EQ(committed.aborted.size(), 1U);
+    EXPECT_EQ(committed.aborted[0].first_offset, begin);
+    EXPECT_EQ(read(line, "t", 0, begin, kUncommitted).values.size(), 3U);
+  }
+}
+
+TEST_P(Transactions, the_last_stable_offset_holds_back_what_came_later) {
+  TxnClient slow(line, "slow", TxnClient::Kind::bumping);
+  TxnClient fast(line, "fast", TxnClient::Kind::bumping);
+  EXPECT_EQ(slow.init(), ErrorCode::none);
+  EXPECT_EQ(fast.init(), ErrorCode::none);
+  EXPECT_EQ(slow.produce("t", 0, 1), ErrorCode::none);
+  EXPECT_EQ(fast.produce("t", 0, 1), ErrorCode::none);
+  EXPECT_EQ(fast.end(true), ErrorCode::none);
+  EXPECT_TRUE(world.until([&] { return latest(0, kUncommitted) == 3; }));
+  EXPECT_EQ(latest(0, kCommitted), 0);
+  EXPECT_TRUE(read(line, "t", 0, 0, kCommitted).values.empty());
+  EXPECT_EQ(slow.end(false), ErrorCode::none);
+  expect_marked(0, 4);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 1U);
+}
+
+TEST_P(Transactions, batches_that_follow_the_first_without_waiting_keep_their_order) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  std::vector<std::int32_t> asked;
+  for (std::int32_t each = 0; each < 5; ++each) asked.push_back(client.post("t", 0, 2));
+  for (const std::int32_t correlation : asked) EXPECT_EQ(client.take(correlation), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(0, 11);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 10U);
+  // Without the first one a batch is late.
+  client.skip("t", 1, 3);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::out_of_order_sequence_number);
+}
+
+// --- who may write
+
+TEST_P(Transactions, records_of_a_partition_that_was_not_added_are_refused) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0}), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::invalid_txn_state);
+  client.produce_version = 11;
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::transaction_abortable);
+  EXPECT_EQ(latest(1, kUncommitted), 0);
+}
+
+TEST_P(Transactions, records_of_a_transaction_need_its_id) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0}), ErrorCode::none);
+  client.names_itself = false;
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::transactional_id_authorization_failed);
+}
+
+TEST_P(Transactions, who_initializes_fences_who_was_before) {
+  for (const auto kind : {TxnClient::Kind::plain, TxnClient::Kind::bumping}) {
+    const std::string id = kind == TxnClient::Kind::plain ? "plain" : "bumping";
+    const std::int64_t begin = latest(0, kUncommitted);
+    TxnClient zombie(line, id, kind);
+    EXPECT_EQ(zombie.init(), ErrorCode::none);
+    EXPECT_EQ(zombie.add("t", {0}), ErrorCode::none);
+    EXPECT_EQ(zombie.produce("t", 0, 1), ErrorCode::none);
+    // Its transaction is aborted within the coordinator, so the first answer is the right one.
+    TxnClient heir(line, id, kind);
+    EXPECT_EQ(heir.init(), ErrorCode::none);
+    EXPECT_EQ(heir.identity.id, zombie.identity.id);
+    EXPECT_GT(heir.identity.epoch, zombie.identity.epoch);
+    expect_marked(0, begin + 2);
+    EXPECT_EQ(zombie.produce("t", 0, 1), ErrorCode::invalid_producer_epoch);
+    if (kind == TxnClient::Kind::plain) EXPECT_EQ(zombie.add("t", {1}), ErrorCode::producer_fenced);
+    EXPECT_EQ(zombie.end(true), ErrorCode::producer_fenced);
+    EXPECT_TRUE(read(line, "t", 0, begin, kCommitted).values.empty());
+  }
+}
+
+TEST_P(Transactions, a_transaction_that_outlives_its_timeout_is_aborted) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  client.timeout_ms = 20'000;
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+  world.pass(Duration::from_ms(15'000));
+  EXPECT_EQ(latest(0, kCommitted), 0);
+  world.pass(Duration::from_ms(16'000));
+  EXPECT_EQ(latest(0, kCommitted), 2);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::invalid_producer_epoch);
+}
+
+// --- late and repeated requests (KIP-890): nothing of one transaction touches the next
+
+TEST_P(Transactions, late_requests_of_a_client_that_bumps_change_nothing) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+  const TxnClient late = client;  // with the epoch and the sequences of the first transaction
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+
+  TxnClient again = late;
+  EXPECT_EQ(again.produce("t", 0, 1), ErrorCode::invalid_producer_epoch);
+  again = late;
+  EXPECT_EQ(again.produce("t", 1, 1), ErrorCode::invalid_producer_epoch);
+  again = late;
+  EXPECT_EQ(again.end(true), ErrorCode::producer_fenced);
+  again = late;
+  EXPECT_EQ(again.end(false), ErrorCode::producer_fenced);
+
+  EXPECT_EQ(latest(1, kUncommitted), 0);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(0, 4);
+  EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 2U);
+}
+
+TEST_P(Transactions, an_end_that_is_asked_again_is_answered_again) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+  TxnClient again = client;
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  EXPECT_EQ(again.end(true), ErrorCode::none);
+  EXPECT_EQ(again.identity.epoch, client.identity.epoch);
+  EXPECT_EQ(again.end(true), ErrorCode::invalid_txn_state);  // nothing was begun
+  EXPECT_EQ(client.end(false), ErrorCode::none);             // but it may be aborted
+}
+
+// --- offsets
+
+TEST_P(Transactions, offsets_count_when_their_transaction_commits) {
+  for (const auto kind : {TxnClient::Kind::plain, TxnClient::Kind::bumping}) {
+    const std::string group = kind == TxnClient::Kind::plain ? "plain" : "bumping";
+    TxnClient client(line, group, kind);
+    EXPECT_EQ(client.init(), ErrorCode::none);
+    EXPECT_EQ(client.commit_offset(group, "t", 0, 7), ErrorCode::none);
+    EXPECT_EQ(fetch_offset(line, group, "t", 0, false).committed_offset, -1);
+    EXPECT_EQ(fetch_offset(line, group, "t", 0, true).error_code, ErrorCode::unstable_offset_commit);
+    EXPECT_EQ(client.end(false), ErrorCode::none);
+    const auto is_stable = [&] {
+      return fetch_offset(line, group, "t", 0, true).error_code == ErrorCode::none;
+    };
+    EXPECT_TRUE(world.until(is_stable));
+    EXPECT_EQ(fetch_offset(line, group, "t", 0, true).committed_offset, -1);
+
+    EXPECT_EQ(client.commit_offset(group, "t", 0, 8), ErrorCode::none);
+    EXPECT_EQ(client.end(true), ErrorCode::none);
+    EXPECT_TRUE(world.until(is_stable));
+    EXPECT_EQ(fetch_offset(line, group, "t", 0, true).committed_offset, 8);
+  }
+}
+
+TEST_P(Transactions, offsets_of_a_transaction_that_does_not_run_are_refused) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 3), ErrorCode::invalid_txn_state);
+  EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 4), ErrorCode::transaction_abortable);
+  --client.identity.epoch;
+  EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 5), ErrorCode::producer_fenced);
+  EXPECT_EQ(fetch_offset(line, "g", "t", 0, true).committed_offset, -1);
+}
+
+// --- restarts
+
+TEST_P(Transactions, a_restart_finds_open_transactions_and_held_offsets) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 2), ErrorCode::none);
+  EXPECT_EQ(client.commit_offset("g", "t", 1, 5), ErrorCode::none);
+  world.stop();
+  world.start();
+  Line after(world);
+  client.use(after);
+  EXPECT_TRUE(read(after, "t", 0, 0, kCommitted).values.empty());
+  // Coordinators load first; clients ask again.
+  EXPECT_TRUE(world.until([&] {
+    return fetch_offset(after, "g", "t", 1, true).error_code == ErrorCode::unstable_offset_commit;
+  }));
+  EXPECT_TRUE(world.until([&] { return client.end(true) == ErrorCode::none; }));
+  EXPECT_TRUE(world.until([&] { return read(after, "t", 0, 0, kCommitted).values.size() == 2; }));
+  const auto is_committed = [&] { return fetch_offset(after, "g", "t", 1, true).committed_offset == 5; };
+  EXPECT_TRUE(world.until(is_committed));
+}
+
+// --- transactions that nobody ends
+
+TEST_P(Transactions, what_hangs_is_found_and_aborted_what_runs_is_left_alone) {
+  wire::IncrementalAlterConfigsRequest request;
+  auto& broker = request.resources.emplace_back();
+  broker.resource_type = 4;
+  broker.resource_name = "";
+  broker.configs.push_back({.name = "transaction.partition.verification.enable", .value = "false"});
+  ASSERT_EQ(line.ask(1, request).responses.at(0).error_code, ErrorCode::none);
+
+  TxnClient lost(line, "lost", TxnClient::Kind::plain);
+  EXPECT_EQ(lost.init(), ErrorCode::none);
+  EXPECT_EQ(lost.produce("t", 0, 2), ErrorCode::none);  // without having added the partition
+  TxnClient slow(line, "slow", TxnClient::Kind::plain);
+  slow.timeout_ms = 300'000;
+  EXPECT_EQ(slow.init(), ErrorCode::none);
+  EXPECT_EQ(slow.add("t", {1}), ErrorCode::none);
+  EXPECT_EQ(slow.produce("t", 1, 1), ErrorCode::none);
+
+  world.pass(Duration::from_ms(31'000));
+  EXPECT_EQ(latest(0, kCommitted), 3);
+  EXPECT_TRUE(read(line, "t", 0, 0, kCommitted).values.empty());
+  EXPECT_EQ(latest(1, kCommitted), 0);
+  EXPECT_EQ(slow.end(true), ErrorCode::none);
+  expect_marked(1, 2);
+  EXPECT_EQ(read(line, "t", 1, 0, kCommitted).values.size(), 1U);
+}
+
+// --- administration
+
+TEST_P(Transactions, are_described_and_listed) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0, 1}), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 2), ErrorCode::none);
+
+  wire::DescribeTransactionsRequest describe;
+  describe.transactional_ids = {"id", "nobody"};
+  const auto described = line.ask(0, describe);
+  ASSERT_EQ(described.transaction_states.size(), 2U);
+  const auto& state = described.transaction_states[0];
+  EXPECT_EQ(state.transaction_state, "Ongoing");
+  EXPECT_EQ(state.producer_id, client.identity.id);
+  ASSERT_EQ(state.topics.size(), 1U);
+  EXPECT_EQ(state.topics[0].partitions, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(described.transaction_states[1].error_code, ErrorCode::transactional_id_not_found);
+
+  wire::ListTransactionsRequest list;
+  list.state_filters = {"Ongoing", "Sleeping"};
+  auto listed = line.ask(1, list);
+  EXPECT_EQ(listed.unknown_state_filters, std::vector<std::string>{"Sleeping"});
+  ASSERT_EQ(listed.transaction_states.size(), 1U);
+  EXPECT_EQ(listed.transaction_states[0].transactional_id, "id");
+  list.state_filters = {"CompleteCommit"};
+  EXPECT_TRUE(line.ask(1, list).transaction_states.empty());
+
+  wire::DescribeProducersRequest producers;
+  producers.topics.push_back({.name = "t", .partition_indexes = {1, 9}});
+  const auto known = line.ask(0, producers).topics.at(0).partitions;
+  ASSERT_EQ(known.at(0).active_producers.size(), 1U);
+  EXPECT_EQ(known[0].active_producers[0].producer_id, client.identity.id);
+  EXPECT_EQ(known[0].active_producers[0].current_txn_start_offset, 0);
+  EXPECT_EQ(known[0].active_producers[0].last_sequence, 1);
+  EXPECT_EQ(known.at(1).error_code, ErrorCode::unknown_topic_or_partition);
+}
+
+TEST_P(Transactions, markers_can_be_written_by_hand) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0}), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);
+  wire::WriteTxnMarkersRequest request;
+  auto& marker = request.markers.emplace_back();
+  marker.producer_id = client.identity.id;
+  marker.producer_epoch = static_cast<std::int16_t>(client.identity.epoch - 1);
+  marker.topics.push_back({.name = "t", .partition_indexes = {0, 7}});
+  auto partitions = line.ask(1, request).markers.at(0).topics.at(0).partitions;
+  EXPECT_EQ(partitions.at(0).error_code, ErrorCode::invalid_producer_epoch);
+  EXPECT_EQ(partitions.at(1).error_code, ErrorCode::unknown_topic_or_partition);
+  marker.producer_epoch = client.identity.epoch;
+  partitions = line.ask(1, request).markers.at(0).topics.at(0).partitions;
+  EXPECT_EQ(partitions.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(latest(0, kCommitted), 2);
+}
+
+}  // namespace
+}  // namespace tailwater::sim
