@@ -9,6 +9,7 @@ void add_commands(Command& tailwater) {
   add_produce_command(tailwater);
   add_consume_command(tailwater);
   add_group_command(tailwater);
+  add_txn_command(tailwater);
   add_cluster_command(tailwater);
   add_config_command(tailwater);
   add_api_versions_command(tailwater);

@@ -12,6 +12,7 @@ void add_topic_command(Command& tailwater);
 void add_produce_command(Command& tailwater);
 void add_consume_command(Command& tailwater);
 void add_group_command(Command& tailwater);
+void add_txn_command(Command& tailwater);
 void add_cluster_command(Command& tailwater);
 void add_config_command(Command& tailwater);
 void add_api_versions_command(Command& tailwater);

@@ -197,10 +197,10 @@ inline wire::OffsetFetchResponse::OffsetFetchResponsePartitions fetch_offset(
   auto& asked = request.groups.emplace_back();
   asked.group_id = group;
   asked.topics.emplace().push_back({.name = topic, .topic_id = {}, .partition_indexes = {partition}});
-  const auto group = line.ask(9, request).groups.at(0);
-  if (group.error_code == wire::ErrorCode::none) return group.topics.at(0).partitions.at(0);
+  const auto answered = line.ask(9, request).groups.at(0);
+  if (answered.error_code == wire::ErrorCode::none) return answered.topics.at(0).partitions.at(0);
   wire::OffsetFetchResponse::OffsetFetchResponsePartitions refused;
-  refused.error_code = group.error_code;
+  refused.error_code = answered.error_code;
   return refused;
 }
 

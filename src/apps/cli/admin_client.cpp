@@ -86,7 +86,8 @@ void AdminClient::learn(const wire::MetadataResponse& answer) {
 
 bool AdminClient::is_passing(wire::ErrorCode code) {
   return code == wire::ErrorCode::coordinator_not_available ||
-         code == wire::ErrorCode::coordinator_load_in_progress || code == wire::ErrorCode::not_coordinator;
+         code == wire::ErrorCode::coordinator_load_in_progress || code == wire::ErrorCode::not_coordinator ||
+         code == wire::ErrorCode::concurrent_transactions;
 }
 
 bool AdminClient::pause_before(Deadline deadline) {
@@ -95,11 +96,12 @@ bool AdminClient::pause_before(Deadline deadline) {
   return true;
 }
 
-Result<std::int32_t> AdminClient::coordinator_of(const std::string& group) {
+Result<std::int32_t> AdminClient::coordinator_of(const std::string& key, Coordinated kind) {
   const Deadline deadline = options_.deadline();
   wire::FindCoordinatorRequest request;
-  request.key = group;
-  request.coordinator_keys = {group};
+  request.key = key;
+  request.key_type = static_cast<std::int8_t>(kind);
+  request.coordinator_keys = {key};
   for (;;) {
     const auto answer = ask_any(request);
     if (!answer) return std::unexpected(answer.error());
@@ -118,8 +120,9 @@ Result<std::int32_t> AdminClient::coordinator_of(const std::string& group) {
       return found.node_id;
     }
     if (!is_passing(found.error_code) || !pause_before(deadline)) {
-      return fail(Errc::unavailable,
-                  fmt::format("group {}: no coordinator: {}", group, wire::message(found.error_code)));
+      return fail(Errc::unavailable, fmt::format("{} {}: no coordinator: {}",
+                                                 kind == Coordinated::group ? "group" : "transactional id",
+                                                 key, wire::message(found.error_code)));
     }
   }
 }

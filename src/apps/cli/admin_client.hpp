@@ -1,5 +1,6 @@
-// Requests to a cluster: to any broker, to a certain one, to the controller, to a group's coordinator. Each
-// broker has one connection, opened when it is first needed. Blocking; one request at a time.
+// Requests to a cluster: to any broker, to a certain one, to the controller, to the coordinator of a group or
+// of a transactional id. Each broker has one connection, opened when it is first needed. Blocking; one
+// request at a time.
 //
 // The wire structs are the interface. Where an API's newest versions name topics by id, the caller gives the
 // last version that names them by name.
@@ -21,6 +22,9 @@
 
 namespace tailwater::apps::cli {
 
+// What a coordinator looks after, as FindCoordinator names it.
+enum class Coordinated : std::int8_t { group = 0, transaction = 1 };
+
 class AdminClient {
  public:
   AdminClient(std::vector<Address> bootstrap, ConnectionOptions options)
@@ -34,7 +38,7 @@ class AdminClient {
   // A broker whose address metadata() or coordinator() has told.
   Result<BrokerConnection*> broker(std::int32_t id);
   Result<BrokerConnection*> controller();
-  Result<std::int32_t> coordinator_of(const std::string& group);
+  Result<std::int32_t> coordinator_of(const std::string& key, Coordinated kind = Coordinated::group);
 
   // Topics by name, all of them, or none.
   struct TopicChoice {
@@ -86,15 +90,16 @@ class AdminClient {
     return ask(**connection, request, at_most);
   }
 
-  // To the group's coordinator, again while it moves or loads. `error_of` gives the answer's error.
+  // To the coordinator, again while it moves or loads. `error_of` gives the answer's error.
   template <class Request, class ErrorOf>
-  Result<typename wire::ApiOf<Request>::Response> ask_coordinator(const std::string& group,
+  Result<typename wire::ApiOf<Request>::Response> ask_coordinator(const std::string& key,
                                                                   const Request& request,
                                                                   const ErrorOf& error_of,
-                                                                  std::int16_t at_most = INT16_MAX) {
+                                                                  std::int16_t at_most = INT16_MAX,
+                                                                  Coordinated kind = Coordinated::group) {
     const Deadline deadline = options_.deadline();
     for (;;) {
-      const auto coordinator = coordinator_of(group);
+      const auto coordinator = coordinator_of(key, kind);
       if (!coordinator) return std::unexpected(coordinator.error());
       auto answer = ask_broker(*coordinator, request, at_most);
       if (!answer || !is_passing(error_of(*answer)) || !pause_before(deadline)) return answer;
