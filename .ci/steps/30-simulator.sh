@@ -6,10 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seeds=300
 cmake --build build/release --target simulate -j "$(nproc)"
-clang=$(build/release/simulate --seeds $seeds --twice --quiet | tee /dev/stderr | tail -n 1)
+clang=$(build/release/simulate --seeds $seeds --twice --quiet | tee >(cat >&2) | tail -n 1)
 cmake --preset gcc >/dev/null
 cmake --build build/gcc --target simulate -j "$(nproc)"
-gcc=$(build/gcc/simulate --seeds $seeds --quiet | tee /dev/stderr | tail -n 1)
+gcc=$(build/gcc/simulate --seeds $seeds --quiet | tee >(cat >&2) | tail -n 1)
 if [ "$clang" != "$gcc" ]; then
   echo "simulator: the compilers disagree: clang says $clang, g++ says $gcc"
   exit 1
