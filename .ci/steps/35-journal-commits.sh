@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# journal_commits 1
+# journal_commits 2
 # Journal writes of a broker under load cause no commit of the file system's metadata, on an ext4 with a journal.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
