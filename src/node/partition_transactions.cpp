@@ -64,19 +64,21 @@ bool Partitions::admit(PartitionState& partition, const Asker& asker, const Prod
                        const ProduceAsk& ask, const records::BatchInfo& info) {
   const txn::ProducerIdentity producer{info.producer_id, info.producer_epoch};
   const bool adds = terms.version >= kFirstAddingVersion;
-  // What the log refuses or knows already it answers by itself.
-  if (!partition.log->is_new(info)) return true;
-  // A client that bumps its epoch begins each transaction at sequence 0; what comes behind the first batch
-  // may come while that one still waits.
+  // Behind a batch that waits, all of its producer wait: the log can judge them only when it has that one.
   const bool first_waits = std::ranges::any_of(partition.verifications, [&](const auto& each) {
     return each.producer == producer && !each.granted && !each.overtaken;
   });
-  if (adds && info.base_sequence != 0 && !first_waits && !partition.log->producer(producer.id)) {
-    refuse(asker, terms, ask, ErrorCode::out_of_order_sequence_number);
-    return false;
+  if (!first_waits) {
+    // What the log refuses or knows already it answers by itself.
+    if (!partition.log->is_new(info)) return true;
+    // A client that bumps its epoch begins each transaction at sequence 0.
+    if (adds && info.base_sequence != 0 && !partition.log->producer(producer.id)) {
+      refuse(asker, terms, ask, ErrorCode::out_of_order_sequence_number);
+      return false;
+    }
+    if (in_transaction(partition, producer)) return true;
+    if (!adds && !verifies_transactions()) return true;
   }
-  if (in_transaction(partition, producer)) return true;
-  if (!adds && !verifies_transactions()) return true;
   verify(partition,
          {.key = ask.key,
           .transactional_id = std::string(terms.transactional_id),
