@@ -6,11 +6,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "base/uuid.hpp"
 #include "core/cluster/controller.hpp"
 #include "core/group/coordinator.hpp"
@@ -212,18 +215,32 @@ class Calls {
     std::uint64_t id_;
   };
   Gather begin(std::size_t parts, Finish finish);
+  // The same, but it does not wait for ever: parts that have not answered within the limit are taken to have
+  // said `otherwise`, and what they say later counts no more.
+  Gather begin(std::size_t parts, Finish finish, Duration limit, AnswerBody otherwise);
+  void tick();
+  Instant next_deadline() const;
 
   void answered(std::uint64_t gather, std::uint32_t part, AnswerBody body);
 
  private:
+  struct Bound {
+    Instant until;
+    AnswerBody otherwise;
+  };
   struct Pending {
-    std::vector<AnswerBody> answers;
+    std::vector<std::optional<AnswerBody>> answers;
     std::size_t outstanding = 0;
     Finish finish;
+    std::optional<Bound> bound;
   };
+  static void finish(Pending pending);
+
   Context& context_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, Pending> pending_;
+  std::set<std::pair<Instant, std::uint64_t>> bounds_;  // when each bounded gather ends
+  std::map<std::uint64_t, std::size_t> late_;           // gathers that have ended, with answers still to come
 };
 
 }  // namespace tailwater::node

@@ -95,5 +95,39 @@ TEST_F(CallsTest, finishing_may_begin_the_next_gather) {
   EXPECT_TRUE(second);
 }
 
+TEST_F(CallsTest, a_bounded_gather_ends_at_its_limit_with_what_it_has) {
+  context.now.monotonic = Instant{} + Duration::from_ms(1'000);
+  std::vector<std::int64_t> offsets;
+  auto gather = calls.begin(
+      2, [&](std::vector<AnswerBody>& answers) { offsets = offsets_of(answers); }, Duration::from_ms(500),
+      answer(-7));
+  gather.ask(ShardId{0}, 0, LogSizesQuery{});
+  gather.ask(ShardId{2}, 1, LogSizesQuery{});
+  const Instant limit = Instant{} + Duration::from_ms(1'500);
+  EXPECT_EQ(calls.next_deadline(), limit);
+  calls.answered(gather_of(0), 1, answer(10));
+  context.now.monotonic = Instant{} + Duration::from_ms(1'499);
+  calls.tick();
+  EXPECT_TRUE(offsets.empty());
+  context.now.monotonic = limit;
+  calls.tick();
+  EXPECT_EQ(offsets, (std::vector<std::int64_t>{-7, 10}));
+  EXPECT_EQ(calls.next_deadline(), Instant::max());
+  calls.answered(gather_of(0), 0, answer(20));  // too late; it changes nothing
+  EXPECT_EQ(offsets, (std::vector<std::int64_t>{-7, 10}));
+}
+
+TEST_F(CallsTest, a_bounded_gather_that_is_answered_in_time_leaves_no_deadline) {
+  int finished = 0;
+  auto gather =
+      calls.begin(1, [&](std::vector<AnswerBody>&) { ++finished; }, Duration::from_ms(500), answer(-7));
+  gather.ask(ShardId{0}, 0, LogSizesQuery{});
+  calls.answered(gather_of(0), 0, answer(1));
+  EXPECT_EQ(calls.next_deadline(), Instant::max());
+  context.now.monotonic = context.now.monotonic + Duration::from_ms(1'000);
+  calls.tick();
+  EXPECT_EQ(finished, 1);
+}
+
 }  // namespace
 }  // namespace tailwater::node

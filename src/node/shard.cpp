@@ -240,6 +240,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   finish_recovery();
   take_news();
   partitions.retry_deferred();
+  calls.tick();
   produces.tick();
   fetches.tick();
   groups.tick();
@@ -281,7 +282,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
 
 Instant ShardState::next_deadline() const {
   if (partitions.has_news()) return context.now.monotonic;
-  return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(),
+  return std::min({const_cast<ShardState*>(this)->partitions.storage().next_deadline(), calls.next_deadline(),
                    produces.next_deadline(), fetches.next_deadline(), groups.next_deadline(),
                    transactions.next_deadline(), hanging.next_deadline()});
 }

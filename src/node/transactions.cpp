@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "core/group/partition.hpp"
+#include "node/controller_calls.hpp"
 
 namespace tailwater::node {
 
@@ -217,9 +218,7 @@ void Transactions::want_producer_id(Coordinator& coordinator) {
   if (const auto id = admin_.take_producer_id()) {
     return coordinator.machine.give_producer_id(ProducerId{*id}, context_.now, effects_);
   }
-  auto gather = calls_.begin(1, [this, key = coordinator.log.key()](std::vector<AnswerBody>& answers) {
-    const auto& block =
-        std::get<cluster::ProducerIdBlock>(std::get<cluster::ControllerResponse>(answers.front()));
+  allocate_producer_ids(calls_, [this, key = coordinator.log.key()](const cluster::ProducerIdBlock& block) {
     if (block.error_code == 0) admin_.give_producer_ids(block);
     Coordinator* asker = find(key.partition.value);
     if (asker == nullptr || asker->log.key() != key) return;
@@ -230,7 +229,6 @@ void Transactions::want_producer_id(Coordinator& coordinator) {
     }
     carry_out(*asker);
   });
-  gather.ask(ShardId{0}, 0, ProducerIdsCall{});
 }
 
 void Transactions::advanced(const PartitionState& partition) {

@@ -3,6 +3,7 @@
 // dies at any moment; disk and store stay for the next start.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -46,6 +47,8 @@ class Broker : private Host {
   void die(Death death);
   // Takes no turn before then, as if the process were stopped.
   void pause_until(Instant until) { paused_until_ = until; }
+  // The metadata store answers nothing before then.
+  void hang_store_until(Instant until) { last_store_ = std::max(last_store_, until); }
   // How many shards the next start makes. REQUIRES: stopped, or never started.
   void set_shards(std::uint32_t shards) { setup_.shards = shards; }
 

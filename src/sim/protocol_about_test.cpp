@@ -158,6 +158,26 @@ TEST_P(About, transactional_ids_have_coordinators_once_somebody_asked) {
   EXPECT_EQ(unknown.coordinators[0].node_id, -1);
 }
 
+TEST_P(About, a_metadata_store_that_hangs_holds_no_client_for_ever) {
+  const Instant back = world.agenda.now() + Duration::from_ms(120'000);
+  world.broker.hang_store_until(back);
+  const Instant asked_at = world.agenda.now();
+  wire::FindCoordinatorRequest find;
+  find.key = "group";
+  EXPECT_EQ(line.ask(3, find).error_code, ErrorCode::coordinator_not_available);
+  const auto metadata = describe({{.topic_id = {}, .name = "new"}}, true);
+  ASSERT_EQ(metadata.topics.size(), 1U);
+  EXPECT_EQ(metadata.topics[0].error_code, ErrorCode::leader_not_available);
+  EXPECT_EQ(line.ask(4, wire::InitProducerIdRequest{}).error_code, ErrorCode::coordinator_load_in_progress);
+  EXPECT_LE((world.agenda.now() - asked_at).to_ms(), 20'000);
+
+  // What the store says late counts for those who ask again.
+  world.pass(back - world.agenda.now() + Duration::from_ms(1'000));
+  EXPECT_EQ(line.ask(3, find).error_code, ErrorCode::none);
+  EXPECT_EQ(describe({{.topic_id = {}, .name = "new"}}, true).topics[0].error_code, ErrorCode::none);
+  EXPECT_EQ(line.ask(4, wire::InitProducerIdRequest{}).error_code, ErrorCode::none);
+}
+
 TEST_P(About, producer_ids_are_unique_over_shards_and_restarts) {
   std::set<std::int64_t> ids;
   const auto ask = [&](Line& from) {

@@ -3,6 +3,7 @@
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
+#include "node/controller_calls.hpp"
 #include "node/dispatch.hpp"
 #include "node/shard_state.hpp"
 
@@ -216,17 +217,14 @@ void serve(ShardState& shard, const Request& request, wire::FindCoordinatorReque
   const std::string topic(asked.key_type == kGroup ? cluster::kOffsetsTopic : cluster::kTransactionTopic);
   if (shard.context.image->topic(topic)) return answer_coordinators(shard, request, asked, {});
   // The first of its kind in this cluster: its topic is made now, and the answer waits for it.
-  auto gather = shard.calls.begin(
-      1, [&shard, request, topic, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
-        const auto& ensured =
-            std::get<cluster::EnsuredTopics>(std::get<cluster::ControllerResponse>(answers.front()));
-        const bool made = !ensured.topics.empty() && ensured.topics.front().error_code == 0;
-        answer_coordinators(shard, request, asked,
-                            made ? FoundCoordinator{}
-                                 : FoundCoordinator{wire::ErrorCode::coordinator_not_available,
-                                                    "The topic " + topic + " cannot be created."});
-      });
-  gather.ask(ShardId{0}, 0, EnsureTopicsCall{{topic}});
+  ensure_topics(shard.calls, {topic},
+                [&shard, request, topic, asked = std::move(asked)](const cluster::EnsuredTopics& ensured) {
+                  const bool made = !ensured.topics.empty() && ensured.topics.front().error_code == 0;
+                  answer_coordinators(shard, request, asked,
+                                      made ? FoundCoordinator{}
+                                           : FoundCoordinator{wire::ErrorCode::coordinator_not_available,
+                                                              "The topic " + topic + " cannot be created."});
+                });
 }
 
 void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&&) {
@@ -254,15 +252,14 @@ void serve(ShardState& shard, const Request& request, wire::InitProducerIdReques
   // A producer that lost track of its sequence asks with its old id: it gets a new one, which is always
   // right.
   if (const auto id = shard.admin.take_producer_id()) return answer_producer_id(shard, request, *id);
-  auto gather = shard.calls.begin(1, [&shard, request, refused](std::vector<AnswerBody>& answers) mutable {
-    const auto& block =
-        std::get<cluster::ProducerIdBlock>(std::get<cluster::ControllerResponse>(answers.front()));
-    if (block.error_code == 0) shard.admin.give_producer_ids(block);
-    if (const auto id = shard.admin.take_producer_id()) return answer_producer_id(shard, request, *id);
-    refused.error_code = wire::ErrorCode::coordinator_load_in_progress;
-    shard.connections.answer(request, refused);
-  });
-  gather.ask(ShardId{0}, 0, ProducerIdsCall{});
+  allocate_producer_ids(shard.calls,
+                        [&shard, request, refused](const cluster::ProducerIdBlock& block) mutable {
+                          if (block.error_code == 0) shard.admin.give_producer_ids(block);
+                          if (const auto id = shard.admin.take_producer_id())
+                            return answer_producer_id(shard, request, *id);
+                          refused.error_code = wire::ErrorCode::coordinator_load_in_progress;
+                          shard.connections.answer(request, refused);
+                        });
 }
 
 }  // namespace tailwater::node

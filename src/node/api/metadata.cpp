@@ -3,6 +3,7 @@
 #include <set>
 
 #include "node/api/handlers.hpp"
+#include "node/controller_calls.hpp"
 #include "node/shard_state.hpp"
 
 namespace tailwater::node {
@@ -124,17 +125,15 @@ void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& as
     missing = missing_topics(*shard.context.image, asked);
   }
   if (missing.empty()) return answer_metadata(shard, request, asked, {});
-  auto gather =
-      shard.calls.begin(1, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
-        Failures failures;
-        const auto& ensured =
-            std::get<cluster::EnsuredTopics>(std::get<cluster::ControllerResponse>(answers.front()));
-        for (const auto& topic : ensured.topics) {
-          if (topic.error_code != 0) failures[topic.name] = static_cast<wire::ErrorCode>(topic.error_code);
-        }
-        answer_metadata(shard, request, asked, failures);
-      });
-  gather.ask(ShardId{0}, 0, EnsureTopicsCall{std::move(missing)});
+  ensure_topics(shard.calls, std::move(missing),
+                [&shard, request, asked = std::move(asked)](const cluster::EnsuredTopics& ensured) {
+                  Failures failures;
+                  for (const auto& topic : ensured.topics) {
+                    if (topic.error_code == 0) continue;
+                    failures[topic.name] = static_cast<wire::ErrorCode>(topic.error_code);
+                  }
+                  answer_metadata(shard, request, asked, failures);
+                });
 }
 
 namespace {

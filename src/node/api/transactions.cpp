@@ -5,6 +5,7 @@
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
+#include "node/controller_calls.hpp"
 #include "node/shard_state.hpp"
 
 namespace tailwater::node {
@@ -212,11 +213,10 @@ void serve(ShardState& shard, const Request& request, wire::AddOffsetsToTxnReque
     return add_offsets(shard, request, std::move(asked));
   }
   // Clients look for the group's coordinator only after this.
-  auto gather =
-      shard.calls.begin(1, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>&) mutable {
-        add_offsets(shard, request, std::move(asked));
-      });
-  gather.ask(ShardId{0}, 0, EnsureTopicsCall{{std::string(cluster::kOffsetsTopic)}});
+  ensure_topics(shard.calls, {std::string(cluster::kOffsetsTopic)},
+                [&shard, request, asked = std::move(asked)](const cluster::EnsuredTopics&) mutable {
+                  add_offsets(shard, request, std::move(asked));
+                });
 }
 
 // --- EndTxn, WriteTxnMarkers
