@@ -75,6 +75,7 @@ class Consumed:
     members: list
     reread: int  # handed out twice, but before a commit covered them: allowed at least once
     reads: int
+    repeated: int = 0  # refused commits that a client's library sent again for partitions that were no longer its own
 
 
 class _Follower:
@@ -120,6 +121,13 @@ class _Follower:
             self.result.lost.append(f"{member} committed {topic}-{partition}@{offset}, read up to {self.next[place]}")
         self.safe[place] = max(self.safe[place], offset)
 
+    def repeat(self, topic, partition, offset):
+        """The client's library sent a refused commit again after a rebalance took the partition from its member: the
+        group's offset goes back to it, and what lies behind it may be read again."""
+        place = (topic, int(partition))
+        self.safe[place] = min(self.safe[place], int(offset))
+        self.result.repeated += 1
+
 
 def consumed(path, codecs, records, partitions):
     """Everything about one group's life; see Consumed."""
@@ -131,6 +139,8 @@ def consumed(path, codecs, records, partitions):
                 follower.read(*fields)
             elif kind == "C" and len(fields) == 4:
                 follower.commit(*fields)
+            elif kind == "P" and len(fields) == 4:
+                follower.repeat(*fields[1:])
             elif kind == "A" and len(fields) == 2:
                 follower.last_assigned[fields[0]] = int(fields[1])
             elif kind == "L" and len(fields) == 1:

@@ -49,6 +49,14 @@ class Judge(unittest.TestCase):
         lines = right_lines()
         self.assert_only(judged(lines[:2] + [lines[0]] + lines[2:]), "doubled")
 
+    def test_after_a_repeated_commit_only_what_lies_behind_it_may_come_again(self):
+        lines = right_lines()
+        _, member, topic, partition, *_ = lines[0].split("\t")
+        result = judged(lines[:2] + [f"P\t{member}\t{topic}\t{partition}\t0"] + lines)
+        self.assert_only(result)
+        self.assertEqual((result.reread, result.repeated), (1, 1))
+        self.assert_only(judged(lines[:2] + [f"P\t{member}\t{topic}\t{partition}\t1"] + lines), "doubled")
+
     def test_a_read_before_any_commit_may_come_again(self):
         lines = right_lines()
         result = judged([lines[0]] + lines)

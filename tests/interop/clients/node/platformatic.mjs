@@ -1,7 +1,8 @@
 // The scenario with @platformatic/kafka; murmur2 in Java's form is configured. Its streams read ahead and have no
 // revoke hook that waits, so a member commits often, forgets at a rebalance what it has not committed, and drops
-// what the stream has buffered of partitions that it lost. The group starts with committed zeros: where nothing is
-// committed, a stream of 2.12.1 goes on behind the dropped records when it gets a partition back.
+// what the stream has buffered of partitions that it lost, also when it has got them back meanwhile: the buffer may
+// hold thousands of records of an assignment several generations ago. The group starts with committed zeros: where
+// nothing is committed, a stream of 2.12.1 goes on behind the dropped records when it gets a partition back.
 import { Admin, Consumer, Producer, MessagesStreamModes, MessagesStreamFallbackModes, stringDeserializers, stringSerializers, compatibilityPartitioner } from '@platformatic/kafka'
 import * as s from './scenario.mjs'
 
@@ -34,6 +35,7 @@ class Member {
   assigned = 0
   #done = new Map()
   #next = new Map()
+  #held = new Map() // of each partition: the generation that gave it, and the offset from which its stream went on
 
   constructor (name, groupId, groupProtocol, pace) {
     this.name = name
@@ -42,6 +44,7 @@ class Member {
     this.consumer = new Consumer({ ...base(name), groupId, groupProtocol, ...times, deserializers: stringDeserializers, maxWaitTime: 200 })
     this.watch = setInterval(() => { this.assigned = (this.consumer.assignments ?? []).reduce((sum, a) => sum + a.partitions.length, 0) }, 10)
     for (const event of ['consumer:group:rebalance', 'consumer:group:join']) this.consumer.on(event, () => this.#done.clear())
+    this.consumer.on('consumer:group:join', () => this.#take())
     this.consumer.on('error', (problem) => {
       console.error(this.name, this.stopping ? 'while it stopped' : 'while it ran', problem)
       if (!this.stopping) this.problem = problem
@@ -54,12 +57,15 @@ class Member {
       topics: s.topics, autocommit: false, mode: MessagesStreamModes.COMMITTED, fallbackMode: MessagesStreamFallbackModes.EARLIEST,
       highWaterMark: 100, maxBytesPerPartition: 16_384
     })
+    this.stream.on('offsets', () => this.#begin())
+    this.#take()
+    this.#begin()
     let count = 0
     for await (const message of this.stream) {
       const { topic, partition, offset } = message
       const place = `${topic}/${partition}`
       if (this.stopping) break
-      if (!this.owns(topic, partition)) continue
+      if (this.#isStale(place, message)) continue
       s.expect(message.headers.size === 1, 'the header is missing')
       const next = this.#next.get(place) ?? 0n
       this.#next.set(place, offset < next ? next : offset + 1n)
@@ -71,21 +77,40 @@ class Member {
     await this.commit()
   }
 
-  owns (topic, partition) {
-    return (this.consumer.assignments ?? []).some((a) => a.topic === topic && a.partitions.includes(partition))
+  #take () {
+    const generation = this.consumer.generationId
+    const places = (this.consumer.assignments ?? []).flatMap((a) => a.partitions.map((p) => `${a.topic}/${p}`))
+    this.#held = new Map(places.map((place) => [place, this.#held.get(place) ?? { generation }]))
   }
+
+  #begin () {
+    for (const [place, held] of this.#held) {
+      if (held.generation === this.consumer.generationId) held.from = this.stream.offsetsToFetch.get(place.replace('/', ':'))
+    }
+  }
+
+  /** Whether the stream has fetched it for an assignment that ended. */
+  #isStale (place, { offset, metadata }) {
+    const held = this.#held.get(place)
+    return held?.from === undefined || metadata.consumer.generationId < held.generation || offset < held.from
+  }
+
+  owns (topic, partition) { return this.#held.has(`${topic}/${partition}`) }
 
   async commit () {
     const offsets = [...this.#done.values()].filter((o) => this.owns(o.topic, o.partition))
     this.#done.clear()
     if (!offsets.length) return
+    const generation = this.consumer.generationId
     try {
       await this.consumer.commit({ offsets })
     } catch (refused) { // a rebalance came first; these records are read again
       console.error(this.name, 'commit refused', refused.errors?.map(String) ?? refused)
       return
     }
-    for (const o of offsets) this.pace.event('C', this.name, o.topic, o.partition, o.offset)
+    // A commit that a rebalance refused was sent again by the library, in its new generation and for all partitions.
+    const kept = (o) => this.consumer.generationId === generation || this.#held.get(`${o.topic}/${o.partition}`)?.generation <= generation
+    for (const o of offsets) this.pace.event(kept(o) ? 'C' : 'P', this.name, o.topic, o.partition, o.offset)
   }
 
   async stop () {
