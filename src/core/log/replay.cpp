@@ -162,8 +162,8 @@ bool Replay::batches(const journal::EntryCursor::Entry& entry) {
         head.empty() && !stash.head.empty() && stash.segment == segment && stash.position == position;
     stash.bytes.clear();
     if (!inherits) stash = {lsn_, position, segment, Buffer(head.begin(), head.end()), {}};
-  } else if (stash.segment != segment || stash.position + stash.bytes.size() != position ||
-             stash.bytes.empty()) {
+    stash.open = true;
+  } else if (!stash.open || stash.segment != segment || stash.position + stash.bytes.size() != position) {
     if (past_checkpoint_) return wrong(log, "a piece of an entry without the piece before it");
     return true;
   }
@@ -233,6 +233,7 @@ void Replay::cut_stash(const LogState& log, Offset segment, std::uint64_t positi
   const auto stash = stashes_.find(log.identity.id);
   if (stash == stashes_.end()) return;
   stash->second.bytes.clear();
+  stash->second.open = false;
   if (stash->second.segment != segment || stash->second.position != position) stashes_.erase(stash);
 }
 

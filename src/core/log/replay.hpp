@@ -35,6 +35,7 @@ class Replay {
     Offset segment;
     Buffer head;
     Buffer bytes;
+    bool open = false;  // the next piece of the entry counts, also if the last ended where a batch ends
   };
 
   // A truncation before the checkpoint that left a part of a block.

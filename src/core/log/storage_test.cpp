@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/journal/format.hpp"
 #include "core/log/test_world.hpp"
 
 namespace tailwater::log {
@@ -112,6 +113,28 @@ TEST(StorageTest, AFlushThatEndsInsideABlockOfASegmentThatWasSealedMeanwhileLose
   world.stop();
   world.start_and_recover();
   world.verify();
+}
+
+TEST(StorageTest, AnEntryThatAFrameCutsBetweenTwoBatchesComesWhole) {
+  World world(11);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  ASSERT_TRUE(world.append(log, {.value_size = 400}).has_value());
+  world.pump();
+  // One entry of three batches; the first fills a frame to its last byte, and its chunk has room for more.
+  const std::size_t room =
+      world.options.frame_bytes_max - journal::kFrameHeaderSize - journal::kEntryHeaderSize;
+  std::size_t size = room;
+  while (make_batch({.value_size = size}).size() > room) --size;
+  ASSERT_EQ(make_batch({.value_size = size}).size(), room);
+  for (const std::size_t each : {size, std::size_t{40}, std::size_t{40}})
+    ASSERT_TRUE(world.append(log, {.value_size = each}).has_value());
+  world.pump();
+  ASSERT_EQ(log.durable_end(), Offset{4});
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+  EXPECT_EQ(world.log("a").end_offset(), Offset{4});
 }
 
 TEST(StorageTest, AnIndexThatBeginsWithALaterFlushIsThereAfterPowerLoss) {
