@@ -157,7 +157,9 @@ bool Flusher::take(LogState& log) {
   } else if (log.durable.block) {
     log.dirty_after = log.durable.block;
   } else {
-    log.dirty_after = std::min(dir_.ring.durable(), log.durable.partial.value_or(dir_.ring.durable()));
+    const Lsn durable = dir_.ring.durable();
+    log.dirty_after =
+        std::min({durable, log.durable.partial.value_or(durable), log.framed.partial.value_or(durable)});
   }
   log.flushing = true;
   ++log.references;

@@ -9,15 +9,24 @@ namespace tailwater::log {
 
 namespace {
 
-// The chunk from which the next flush of the active segment starts, if it lacks the first bytes of the block
-// there.
-cache::Chunk* lacking(const LogState& log) {
-  const Segment& active = log.active();
+// The chunk from which the next flush of the segment starts, if it lacks the first bytes of the block there.
+cache::Chunk* lacking(const LogState& log, const Segment& segment) {
   for (std::size_t each = log.chunks.size(); each-- > 0;) {
     cache::Chunk& chunk = *log.chunks[each];
-    if (chunk.segment_base != active.base) break;
-    if (chunk.first > active.flushed) continue;
-    return chunk.valid > journal::round_down(active.flushed, journal::kBlock) ? &chunk : nullptr;
+    if (chunk.segment_base > segment.base) continue;
+    if (chunk.segment_base < segment.base) break;
+    if (chunk.first > segment.flushed) continue;
+    return chunk.valid > journal::round_down(segment.flushed, journal::kBlock) ? &chunk : nullptr;
+  }
+  return nullptr;
+}
+
+// The same of any segment: while a head was read back, the log may have been truncated and gone on to
+// another.
+cache::Chunk* lacking(const LogState& log) {
+  for (const Segment& segment : log.segments) {
+    if (segment.flushed == segment.size) continue;
+    if (cache::Chunk* const chunk = lacking(log, segment)) return chunk;
   }
   return nullptr;
 }
@@ -34,7 +43,7 @@ HeadLoader::~HeadLoader() {
 
 void HeadLoader::load_if_missing(LogState& log) {
   if (log.loading_head) return;
-  if (cache::Chunk* chunk = lacking(log)) begin(log, *chunk);
+  if (cache::Chunk* chunk = lacking(log, log.active())) begin(log, *chunk);
 }
 
 void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {
@@ -45,7 +54,7 @@ void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {
     slot = free_.back();
     free_.pop_back();
   }
-  Segment& segment = log.active();
+  Segment& segment = *log.segment_at(chunk.segment_base);
   Load& load = loads_[slot];
   load.log = &log;
   load.chunk = &chunk;

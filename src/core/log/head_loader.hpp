@@ -18,8 +18,8 @@ class HeadLoader {
   HeadLoader(const HeadLoader&) = delete;
   HeadLoader& operator=(const HeadLoader&) = delete;
 
-  // Begins if the block that the log's files end in is not whole in memory. Call after the chunk was made,
-  // before its entry is pushed.
+  // Begins if the block that the active segment's file ends in is not whole in memory. Call after the chunk
+  // was made, before its entry is pushed.
   void load_if_missing(LogState& log);
   void completed(const DiskDone& done);
   std::size_t active() const { return active_; }

@@ -255,6 +255,8 @@ bool JournalQueue::take_first(Frame& frame) {
     // What is not flushed lies in frames from `dirty` on, the block that a truncation cuts included.
     if (entry.from % kBlock != 0) log.framed.block = log.dirty;
     log.framed.offset = entry.end;
+  } else if (!log.framed.partial) {
+    log.framed.partial = frame.lsn;
   }
   frame.items.push_back({&log, entry.generation, log.framed, entry.kind, entry.base_offset});
   ++log.references;
@@ -293,7 +295,11 @@ void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head
   }
   const bool whole = entry.from == entry.to;
   if (whole) waiting_bytes_ -= weight(entry);
-  if (entry.generation == log.generation) advance(log.framed, entry, whole);
+  if (entry.generation == log.generation) {
+    advance(log.framed, entry, whole);
+  } else if (!log.framed.partial) {
+    log.framed.partial = entry.begun;
+  }
   frame.items.push_back({&log, entry.generation, log.framed});
   ++log.references;
 }

@@ -35,7 +35,6 @@ void clamp(const LogState& log, const CutPlace& place, JournalPoint& point) {
     point.block.reset();
     if (place.position % journal::kBlock != 0) point.block = log.dirty;
   }
-  point.partial.reset();
   point.offset = std::min(point.offset, place.end);
 }
 

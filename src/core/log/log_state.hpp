@@ -60,7 +60,9 @@ struct JournalPoint {
   Offset offset;
   // If the position cuts a block: the first frame of those that together hold the block's bytes up to here.
   std::optional<Lsn> block;
-  // If more than the position went in: the frame in which the entry began that is not whole yet.
+  // If more than the position went in: the frame in which the entry began that is not whole yet; after a
+  // truncation, until its own entry went in: the first frame with entries from before it, of which the log
+  // may have kept a part.
   std::optional<Lsn> partial;
 };
 

@@ -10,6 +10,19 @@
 namespace tailwater::log {
 namespace {
 
+// A value that makes a batch of one record so large.
+std::size_t value_size_for(std::size_t batch_size) {
+  std::size_t size = batch_size;
+  while (make_batch({.value_size = size}).size() > batch_size) --size;
+  EXPECT_EQ(make_batch({.value_size = size}).size(), batch_size);
+  return size;
+}
+
+// What one entry brings into a frame at most.
+std::size_t frame_content_max(std::uint32_t frame_bytes_max) {
+  return frame_bytes_max - journal::kFrameHeaderSize - journal::kEntryHeaderSize;
+}
+
 TEST(StorageTest, AFreshDirectoryComesOnline) {
   World world(1);
   world.start_and_recover();
@@ -122,11 +135,7 @@ TEST(StorageTest, AnEntryThatAFrameCutsBetweenTwoBatchesComesWhole) {
   ASSERT_TRUE(world.append(log, {.value_size = 400}).has_value());
   world.pump();
   // One entry of three batches; the first fills a frame to its last byte, and its chunk has room for more.
-  const std::size_t room =
-      world.options.frame_bytes_max - journal::kFrameHeaderSize - journal::kEntryHeaderSize;
-  std::size_t size = room;
-  while (make_batch({.value_size = size}).size() > room) --size;
-  ASSERT_EQ(make_batch({.value_size = size}).size(), room);
+  const std::size_t size = value_size_for(frame_content_max(world.options.frame_bytes_max));
   for (const std::size_t each : {size, std::size_t{40}, std::size_t{40}})
     ASSERT_TRUE(world.append(log, {.value_size = each}).has_value());
   world.pump();
@@ -245,6 +254,72 @@ TEST(StorageTest, ATruncationWhileTheHeadOfABlockIsReadBackLosesNothing) {
   world.stop();
   world.start_and_recover();
   world.verify();
+}
+
+TEST(StorageTest, ATruncationAndANewSegmentWhileAHeadIsReadBackLoseNothing) {
+  for (std::uint64_t seed = 60; seed < 80; ++seed) {
+    World world(seed);
+    world.start_and_recover();
+    Log& log = world.create("a", {.segment_bytes = 9'000});
+    for (int each = 0; each < 50; ++each) ASSERT_TRUE(world.append(log, {.value_size = 40}).has_value());
+    world.pump();
+    world.stop();
+    world.start_and_recover();
+    Log& again = world.log("a");
+    // The head of the file's second block is on its way, then that of the first is what counts.
+    ASSERT_TRUE(world.append(again, {}).has_value());
+    world.truncate(again, Offset{20});
+    for (int each = 0; each < 3; ++each)
+      ASSERT_TRUE(world.append(again, {.value_size = 4'000, .fill = 'w'}).has_value());
+    world.pump();
+    world.crash();
+    world.start_and_recover();
+    world.verify();
+    world.stop();
+    world.start_and_recover();
+    world.verify();
+  }
+}
+
+// A flush of `a` that waited for that of `b` begins between a frame with such entries and the truncation's
+// own.
+void truncate_what_waits(int steps_before, int steps_between) {
+  World world(12);
+  world.disk.in_order = true;
+  world.options.frame_bytes_max = 8 << 10;
+  world.options.second_frame_bytes = 1;
+  world.options.flush_run_bytes = 9'000;
+  world.start_and_recover();
+  Log& log = world.create("a", {.segment_bytes = 10'000});
+  Log& other = world.create("b");
+  world.pump();
+  ASSERT_TRUE(world.append(other, {.value_size = 9'000}).has_value());
+  for (int each = 0; each < steps_before; ++each) world.step();
+  ASSERT_TRUE(world.append(log, {.value_size = 9'000}).has_value());
+  for (int each = 0; each < steps_between; ++each) world.step();
+  // A new segment, and two batches that fill the frame; the second is cut off again, which is for the frame
+  // after it.
+  const std::size_t small = make_batch({}).size() + journal::kEntryHeaderSize;
+  const std::size_t large = frame_content_max(world.options.frame_bytes_max) - small;
+  ASSERT_TRUE(world.append(log, {.value_size = value_size_for(large)}).has_value());
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.truncate(log, Offset{2});
+  world.pump();
+  ASSERT_EQ(log.durable_end(), Offset{2});
+  for (int each = 0; each < 20; ++each) {
+    ASSERT_TRUE(world.append(other, {.value_size = 12'000}).has_value());
+    world.pump();
+  }
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+  ASSERT_EQ(world.log("a").end_offset(), Offset{2});
+}
+
+TEST(StorageTest, WhatATruncationLeavesOfEntriesThatWaitIsKeptInTheJournalUntilItIsFlushed) {
+  for (int before = 0; before < 20; ++before) {
+    for (int between = 0; between < 8 && !HasFailure(); ++between) truncate_what_waits(before, between);
+  }
 }
 
 TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
