@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # interop 14
-# Real clients against the real binary, everything with one shard, and produce, consume and groups with three. The
-# clients are installed once into the user's cache folder. Whatever fails, or cannot be run, refuses.
+# Real clients against the real binary, everything with one shard, and produce, consume, groups and transactions with
+# three. The clients are installed once into the user's cache folder. Whatever fails, or cannot be run, refuses.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export CI=true INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailwater/interop}

@@ -113,8 +113,8 @@ def go(name):
 
 @functools.cache
 def java(name, programs=None):
-    """The java command of one Maven module: its jars and the classes of its sources, if it has any. Another suite
-    that runs on the same jars names the folder of its own programs."""
+    """The java command of one Maven module: its jars and the classes of its sources, if it has any. Programs that are not
+    the module's own are named: a folder of another suite, or files of another module."""
     source, folder = CLIENTS / name, CACHE / "java" / name
     java_tool = tool("java")
 
@@ -124,8 +124,9 @@ def java(name, programs=None):
               "-DincludeScope=runtime")
 
     once(folder, [source / "pom.xml"], jars)
-    sources = sorted((programs or source).glob("*.java"))
-    classes = folder / (programs.name if programs else "classes")
+    several = isinstance(programs, tuple)
+    sources = programs if several else sorted((programs or source).glob("*.java"))
+    classes = folder / (programs.name if programs and not several else "classes")
     if sources:
         once(classes, [*sources, source / "pom.xml"],
              lambda: build(tool("javac"), "-d", classes, "-cp", f"{folder / 'lib'}/*", *sources))

@@ -19,7 +19,7 @@ import wire
 SHOWN = 5  # complaints of one kind that are spelled out
 
 
-def _some(complaints):
+def some(complaints):
     more = len(complaints) - SHOWN
     return complaints[:SHOWN] + ([f"and {more} more of this kind"] if more > 0 else [])
 
@@ -52,7 +52,7 @@ def stored(connection, prefix, codec, records, partitions):
         wrong.append(f"{topic}: {sum(ends)} by end offsets, {total} in batches, expected {records}")
     if matching < records * 0.98:  # a client may leave a batch plain that does not shrink
         wrong.append(f"{topic}: only {matching} of {records} records are stored as {codec}")
-    return _some(wrong), f"{batches} batches, {matching} records as {codec}"
+    return some(wrong), f"{batches} batches, {matching} records as {codec}"
 
 
 def committed(connection, group, prefix, codecs, partitions):
@@ -63,7 +63,7 @@ def committed(connection, group, prefix, codecs, partitions):
         ends, have = connection.offsets(topic, partitions), connection.committed(group, topic, partitions)
         if ends != have:
             wrong.append(f"{group}: {topic} committed {have}, ends {ends}")
-    return _some(wrong)
+    return some(wrong)
 
 
 @dataclasses.dataclass
@@ -165,5 +165,5 @@ def _close(follower, codecs, records, partitions):
     if len(follower.by_member) < 4:  # three of the group and the one that resumes
         r.members.append(f"only {sorted(follower.by_member)} read anything")
     for name in ("lost", "doubled", "corrupt", "misplaced", "members"):
-        setattr(r, name, _some(getattr(r, name)))
+        setattr(r, name, some(getattr(r, name)))
     return r

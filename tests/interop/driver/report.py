@@ -8,7 +8,7 @@ import wire
 MARK = {True: "yes", False: "FAIL", None: "-"}
 WORD = {True: "ok", False: "FAIL", None: "-"}
 STATE = {True: "", False: ":FAIL", None: ":-"}
-COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "cooperative", "KIP-848"]
+COLUMNS = ["create", "produce", "group", "join", "leave", "resume", "exact", "admin", "partitioner", "cooperative", "KIP-848", "transactions"]
 
 
 def _all(steps, names):
@@ -27,6 +27,11 @@ def _produce(client, steps):
     return " ".join(cells)
 
 
+def _transactions(client, steps):
+    good = _all(steps, [name for name in steps if name.startswith("txn.")])
+    return MARK[good] if good is None else client.transactions + STATE[good]
+
+
 def row(result):
     client, steps = result["client"], {step["step"]: step for step in result["steps"]}
     cells = {"create": MARK[_all(steps, ["create"])], "produce": _produce(client, steps)}
@@ -36,6 +41,7 @@ def row(result):
     cells["admin"] = MARK[_all(steps, [name for name in steps if name.startswith("admin.")])]
     cells["partitioner"] = MARK[_all(steps, ["partitioner"])]
     cells["cooperative"] = MARK[_all(steps, [name for name in steps if name.endswith("@cooperative")])]
+    cells["transactions"] = _transactions(client, steps)
     cells["KIP-848"] = MARK[_all(steps, [name for name in steps if name.endswith("@consumer")])]
     return cells
 

@@ -19,8 +19,41 @@ def topic(prefix, codec):
     return f"{prefix}-{codec}"
 
 
+def txn_topics(prefix):
+    return f"{prefix}-txn-in", f"{prefix}-txn-out"
+
+
+def txn_group(prefix):
+    return f"{prefix}-txn-group"
+
+
 def group(prefix, protocol="classic"):
     return f"{prefix}-group" if protocol == "classic" else f"{prefix}-group-{protocol}"
+
+
+class Txn:
+    """The plan of the transactional scenario: numbered transactions of SIZE records `number:i`, record i in partition
+    i % PARTITIONS, and what becomes of each. All but LAST go to the first topic; LAST closes the second one."""
+
+    PARTITIONS, SIZE = 3, 12
+    ENDS = 40                   # transactions of two producers, one opened within the other; every third is aborted
+    FENCED, FENCER = 40, 41     # one producer's open transaction, and the next one's of the same transactional id
+    OPEN = 42                   # is looked at while it is open, then aborted
+    ABANDONED, AFTER = 43, 44   # runs into its time-out; what follows it in the log, and is the last for readers
+    LAST = 45
+    PLAN = {number: "abort" if number % 3 == 1 else "commit" for number in range(ENDS)} | {
+        FENCED: "fenced", FENCER: "commit", OPEN: "abort", ABANDONED: "expired", AFTER: "commit", LAST: "commit"}
+    COMMITTED = SIZE * (list(PLAN.values()).count("commit") - 1)  # records that the transform reads: all but LAST's
+    BATCH, LIVES = 40, 3        # records that the transform takes at most at a time; its consumers, one after the other
+
+    @staticmethod
+    def values(number):
+        """[(partition, value)]"""
+        return [(i % Txn.PARTITIONS, f"{number}:{i}") for i in range(Txn.SIZE)]
+
+    @staticmethod
+    def transformed(value):
+        return f"out:{value}"
 
 
 def murmur2(data):

@@ -6,6 +6,7 @@ non-flexible versions that every current broker offers. It must never be used by
 to do its own work, with one exception: kcat has no way to ask for committed offsets.
 """
 
+import dataclasses
 import socket
 import struct
 import time
@@ -146,19 +147,28 @@ class Connection:
 
     def fetch(self, topic, partition, offset):
         """(high watermark, raw bytes)"""
-        body = struct.pack(">iiiibii", -1, 500, 1, 16 << 20, 0, 0, -1) + array(
+        high, _, _, data = self._fetch(topic, partition, offset, 0)
+        return high, data
+
+    def fetch_committed(self, topic, partition, offset):
+        """(last stable offset, [(producer id, first offset)] of aborted transactions, raw bytes)"""
+        _, stable, aborted, data = self._fetch(topic, partition, offset, 1)
+        return stable, aborted, data
+
+    def _fetch(self, topic, partition, offset, isolation):
+        body = struct.pack(">iiiibii", -1, 500, 1, 16 << 20, isolation, 0, -1) + array(
             [string(topic) + array([struct.pack(">iiqqi", partition, -1, offset, -1, 4 << 20)])]) + array([])
         a = self.ask(1, 10, body)
         a.take("ihi")
         found = []
 
         def part():
-            index, error, high, _, _ = a.take("ihqqq")
-            a.array(lambda: a.take("qq"))
+            index, error, high, stable, _ = a.take("ihqqq")
+            aborted = a.array(lambda: a.take("qq"))
             data = a.raw(a.take("i")) or b""
             if error:
                 raise WireError(f"Fetch {topic}-{index} at {offset}: error {error}")
-            found.append((high, data))
+            found.append((high, stable, aborted, data))
 
         a.array(lambda: (a.string(), a.array(part)))
         return found[0]
@@ -230,3 +240,56 @@ def batches(data):
         good = crc32c(memoryview(data)[at + 21:at + 12 + length]) == crc
         yield base, base + delta, CODECS[attributes & 7], count, bool(attributes & 32), good
         at += 12 + length
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """One decoded batch of format 2 without compression."""
+
+    base: int
+    last: int
+    producer: tuple  # (id, epoch)
+    transactional: bool
+    control: bool
+    records: list    # [(offset, key, value)], bytes or None
+
+
+def _varint(data, at):
+    shift = value = 0
+    while True:
+        byte = data[at]
+        value, at, shift = value | (byte & 0x7F) << shift, at + 1, shift + 7
+        if byte < 0x80:
+            return value >> 1 ^ -(value & 1), at
+
+
+def _field(data, at):
+    size, at = _varint(data, at)
+    return (None, at) if size < 0 else (bytes(data[at:at + size]), at + size)
+
+
+def _records(data, base, count):
+    at, found = 0, []
+    for _ in range(count):
+        size, at = _varint(data, at)
+        end = at + size
+        _, at = _varint(data, at + 1)  # attributes, timestamp
+        delta, at = _varint(data, at)
+        key, at = _field(data, at)
+        value, _ = _field(data, at)
+        found.append((base + delta, key, value))
+        at = end
+    return found
+
+
+def decoded(data):
+    """Yields Batch; a cut last batch is left out. What is compressed, or has a wrong CRC, raises WireError."""
+    at = 0
+    for base, last, codec, count, control, good in batches(data):
+        if codec != "none" or not good:
+            raise WireError(f"batch {base}..{last}: codec {codec}, CRC {'right' if good else 'wrong'}")
+        size = 12 + struct.unpack_from(">i", data, at + 8)[0]
+        attributes = struct.unpack_from(">h", data, at + 21)[0]
+        producer = struct.unpack_from(">qh", data, at + 43)
+        yield Batch(base, last, producer, bool(attributes & 16), control, _records(data[at + 61:at + size], base, count))
+        at += size

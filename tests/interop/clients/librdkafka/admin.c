@@ -44,6 +44,10 @@ static bool create(rd_kafka_t *admin, const char *topic, int count, rd_kafka_res
   return event && topics_good(event, wanted, note, size);
 }
 
+bool create_topic(rd_kafka_t *admin, const char *topic, int count, char *note, int size) {
+  return create(admin, topic, count, RD_KAFKA_RESP_ERR_NO_ERROR, note, size);
+}
+
 bool step_create(char *note, int size, void *with) {
   queue = rd_kafka_queue_new(with);
   for (int c = 0; c < CODECS; c++)

@@ -81,6 +81,7 @@ int main(void) {
   run_step("admin.offsets", step_offsets, admin);
   run_step("admin.configs", step_configs, admin);
   run_step("admin.delete", step_delete, admin);
+  run_transactions(admin);
   rd_kafka_destroy(admin);
   return 0;
 }

@@ -4,6 +4,7 @@ import zlib from 'node:zlib'
 import kafkajs from 'kafkajs'
 import SnappyCodec from 'kafkajs-snappy'
 import { lz4Compress, lz4Decompress } from '@platformatic/wasm-utils'
+import { runTransactions } from './kafkajs-transactions.mjs'
 import * as s from './scenario.mjs'
 
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, Partitioners, logLevel } = kafkajs
@@ -170,4 +171,5 @@ await s.step('admin.groups', groups)
 await s.step('admin.offsets', offsets)
 await s.step('admin.configs', configs)
 await s.step('admin.delete', remove)
+await runTransactions(kafka, admin)
 process.exit(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aio_txn
 import interop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -164,4 +165,5 @@ for each in CODECS:
 interop.run_group(Member, describe=lambda group_id: asyncio.run(with_admin(lambda admin: describe(admin, group_id))))
 for each in (topics, groups, offsets, configs, delete):
     step(f"admin.{each.__name__}", lambda each=each: asyncio.run(with_admin(each)))
+aio_txn.run()
 interop.finish()

@@ -1,5 +1,6 @@
 """The scenario with confluent-kafka (a newer librdkafka in C, driven from Python). murmur2 is configured, its default is CRC-32."""
 
+import confluent_txn
 import interop
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
@@ -156,4 +157,5 @@ if interop.KIP848:
     interop.run_group(Member, "consumer", "@consumer", describe)
 for each in (topics, groups, offsets, configs, delete):
     step(f"admin.{each.__name__}", each)
+confluent_txn.run(admin)
 interop.finish()

@@ -286,4 +286,5 @@ func main() {
 	interop.Step("admin.offsets", offsets)
 	interop.Step("admin.configs", configs)
 	interop.Step("admin.delete", deleteTopic)
+	interop.RunTransactions(transactions)
 }
