@@ -7,3 +7,4 @@ export INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailwater/
 tests/kills/run --tailwater build/release/tailwater --cycles 50 --seed 1 --require-all
 tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 2 --shards 3 --require-all
 tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 3 --shards 1,2,3 --require-all
+tests/kills/exactly_once --tailwater build/release/tailwater --shards 1,3 --require-all

@@ -19,6 +19,7 @@ class Client:
     codecs: tuple = ALL
     cooperative: bool = False        # does the group once more with incremental rebalances (others may do so by default)
     kip848: bool = False             # and once more with the newer protocol, if the broker offers it
+    counts: bool = False             # an application whose counts are judged; takes part in every round
     transactions: str = ""           # the protocol of transactions that it must choose, v1 or v2; "" if it has none
     limit: int = 480                 # seconds; ends what hangs, judges nothing
 
@@ -83,6 +84,7 @@ CLIENTS = [
     Client("kafka-go", "kafka-go 0.4.51", _go("segment"), "configured: Murmur2Balancer"),
     Client("console", "kafka-tools 4.3.1, console tools", _console),
     Client("streams", "kafka-streams 4.3.1", _java("streams", "WordCount")),
+    Client("streams-eos", "kafka-streams 4.3.1, exactly_once_v2", _java("streams", "ExactlyOnce"), counts=True),
     Client("connect", "connect-runtime 4.3.1, distributed", _connect),
 ]
 

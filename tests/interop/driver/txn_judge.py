@@ -19,12 +19,17 @@ ABORT, COMMIT = "abort", "commit"
 TOLD_BY_MARKER = {"commit": COMMIT, "abort": ABORT, "fenced": ABORT, "expired": ABORT}  # planned fate -> marker
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Entry:
     offset: int
-    value: str
+    data: bytes
     producer: tuple  # (id, epoch)
     fate: str | None = None  # None: no marker ended it
+    key: bytes | None = None
+
+    @property
+    def value(self):
+        return self.data.decode(errors="replace")
 
 
 @dataclasses.dataclass
@@ -45,20 +50,21 @@ class Events:
     noise: list
 
 
+def partition_log(connection, topic, partition, end):
+    batches, aborted, stable, at = [], set(), 0, 0
+    while at < end:
+        _, data = connection.fetch(topic, partition, at)
+        batches += [batch for batch in wire.decoded(data) if batch.last >= at]
+        stable, told, _ = connection.fetch_committed(topic, partition, at)
+        aborted.update(told)
+        if not batches or batches[-1].last < at:
+            break  # not readable: follow() says so
+        at = batches[-1].last + 1
+    return Partition(f"{topic}-{partition}", batches, end, stable, aborted)
+
+
 def log(connection, topic, partitions):
-    found = []
-    for partition, end in enumerate(connection.offsets(topic, partitions)):
-        batches, aborted, stable, at = [], set(), 0, 0
-        while at < end:
-            _, data = connection.fetch(topic, partition, at)
-            batches += [batch for batch in wire.decoded(data) if batch.last >= at]
-            stable, told, _ = connection.fetch_committed(topic, partition, at)
-            aborted.update(told)
-            if not batches or batches[-1].last < at:
-                break  # not readable: follow() says so
-            at = batches[-1].last + 1
-        found.append(Partition(f"{topic}-{partition}", batches, end, stable, aborted))
-    return found
+    return [partition_log(connection, topic, partition, end) for partition, end in enumerate(connection.offsets(topic, partitions))]
 
 
 def events(path):
@@ -80,8 +86,9 @@ def events(path):
     return found
 
 
-def follow(partition):
-    """(data records with their fates, complaints): what the log says, and whether the broker tells readers the same."""
+def follow(partition, plain=False):
+    """(data records with their fates, complaints): what the log says, and whether the broker tells readers the same.
+    A log of records outside transactions is plain."""
     entries, wrong, running, aborted, at = [], [], {}, set(), 0
     for batch in partition.batches:
         if batch.base != at:
@@ -95,10 +102,13 @@ def follow(partition):
             if mine and kind != 1:
                 aborted.add((batch.producer[0], mine[0].offset))
             continue
+        if plain:
+            entries += [Entry(offset, value or b"", batch.producer, key=key) for offset, key, value in batch.records]
+            continue
         if not batch.transactional:
             wrong.append(f"{partition.name}: batch {batch.base} is not transactional")
-        for offset, _, value in batch.records:
-            entry = Entry(offset, (value or b"").decode(errors="replace"), batch.producer)
+        for offset, key, value in batch.records:
+            entry = Entry(offset, value or b"", batch.producer, key=key)
             entries.append(entry)
             running.setdefault(batch.producer[0], []).append(entry)
     if at != partition.end:
@@ -132,6 +142,16 @@ def planned(entries, ends):
     return some(wrong)
 
 
+def exactly(name, entries, want):
+    """The committed records of a partition are these values, each once and in order."""
+    have = [entry.value for entry in entries if entry.fate == COMMIT]
+    if have == want:
+        return []
+    twice = [value for value, count in collections.Counter(have).items() if count > 1]
+    return [f"{name}: {len(have)} records of {len(want)}, twice {twice[:3]}, lost {sorted(set(want) - set(have))[:3]}, "
+            f"not planned {sorted(set(have) - set(want))[:3]}, or in another order"]
+
+
 def transformed(source, target, committed):
     """Source and target by partition, committed: the group's offsets. The target holds what the source does, exactly once
     and in order, the offsets say so, and something was aborted and done again on the way."""
@@ -140,16 +160,31 @@ def transformed(source, target, committed):
         good = [entry for entry in taken if entry.fate == COMMIT]
         want = [Txn.transformed(entry.value) for entry in good]
         want += [v for p, v in Txn.values(Txn.LAST) if p == partition]
-        have = [entry.value for entry in given if entry.fate == COMMIT]
-        if have != want:
-            twice = [v for v, n in collections.Counter(have).items() if n > 1]
-            lost = sorted(set(want) - set(have))
-            wrong.append(f"partition {partition}: {len(have)} of {len(want)} records, twice {twice[:3]}, lost {lost[:3]}, "
-                         f"not planned {sorted(set(have) - set(want))[:3]}, or in another order")
+        wrong += exactly(f"partition {partition}", given, want)
         if good and committed[partition] <= good[-1].offset:
             wrong.append(f"partition {partition}: committed {committed[partition]}, the last record is {good[-1].offset}")
     if not any(entry.fate == ABORT for given in target for entry in given):
         wrong.append("no transaction of the transform was aborted: it shows nothing")
+    return some(wrong)
+
+
+def counted(lines, counts):
+    """Both by partition: each word of the lines has the counts 1, 2, 3 and so on, in order, as many as there are of it; and
+    something was aborted on the way."""
+    want = collections.Counter(word for mine in lines for entry in mine for word in entry.value.split())
+    have = collections.defaultdict(list)
+    for mine in counts:
+        for entry in mine:
+            if entry.fate == COMMIT:
+                have[(entry.key or b"").decode(errors="replace")].append(int.from_bytes(entry.data, "big"))
+    wrong = []
+    for word in sorted(want.keys() | have.keys()):
+        found = have[word]
+        if found != list(range(1, want[word] + 1)):
+            first = next((i for i, count in enumerate(found) if count != i + 1), len(found))
+            wrong.append(f"{word}: {len(found)} counts of {want[word]}; number {first + 1} is {found[first:first + 1]}")
+    if not any(entry.fate == ABORT for mine in counts for entry in mine):
+        wrong.append("no transaction was aborted: the kills show nothing")
     return some(wrong)
 
 

@@ -166,7 +166,7 @@ class Planned(unittest.TestCase):
         self.assertIn(f"transaction {Txn.FENCED}", self.complaint())
 
     def test_records_of_nobody(self):
-        self.entries[0].append(txn_judge.Entry(999, "99:0", (9, 9), "commit"))
+        self.entries[0].append(txn_judge.Entry(999, b"99:0", (9, 9), "commit"))
         self.assertIn("'99', which is not planned", self.complaint())
 
 
@@ -201,7 +201,7 @@ class Transformed(unittest.TestCase):
 
     def test_an_aborted_record_that_was_transformed(self):
         at = self.first_good()
-        self.target[0].insert(at, txn_judge.Entry(0, "out:1:0", (7, 0), "commit"))
+        self.target[0].insert(at, txn_judge.Entry(0, b"out:1:0", (7, 0), "commit"))
         self.assertIn("not planned ['out:1:0']", self.complaint())
 
     def test_offsets_that_stay_behind(self):
@@ -245,9 +245,47 @@ class Read(unittest.TestCase):
         self.assertIn("in-2, committed: 0 records", self.complaint())
 
 
+class Counted(unittest.TestCase):
+    def setUp(self):
+        self.lines = [[txn_judge.Entry(0, b"a b a", (-1, -1))], [txn_judge.Entry(0, b"b c", (-1, -1))]]
+        counts = [("a", 1, "abort"), ("a", 1, "commit"), ("b", 1, "commit"), ("c", 1, "commit"), ("a", 2, "commit"), ("b", 2, "commit")]
+        self.counts = [[txn_judge.Entry(i, struct.pack(">q", count), (7, 0), fate, word.encode())
+                        for i, (word, count, fate) in enumerate(counts)]]
+
+    def complaint(self):
+        return "; ".join(txn_judge.counted(self.lines, self.counts))
+
+    def test_right(self):
+        self.assertEqual(self.complaint(), "")
+
+    def test_a_count_twice(self):
+        self.counts[0].append(self.counts[0][-1])
+        self.assertIn("b: 3 counts of 2; number 3 is [2]", self.complaint())
+
+    def test_a_lost_count(self):
+        del self.counts[0][-1]
+        self.assertIn("b: 1 counts of 2; number 2 is []", self.complaint())
+
+    def test_a_line_counted_twice(self):
+        self.counts[0].append(txn_judge.Entry(9, struct.pack(">q", 2), (7, 0), "commit", b"c"))
+        self.assertIn("c: 2 counts of 1", self.complaint())
+
+    def test_a_committed_count_of_an_aborted_attempt(self):
+        self.counts[0][0].fate = "commit"
+        self.assertIn("a: 3 counts of 2; number 2 is [1]", self.complaint())
+
+    def test_a_word_of_nobody(self):
+        self.counts[0][3].key = b"z"
+        self.assertIn("z: 1 counts of 0", self.complaint())
+
+    def test_kills_between_transactions_show_nothing(self):
+        del self.counts[0][0]
+        self.assertIn("show nothing", self.complaint())
+
+
 class Protocol(unittest.TestCase):
     def seen(self, epoch):
-        return txn_judge.protocol([[txn_judge.Entry(0, value, epoch(number, i))
+        return txn_judge.protocol([[txn_judge.Entry(0, value.encode(), epoch(number, i))
                                     for number in range(Txn.ENDS) for i, (_, value) in enumerate(Txn.values(number))]])
 
     def test_an_epoch_per_transaction_is_v2(self):

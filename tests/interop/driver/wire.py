@@ -129,11 +129,12 @@ class Connection:
 
         return {name: count for name, count, error in a.array(topic) if error == 0}
 
-    def offsets(self, topic, partitions, timestamp=-1):
-        """[offset] by partition; -1 is the end, -2 the start"""
-        body = struct.pack(">i", -1) + array([string(topic) + array(
+    def offsets(self, topic, partitions, timestamp=-1, isolation=0):
+        """[offset] by partition; -1 is the end (with isolation 1 the last stable offset), -2 the start"""
+        body = struct.pack(">ib", -1, isolation) + array([string(topic) + array(
             [struct.pack(">iq", p, timestamp) for p in range(partitions)])])
-        a = self.ask(2, 1, body)
+        a = self.ask(2, 2, body)
+        a.take("i")
         found = {}
 
         def partition():

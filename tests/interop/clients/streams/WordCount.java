@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
@@ -54,39 +53,9 @@ public final class WordCount {
     }
 
     private void run() {
-        boolean good = step("create", this::create) && step("count", this::count) && step("internal-topics", this::internalTopics)
-            && step("restore", this::restore) && step("two-instances", this::twoInstances) && step("reset", this::reset);
+        boolean good = Steps.step("create", this::create) && Steps.step("count", this::count) && Steps.step("internal-topics", this::internalTopics)
+            && Steps.step("restore", this::restore) && Steps.step("two-instances", this::twoInstances) && Steps.step("reset", this::reset);
         if (!good) System.err.println("stopped at the first failed step");
-    }
-
-    private static boolean step(String name, Callable<String> work) {
-        long start = System.nanoTime();
-        String note;
-        boolean ok = true;
-        try {
-            note = work.call();
-        } catch (Throwable problem) {
-            ok = false;
-            note = problem.toString();
-            problem.printStackTrace();
-        }
-        System.out.printf("{\"step\": \"%s\", \"ok\": %s, \"ms\": %d, \"note\": \"%s\"}%n", name, ok,
-            (System.nanoTime() - start) / 1_000_000, note.replace("\\", "/").replace("\"", "'").replace("\n", " "));
-        return ok;
-    }
-
-    private static void expect(boolean truth, String what) {
-        if (!truth) throw new IllegalStateException(what);
-    }
-
-    private interface Truth { boolean holds() throws Exception; }
-
-    private static void await(String what, Truth truth) throws Exception {
-        long limit = System.nanoTime() + 120_000_000_000L;
-        while (!truth.holds()) {
-            expect(System.nanoTime() < limit, "120 s passed before: " + what);
-            Thread.sleep(50);
-        }
     }
 
     private String create() throws Exception {
@@ -117,7 +86,7 @@ public final class WordCount {
         p.put("consumer.session.timeout.ms", "10000");
         KafkaStreams streams = new KafkaStreams(builder.build(), p);
         streams.start();
-        await(instance + " is running", () -> streams.state() == KafkaStreams.State.RUNNING);
+        Steps.await(instance + " is running", () -> streams.state() == KafkaStreams.State.RUNNING);
         return streams;
     }
 
@@ -146,23 +115,23 @@ public final class WordCount {
             consumer.assign(all);
             consumer.seekToBeginning(all);
             counted.clear();
-            await("counts are " + expected.size() + " words of " + lines + " lines", () -> {
+            Steps.await("counts are " + expected.size() + " words of " + lines + " lines", () -> {
                 for (ConsumerRecord<String, Long> r : consumer.poll(Duration.ofMillis(200))) counted.put(r.key(), r.value());
                 return counted.equals(expected);
             });
             for (ConsumerRecord<String, Long> r : consumer.poll(Duration.ofMillis(500))) counted.put(r.key(), r.value());
-            expect(counted.equals(expected), "counts went on after they were right");
+            Steps.expect(counted.equals(expected), "counts went on after they were right");
         }
     }
 
     private static void leave(KafkaStreams streams) {
-        expect(streams.close(CloseOptions.timeout(Duration.ofSeconds(60))
+        Steps.expect(streams.close(CloseOptions.timeout(Duration.ofSeconds(60))
             .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)), "it did not close in 60 s");
     }
 
     /** As Streams does by default: its members stay in the group until their sessions end. */
     private static void stayAway(KafkaStreams streams) {
-        expect(streams.close(Duration.ofSeconds(60)), "it did not close in 60 s");
+        Steps.expect(streams.close(Duration.ofSeconds(60)), "it did not close in 60 s");
     }
 
     private String count() throws Exception {
@@ -171,7 +140,7 @@ public final class WordCount {
         awaitCounts();
         produce(1000);
         awaitCounts();
-        await("the store has every count", () -> {
+        Steps.await("the store has every count", () -> {
             Map<String, Long> stored = new TreeMap<>();
             streams.store(StoreQueryParameters.fromNameAndType("totals", QueryableStoreTypes.<String, Long>keyValueStore()))
                 .all().forEachRemaining(entry -> stored.put(entry.key, entry.value));
@@ -191,14 +160,14 @@ public final class WordCount {
         String repartition = APPLICATION + "-words-repartition", changelog = APPLICATION + "-totals-changelog";
         for (String topic : List.of(repartition, changelog)) {
             int partitions = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
-            expect(partitions == PARTITIONS, topic + " has " + partitions + " partitions");
+            Steps.expect(partitions == PARTITIONS, topic + " has " + partitions + " partitions");
         }
-        expect(config(changelog, "cleanup.policy").equals("compact"), "the changelog is not compacted");
-        expect(config(repartition, "retention.ms").equals("-1"), "the repartition topic has a retention time");
+        Steps.expect(config(changelog, "cleanup.policy").equals("compact"), "the changelog is not compacted");
+        Steps.expect(config(repartition, "retention.ms").equals("-1"), "the repartition topic has a retention time");
         Map<TopicPartition, OffsetSpec> earliest = new HashMap<>();
         for (int i = 0; i < PARTITIONS; i++) earliest.put(new TopicPartition(repartition, i), OffsetSpec.earliest());
         long purged = admin.listOffsets(earliest).all().get().values().stream().mapToLong(o -> o.offset()).sum();
-        expect(purged > 0, "the repartition topic was not purged by DeleteRecords");
+        Steps.expect(purged > 0, "the repartition topic was not purged by DeleteRecords");
         return "changelog compact, repartition purged up to " + purged;
     }
 
@@ -213,13 +182,13 @@ public final class WordCount {
     private String twoInstances() throws Exception {
         KafkaStreams one = start("one"); // waits until the sessions of "fresh" have ended
         KafkaStreams two = start("two");
-        await("both have tasks", () -> tasks(one) > 0 && tasks(two) > 0 && tasks(one) + tasks(two) == 2 * PARTITIONS);
+        Steps.await("both have tasks", () -> tasks(one) > 0 && tasks(two) > 0 && tasks(one) + tasks(two) == 2 * PARTITIONS);
         String shares = tasks(one) + "+" + tasks(two) + " tasks";
         produce(1000);
         awaitCounts();
         leave(one);
         produce(1000);
-        await("the other has all tasks", () -> tasks(two) == 2 * PARTITIONS);
+        Steps.await("the other has all tasks", () -> tasks(two) == 2 * PARTITIONS);
         awaitCounts();
         leave(two);
         return shares + ", then " + 2 * PARTITIONS + "; " + lines + " lines";

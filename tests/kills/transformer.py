@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""A worker of exactly_once, as an application would write it: takes records of `source` in a group, and in one transaction
+puts each into the same partition of `target` and commits the offsets.
+
+usage: transformer.py BROKER NAME BATCH, in the Python of tests/interop (confluent-kafka). It works until SIGTERM and then
+prints one line of JSON: how many transactions it committed, gave up and began again.
+"""
+
+import json
+import signal
+import sys
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+BROKER, NAME, BATCH = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# The broker is killed all the time: what the library says of it is of no interest. With its own recovery strategy, which is to
+# forget a cluster that is down as a whole, librdkafka 2.16 can stay within send_offsets_to_transaction for ever.
+PATIENT = {"bootstrap.servers": BROKER, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "error_cb": lambda _: None,
+           "log_level": 0, "metadata.recovery.strategy": "none"}
+WAIT_S = 30  # for one try; a retriable failure is tried again without end
+told = {"committed": 0, "aborted": 0, "fenced": 0}
+ending = False
+
+
+def stop(*_):
+    global ending
+    ending = True
+
+
+def insist(call, *arguments):
+    while True:
+        try:
+            return call(*arguments, WAIT_S)
+        except KafkaException as problem:
+            if ending or not problem.args[0].retriable():
+                raise
+
+
+def new_producer():
+    producer = Producer(PATIENT | {"transactional.id": NAME, "transaction.timeout.ms": 30000, "linger.ms": 1})
+    insist(producer.init_transactions)
+    return producer
+
+
+def new_consumer():
+    consumer = Consumer(PATIENT | {"group.id": "transformers", "client.id": NAME, "isolation.level": "read_committed",
+                                   "auto.offset.reset": "earliest", "enable.auto.commit": False, "session.timeout.ms": 3000,
+                                   "heartbeat.interval.ms": 500, "fetch.wait.max.ms": 50})
+    consumer.subscribe(["source"])
+    return consumer
+
+
+def transform(consumer, producer):
+    taken = consumer.consume(BATCH, 0.2)
+    for record in taken:
+        if record.error():
+            raise KafkaException(record.error())
+    if not taken:
+        return
+    producer.begin_transaction()
+    for record in taken:
+        producer.produce("target", record.value(), partition=record.partition())
+    offsets = {record.partition(): record.offset() + 1 for record in taken}
+    places = [TopicPartition("source", partition, offset) for partition, offset in offsets.items()]
+    insist(producer.send_offsets_to_transaction, places, consumer.consumer_group_metadata())
+    insist(producer.commit_transaction)
+    told["committed"] += 1
+
+
+def recover(producer, error):
+    """The producer to go on with after an error: the transaction, if there is one, is given up."""
+    if error.txn_requires_abort():
+        told["aborted"] += 1
+        try:
+            insist(producer.abort_transaction)
+            return producer
+        except KafkaException as worse:
+            error = worse.args[0]
+    if error.fatal():
+        told["fenced"] += 1
+        return new_producer()
+    return producer
+
+
+def main():
+    signal.signal(signal.SIGTERM, stop)
+    producer, consumer = new_producer(), new_consumer()
+    while not ending:
+        try:
+            transform(consumer, producer)
+        except KafkaException as problem:
+            if ending:
+                break
+            producer = recover(producer, problem.args[0])
+            consumer.close()  # the next one begins at the committed offsets
+            consumer = new_consumer()
+    consumer.close()
+    print(json.dumps(told), flush=True)
+
+
+main()
