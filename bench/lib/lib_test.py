@@ -51,6 +51,14 @@ class Tables(unittest.TestCase):
         for ours, theirs in (([1], "not run"), ("broke", [1]), ([], [1]), ([0.0], [1])):
             self.assertEqual(table.ratio(ours, theirs, self.less), "-")
 
+    def test_a_row_compares_the_same_figure_of_both(self):
+        case = next(case for case in cases.CASES if case.compared == 0)
+        key = case.rows[0].key
+        columns = {("Tailwater", 0): {key: [10.0], "other": [1.0]}, ("Kafka", 0): {key: [30.0]}}
+        row = table.lines([(case, columns)], cases.Sizes())[2]
+        self.assertIn("3.0x" if not case.rows[0].more_is_better else "0.3x", row)
+        self.assertIn("not run", table.lines([(case, {("Tailwater", 0): {key: [10.0]}})], cases.Sizes())[2])
+
 
 class Processes(unittest.TestCase):
     def test_own_tree(self):

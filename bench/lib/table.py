@@ -30,16 +30,20 @@ def ratio(ours, theirs, row):
     return f"{mine / other if row.more_is_better else other / mine:.1f}x"
 
 
+def samples_of(columns, broker, row):
+    column = columns.get(broker, "" if broker[1] else "not run")
+    return column if isinstance(column, str) else column.get(row.key, [])
+
+
 def lines(results, sizes):
     """results: [(case, {(broker, variant): {row key: [sample]} or why not})]"""
     head = ["name", "Tailwater", "Kafka", "Kafka without fsync", "ratio", "target"]
     table = []
     for case, columns in results:
         for row in case.rows:
-            found = [column if isinstance(column, str) else column.get(row.key, []) for column in
-                     (columns.get(("Tailwater", 0), []), columns.get(("Kafka", 0), []), columns.get(("Kafka", 1), "")) if column is not None]
+            found = [samples_of(columns, broker, row) for broker in (("Tailwater", 0), ("Kafka", 0), ("Kafka", 1))]
             table.append([row.title.format(partitions=f"{sizes.partitions:,}", commits=f"{sizes.commits:,}"), *(cell(samples, row) for samples in found),
-                          ratio(found[0], columns.get(("Kafka", case.compared), []), row), row.target])
+                          ratio(found[0], samples_of(columns, ("Kafka", case.compared), row), row), row.target])
     if not any(row[3] for row in table):
         head, table = head[:3] + head[4:], [row[:3] + row[4:] for row in table]
     widths = [max(len(row[i]) for row in [head, *table]) for i in range(len(head))]
