@@ -15,6 +15,9 @@ using journal::kBlock;
 using journal::kRingStart;
 
 constexpr std::uint64_t kScanBytes = 2 * journal::kFrameLimitMax;
+// The pattern of a new ring is written from one small piece again and again: fresh memory costs a start more
+// than the writes do.
+constexpr std::uint64_t kPatternPiece = std::uint64_t{64} << 10;
 // So many of the largest frames have to fit, that the windows behind unclean stops do not fill the ring.
 constexpr std::uint64_t kFramesInRing = 16;
 
@@ -240,7 +243,7 @@ void Starter::format() {
 void Starter::format_continue() {
   const std::uint64_t size = superblock_.capacity;
   if (step_ == Step::allocate) {
-    std::fill(memory_.begin(), memory_.end(), kRingPattern);
+    std::ranges::fill(memory_.first(kPatternPiece), kRingPattern);
     step_ = Step::fill;
   }
   if (step_ == Step::fill) {
@@ -248,8 +251,11 @@ void Starter::format_continue() {
       DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
       op.file = dir_.ring_file;
       op.at = kRingStart + filled_;
-      op.pieces.push_back(memory_.first(std::min(kPatternStep, size - filled_)));
-      filled_ += op.pieces.back().size();
+      const std::uint64_t end = std::min(filled_ + kPatternStep, size);
+      while (filled_ < end) {
+        op.pieces.push_back(memory_.first(std::min(kPatternPiece, end - filled_)));
+        filled_ += op.pieces.back().size();
+      }
       outstanding_ = 1;
       dir_.shared.outbox.push_back(std::move(op));
       return;
