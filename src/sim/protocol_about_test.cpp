@@ -82,7 +82,13 @@ TEST_P(About, metadata_creates_topics_only_if_told_so) {
   EXPECT_EQ(made.topics[0].error_code, ErrorCode::none);
   EXPECT_EQ(made.topics[0].partitions.size(), 1U);
 
-  describe({{.topic_id = {}, .name = "old-way"}}, true, 3);  // older versions always create
+  // Older versions always create, and are never told of what is not there yet.
+  const auto asked = describe({{.topic_id = {}, .name = "old-way"}}, true, 3);
+  EXPECT_EQ(asked.topics[0].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_TRUE(asked.topics[0].partitions.empty());
+  EXPECT_EQ(describe({{.topic_id = {}, .name = "a b"}}, true, 3).topics[0].error_code,
+            ErrorCode::invalid_topic_exception);
+  world.pass(Duration::from_ms(5'000));
   EXPECT_EQ(describe({{.topic_id = {}, .name = "old-way"}}).topics[0].error_code, ErrorCode::none);
 
   const auto invalid = describe({{.topic_id = {}, .name = "a b"}}, true);

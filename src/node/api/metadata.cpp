@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/cluster/topic_name.hpp"
 #include "node/api/handlers.hpp"
 #include "node/controller_calls.hpp"
 #include "node/shard_state.hpp"
@@ -125,6 +126,17 @@ void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& as
     missing = missing_topics(*shard.context.image, asked);
   }
   if (missing.empty()) return answer_metadata(shard, request, asked, {});
+  if (request.version < kFirstVersionThatChooses) {
+    // It cannot say whether it wants the topics or asks what there is: they are made, and it gets Kafka's
+    // answer, which never waits. (Somebody who deletes topics and looks whether they are gone sees that they
+    // are.)
+    Failures failures;
+    for (const std::string& name : missing) {
+      if (cluster::topic_name_error(name)) failures[name] = wire::ErrorCode::invalid_topic_exception;
+    }
+    ensure_topics(shard.calls, std::move(missing), [](const cluster::EnsuredTopics&) {});
+    return answer_metadata(shard, request, asked, failures);
+  }
   ensure_topics(shard.calls, std::move(missing),
                 [&shard, request, asked = std::move(asked)](const cluster::EnsuredTopics& ensured) {
                   Failures failures;
