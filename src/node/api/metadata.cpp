@@ -125,27 +125,14 @@ void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& as
   if (may_create && shard.context.options.config.auto_create_topics) {
     missing = missing_topics(*shard.context.image, asked);
   }
-  if (missing.empty()) return answer_metadata(shard, request, asked, {});
-  if (request.version < kFirstVersionThatChooses) {
-    // It cannot say whether it wants the topics or asks what there is: they are made, and it gets Kafka's
-    // answer, which never waits. (Somebody who deletes topics and looks whether they are gone sees that they
-    // are.)
-    Failures failures;
-    for (const std::string& name : missing) {
-      if (cluster::topic_name_error(name)) failures[name] = wire::ErrorCode::invalid_topic_exception;
-    }
-    ensure_topics(shard.calls, std::move(missing), [](const cluster::EnsuredTopics&) {});
-    return answer_metadata(shard, request, asked, failures);
+  // As in Kafka nobody waits for the topics: the answer is what there is, and clients ask again. (Whoever
+  // deletes a topic and looks whether it is gone sees that it is.)
+  Failures failures;
+  for (const std::string& name : missing) {
+    if (cluster::topic_name_error(name)) failures[name] = wire::ErrorCode::invalid_topic_exception;
   }
-  ensure_topics(shard.calls, std::move(missing),
-                [&shard, request, asked = std::move(asked)](const cluster::EnsuredTopics& ensured) {
-                  Failures failures;
-                  for (const auto& topic : ensured.topics) {
-                    if (topic.error_code == 0) continue;
-                    failures[topic.name] = static_cast<wire::ErrorCode>(topic.error_code);
-                  }
-                  answer_metadata(shard, request, asked, failures);
-                });
+  if (!missing.empty()) ensure_topics(shard.calls, std::move(missing), [](const cluster::EnsuredTopics&) {});
+  answer_metadata(shard, request, asked, failures);
 }
 
 namespace {
