@@ -61,6 +61,7 @@ CoordinatorLog::LoadStep CoordinatorLog::load(const Replay& replay) {
       return LoadStep::taken;
     case log::ReadPlan::Kind::out_of_range:
     case log::ReadPlan::Kind::failed:
+    case log::ReadPlan::Kind::corrupt:
       context_.note(LogLevel::error, "cannot load " + name() + " from offset " + std::to_string(next_.value));
       load_failed_ = true;
       return LoadStep::none;

@@ -84,6 +84,7 @@ struct MetricsSnapshot {
   std::uint64_t journal_bytes = 0;
   std::uint64_t journal_padding_bytes = 0;
   std::uint64_t offline_directories = 0;
+  std::uint64_t corrupt_reads = 0;
   DurationHistogram journal_write;
   CompactionMetrics compaction;
   std::map<std::string, ApiMetrics> apis;  // by Kafka's API name

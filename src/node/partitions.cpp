@@ -412,7 +412,7 @@ void Partitions::take_news() {
     partition->watches.fire(told);
     advanced.push_back(partition);
   }
-  for (const std::string& fault : storage_.compaction_faults()) context_.note(LogLevel::warning, fault);
+  for (const std::string& fault : storage_.take_faults()) context_.note(LogLevel::warning, fault);
   for (const DirId dir : storage_.failed()) {
     const std::string& path = context_.options.log_dirs[dir.value];
     context_.note(LogLevel::error,
@@ -518,6 +518,9 @@ void Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& as
     case log::ReadPlan::Kind::failed:
       part.error = ErrorCode::kafka_storage_error;
       break;
+    case log::ReadPlan::Kind::corrupt:
+      part.error = ErrorCode::corrupt_message;
+      break;
   }
 }
 
@@ -586,6 +589,9 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
       break;
     case log::TimestampAnswer::Kind::failed:
       answer.error = ErrorCode::kafka_storage_error;
+      break;
+    case log::TimestampAnswer::Kind::corrupt:
+      answer.error = ErrorCode::corrupt_message;
       break;
   }
   return outcome;

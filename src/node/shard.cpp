@@ -352,6 +352,7 @@ MetricsSnapshot ShardState::metrics() const {
         report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
+  snapshot.corrupt_reads = storage.corrupt_reads();
   snapshot.compaction = compaction_metrics(storage.compaction(), context.now.monotonic);
   for (const auto& [key, api] : connections.api_metrics()) {
     snapshot.apis.emplace(std::string(wire::find_api(key)->name), api);

@@ -24,6 +24,11 @@ namespace cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{100};
+// CORRUPT_MESSAGE, which librdkafka would ask for again and again.
+constexpr const char* kDamaged =
+    "CORRUPT_MESSAGE: the next records are damaged on the broker's disk; its log names file and offset, and "
+    "-o goes "
+    "on behind them";
 
 struct ConsumeOptions {
   Settings settings;
@@ -164,11 +169,13 @@ class Reading {
             : fmt::format("{}: ", of_partition ? to_string(TopicPartition{rd_kafka_topic_name(message.rkt),
                                                                           message.partition})
                                                : rd_kafka_topic_name(message.rkt));
-    complain(where + rd_kafka_message_errstr(&message));
+    complain(where +
+             (message.err == RD_KAFKA_RESP_ERR_INVALID_MSG ? kDamaged : rd_kafka_message_errstr(&message)));
     switch (message.err) {
       case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
       case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
       case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      case RD_KAFKA_RESP_ERR_INVALID_MSG:
       case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
       case RD_KAFKA_RESP_ERR__AUTHENTICATION:

@@ -144,17 +144,24 @@ void BlockReader::completed(const DiskDone& done, Directory& dir) {
   shared_.files.release(load.file);
   LogState& log = *load.log;
   --log.references;
-  const Segment* segment = log.removed ? nullptr : log.segment_at(load.segment_base);
+  Segment* const segment = log.removed ? nullptr : log.segment_at(load.segment_base);
   const bool live = segment != nullptr && segment->number == load.segment_number;
-  if (done.outcome && *done.outcome >= load.expected) {
+  const bool gone = !done.outcome && done.outcome.error().code == Errc::not_found;
+  const std::size_t got = std::min<std::size_t>(done.outcome.value_or(0), load.expected);
+  const bool whole = done.outcome && got == load.expected;
+  if (whole || (live && (done.outcome || gone) && load.kind == FileKind::records)) {
+    // What is missing of a segment reads as zeros, which are no batch: the reader finds the damage and its
+    // place.
+    std::fill(load.block->memory.begin() + static_cast<std::ptrdiff_t>(got),
+              load.block->memory.begin() + static_cast<std::ptrdiff_t>(load.expected), std::byte{0});
     if (live && load.kind == FileKind::records) overlay(load);
     shared_.cold.loaded(load.block, load.expected);
   } else {
     shared_.cold.failed(load.block);
     // The files of what was removed meanwhile may be gone.
-    if (live && done.outcome) {
-      dir.take_offline(
-          {Errc::storage, log.path(load.segment_base, load.kind) + " is shorter than it should be"});
+    if (live && (done.outcome || gone)) {
+      segment->stored.entries = segment->stored.time_entries = 0;
+      shared_.note_damaged_index(log.path(load.segment_base, load.kind));
     } else if (live) {
       dir.check(done);
     }

@@ -183,13 +183,12 @@ void Compactor::report(const CompactionJob& job) {
   if (job.log().removed) return;
   const std::string name = job.log().folder();
   if (result.broken) {
-    shared_.news.compaction_faults.push_back(
+    shared_.news.faults.push_back(
         name + " cannot be compacted: its files hold bytes that are no batches, or would outgrow a segment");
   }
   if (result.counts.unreadable > 0) {
-    shared_.news.compaction_faults.push_back(
-        name + " has " + std::to_string(result.counts.unreadable) +
-        " batches that cannot be read; compaction keeps them as they are");
+    shared_.news.faults.push_back(name + " has " + std::to_string(result.counts.unreadable) +
+                                  " batches that cannot be read; compaction keeps them as they are");
   }
 }
 

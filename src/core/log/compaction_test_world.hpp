@@ -95,7 +95,7 @@ class KeyedWorld {
   void turn() {
     for (Log* each : storage->changed()) acked = std::max(acked, each->durable_end());
     for (const ReadTicket ticket : storage->ready_reads()) ready.push_back(ticket);
-    for (const std::string& fault : storage->compaction_faults()) faults.push_back(fault);
+    for (std::string& fault : storage->take_faults()) faults.push_back(std::move(fault));
     storage->clear_news();
     storage->turn(now, effects);
     disk.submit(effects);

@@ -146,6 +146,7 @@ struct LogState {
     Offset offset{-1};
     std::uint64_t segment_number = 0;
     std::uint64_t position = 0;
+    Offset floor;  // no batch there begins below
   } hint;
 
   Segment& active() { return segments.back(); }

@@ -45,8 +45,8 @@ Reader::Look Reader::count_entries(Segment& segment, FileKind kind, Below below,
   return Look::found;
 }
 
-Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset, std::uint64_t& position) {
-  position = 0;
+Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset, Spot& spot) {
+  spot = {0, segment.base};
   std::uint32_t below = 0;
   Look look = count_entries(
       segment, FileKind::index,
@@ -66,14 +66,21 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
     StoredBatch batch;
     look = entry.position < segment.size ? peek(log, segment, entry.position, batch) : Look::bad;
     if (look == Look::missing) return look;
-    if (look == Look::found && batch.last == entry.last_offset) position = entry.position;
+    if (look == Look::found && batch.last == entry.last_offset) {
+      spot.position = entry.position;
+    } else {
+      index_damaged(log, segment, FileKind::index);
+    }
   }
-  while (position < segment.size) {
+  while (spot.position < segment.size) {
     StoredBatch batch;
-    look = peek(log, segment, position, batch);
-    if (look != Look::found) return look == Look::absent ? Look::found : look;
+    look = peek(log, segment, spot.position, batch);
+    if (look == Look::absent) return Look::found;
+    if (look == Look::missing) return look;
+    if (look == Look::bad || batch.base < spot.floor || batch.last >= segment.next)
+      return damaged(log, segment, spot, kStoredBatchPeek, "a batch is not what it should be");
     if (batch.last >= offset) return Look::found;
-    position += batch.size;
+    spot = {spot.position + batch.size, batch.last + 1};
   }
   return Look::found;
 }
@@ -84,7 +91,9 @@ Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t
   const Look look = copy_batch(log, segment, position, stored.size);
   if (look != Look::found) return look;
   const Result<records::BatchView> batch = records::parse_batch(scratch_);
-  if (!batch || !batch->crc_matches()) return Look::bad;
+  if (!batch || !batch->crc_matches())
+    return damaged(log, segment, {position, stored.base}, stored.size,
+                   "the checksum of a batch does not match");
   const auto found = [&](Offset offset, std::int64_t time) {
     if (offset < log.start || offset >= upper_bound) return Look::absent;
     answer = {TimestampAnswer::Kind::found, offset, WallTime{time}, batch->leader_epoch(), {}};
@@ -106,8 +115,7 @@ Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t
   return Look::absent;
 }
 
-Reader::Look Reader::first_at_least(LogState& log, Segment& segment, std::int64_t timestamp,
-                                    Offset upper_bound, TimestampAnswer& answer) {
+Reader::Look Reader::time_floor(LogState& log, Segment& segment, std::int64_t timestamp, Offset& from) {
   std::uint32_t earlier = 0;
   Look look = count_entries(
       segment, FileKind::time_index,
@@ -118,16 +126,34 @@ Reader::Look Reader::first_at_least(LogState& log, Segment& segment, std::int64_
         return entry_look;
       },
       earlier);
+  if (look != Look::found || earlier == 0) return look;
+  TimeEntry entry;
+  look = time_entry(log, segment, earlier - 1, entry);
   if (look != Look::found) return look;
-  Offset from = std::max(segment.base, log.start);
-  if (earlier > 0) {
-    TimeEntry entry;
-    look = time_entry(log, segment, earlier - 1, entry);
+  // Timestamps of the index grow: if this entry is true, so is what it says of all before it.
+  StoredBatch batch;
+  if (entry.offset >= segment.base && entry.offset < segment.next) {
+    Spot spot;
+    look = find_offset(log, segment, entry.offset, spot);
+    if (look == Look::found && spot.position < segment.size) look = peek(log, segment, spot.position, batch);
     if (look != Look::found) return look;
-    from = std::max(from, entry.offset + 1);
   }
-  std::uint64_t position = 0;
-  look = find_offset(log, segment, from, position);
+  if (batch.size == 0 || batch.last != entry.offset || batch.max_timestamp != entry.timestamp) {
+    index_damaged(log, segment, FileKind::time_index);
+    return Look::found;
+  }
+  from = std::max(from, entry.offset + 1);
+  return Look::found;
+}
+
+Reader::Look Reader::first_at_least(LogState& log, Segment& segment, std::int64_t timestamp,
+                                    Offset upper_bound, TimestampAnswer& answer) {
+  Offset from = std::max(segment.base, log.start);
+  Look look = time_floor(log, segment, timestamp, from);
+  if (look != Look::found) return look;
+  Spot spot;
+  look = find_offset(log, segment, from, spot);
+  std::uint64_t position = spot.position;
   while (look == Look::found && position < segment.size) {
     StoredBatch batch;
     look = peek(log, segment, position, batch);
@@ -152,7 +178,7 @@ TimestampAnswer Reader::find_timestamp(LogState& log, WallTime at_least, Offset 
     const Look look = first_at_least(log, segment, at_least.ms, upper_bound, answer);
     if (look == Look::found) return answer;
     if (look == Look::missing) return answer_need();
-    if (look == Look::bad) return {.kind = TimestampAnswer::Kind::failed};
+    if (look == Look::bad) return {.kind = TimestampAnswer::Kind::corrupt};
   }
   return {};
 }
@@ -171,8 +197,9 @@ TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
   Offset holder = newest->index.max_timestamp_offset;
   if (holder >= upper_bound) {
     largest = -1;
-    std::uint64_t position = 0;
-    Look look = find_offset(log, *newest, std::max(newest->base, log.start), position);
+    Spot spot;
+    Look look = find_offset(log, *newest, std::max(newest->base, log.start), spot);
+    std::uint64_t position = spot.position;
     while (look == Look::found && position < newest->size) {
       StoredBatch batch;
       look = peek(log, *newest, position, batch);
@@ -187,13 +214,14 @@ TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
     if (largest < 0) return {};
   }
   TimestampAnswer answer;
-  std::uint64_t position = 0;
-  Look look = find_offset(log, *newest, holder, position);
+  Spot spot;
+  Look look = find_offset(log, *newest, holder, spot);
   StoredBatch batch;
-  if (look == Look::found) look = peek(log, *newest, position, batch);
-  if (look == Look::found) look = search_batch(log, *newest, position, batch, largest, upper_bound, answer);
+  if (look == Look::found) look = peek(log, *newest, spot.position, batch);
+  if (look == Look::found)
+    look = search_batch(log, *newest, spot.position, batch, largest, upper_bound, answer);
   if (look == Look::missing) return answer_need();
-  if (look == Look::bad) return {.kind = TimestampAnswer::Kind::failed};
+  if (look == Look::bad) return {.kind = TimestampAnswer::Kind::corrupt};
   return answer;
 }
 
@@ -260,7 +288,9 @@ TruncateAnswer Reader::find_cut(LogState& log, Offset end, CutPlace& place) {
                                   [&](const Segment& each) { return each.next > end; });
   Segment& segment = holds == log.segments.end() ? log.active() : *holds;
   place.segment = segment.base;
-  Look look = find_offset(log, segment, end, place.position);
+  Spot spot;
+  Look look = find_offset(log, segment, end, spot);
+  place.position = spot.position;
   place.end = end;
   if (look == Look::found && place.position < segment.size) {
     StoredBatch batch;

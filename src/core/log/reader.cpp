@@ -12,14 +12,6 @@ namespace {
 
 using cache::Chunk;
 
-// What peek_batch() tells, as far as foreign bytes can be believed.
-bool plausible(const StoredBatch& batch, const std::byte* at) {
-  return load_big<std::int8_t>(at + records::at::kMagic) == records::kMagic &&
-         batch.size >= records::kBatchHeaderSize &&
-         batch.size <= records::kLogOverhead + std::uint64_t{INT32_MAX} && batch.base.value >= 0 &&
-         batch.last >= batch.base;
-}
-
 // The end of the last batch that ends at or before `limit`. REQUIRES: `begin` is the start of a batch in the
 // chunk.
 std::uint64_t last_end_within(const Chunk& chunk, std::uint64_t begin, std::uint64_t end,
@@ -134,105 +126,6 @@ BlockReader::Source Reader::source(LogState& log, Segment& segment, FileKind kin
     limit = front.segment_base == segment.base ? front.first : 0;
   }
   return {&log, &segment, kind, limit};
-}
-
-void Reader::want_range(const BlockReader::Source& from_source, std::uint64_t from, std::uint64_t to) {
-  const std::uint64_t size = blocks_.block_bytes();
-  for (std::uint64_t at = from / size * size; at < to; at += size)
-    blocks_.block(from_source, std::max(at, from));
-}
-
-// From run.begin as many whole batches as are wanted, allowed and here; the first in any case, if it is
-// allowed.
-Reader::Look Reader::cold_run(const BlockReader::Source& from_source, const ReadRequest& request,
-                              ColdRun& run) {
-  run.end = run.begin;
-  while (run.end < from_source.limit) {
-    const bool first = run.end == run.begin;
-    std::byte header[kStoredBatchPeek];
-    if (from_source.limit - run.end < sizeof header) return Look::bad;
-    if (!first &&
-        !(blocks_.present(from_source, run.end) && blocks_.present(from_source, run.end + sizeof header - 1)))
-      break;
-    if (!blocks_.copy(from_source, run.end, header)) return Look::missing;
-    const StoredBatch batch = peek_batch(header);
-    if (!plausible(batch, header) || batch.size > from_source.limit - run.end) return Look::bad;
-    if (batch.last >= request.upper_bound) break;
-    const bool fits = run.end + batch.size - run.begin <= request.bytes_max;
-    if (!fits && !(first && request.at_least_one_batch)) break;
-    if (first) {
-      want_range(from_source, run.end, run.end + batch.size);
-      if (blocks_.missed()) {
-        // While the disk is at it, all that the request asks for.
-        want_range(
-            from_source, run.end,
-            std::min(from_source.limit, run.end + std::max<std::uint64_t>(batch.size, request.bytes_max)));
-        return Look::missing;
-      }
-    } else {
-      const std::uint64_t size = blocks_.block_bytes();
-      bool here = true;
-      for (std::uint64_t at = run.end / size * size; at < run.end + batch.size; at += size) {
-        here = here && blocks_.present(from_source, std::max(at, run.end));
-      }
-      if (!here) break;
-    }
-    run.end += batch.size;
-    run.next = batch.last + 1;
-  }
-  return run.end > run.begin ? Look::found : Look::absent;
-}
-
-ReadPlan Reader::plan_cold(LogState& log, const ReadRequest& request, std::vector<Bytes>& pieces) {
-  blocks_.begin();
-  Segment& segment = segment_of(log, request.from);
-  ColdRun run;
-  run.next = request.from;
-  const bool hinted = log.hint.offset == request.from && log.hint.segment_number == segment.number;
-  Look look = Look::found;
-  if (hinted) {
-    run.begin = log.hint.position;
-  } else {
-    look = find_offset(log, segment, request.from, run.begin);
-  }
-  const BlockReader::Source records = source(log, segment, FileKind::records);
-  if (look == Look::found && run.begin >= records.limit) {
-    // The offset is in a gap behind the cold bytes of this segment: what follows is in memory or in the next
-    // one.
-    ReadRequest further = request;
-    further.from = is_hot(log, segment, run.begin) ? log.chunks.front()->first_offset : segment.next;
-    if (further.from <= request.from) return {.kind = ReadPlan::Kind::failed};
-    return plan(log, further, pieces);
-  }
-  if (look == Look::found) {
-    // Should the bytes have to come first, the place is known the next time.
-    log.hint = {request.from, segment.number, run.begin};
-    look = cold_run(records, request, run);
-  }
-  if (look == Look::missing) return {.kind = ReadPlan::Kind::need, .ticket = blocks_.need()};
-  if (look == Look::bad) return {.kind = ReadPlan::Kind::failed};
-  if (look == Look::absent) return {.kind = ReadPlan::Kind::at_end, .next = request.from};
-
-  ReadPlan plan;
-  plan.kind = ReadPlan::Kind::hot;
-  plan.next = run.next;
-  plan.bytes = run.end - run.begin;
-  Pin& pin = new_pin(plan.pin);
-  const std::uint64_t size = blocks_.block_bytes();
-  for (std::uint64_t at = run.begin; at < run.end;) {
-    cache::ColdBlock* block = blocks_.block(records, at);
-    CHECK(block != nullptr);
-    const std::uint64_t end = std::min(run.end, at / size * size + size);
-    shared_.cold.pin(block);
-    pin.blocks.push_back(block);
-    pieces.push_back(block->content().subspan(at % size, end - at));
-    at = end;
-  }
-  log.hint = {run.next, segment.number, run.end};
-  for (std::uint32_t ahead = 0; ahead <= shared_.options.read_ahead_blocks; ++ahead) {
-    blocks_.read_ahead(records, run.end + ahead * size);
-  }
-  return plan;
 }
 
 Reader::Look Reader::peek(LogState& log, Segment& segment, std::uint64_t position, StoredBatch& batch) {

@@ -1,11 +1,16 @@
 // Plans reads of one log: which bytes are in memory, which have to come from the disk first. Also finds
 // places: by offset, by timestamp, by the end of a truncation. Pure looks: only the read hint of the log
-// changes. Bytes from the disk are checked as far as walking needs: lengths that make no sense end in
-// `failed`, never in a crash.
+// changes.
+// GUARANTEES: a batch that comes from the disk is given away only if its checksum and its place among its
+// neighbours are right (the checksum does not cover its offset); what is wrong ends in `corrupt`, is said
+// once, and is read from the disk again the next time. A damaged index costs a longer walk, nothing else.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/log/blocks.hpp"
@@ -32,6 +37,8 @@ class Reader {
   // < log.end.
   TruncateAnswer find_cut(LogState& log, Offset end, CutPlace& place);
 
+  std::uint64_t corrupt_reads() const { return corrupt_reads_; }
+
  private:
   // Whether a look got its bytes, has to wait for them, or cannot have them.
   enum class Look : std::uint8_t { found, absent, missing, bad };
@@ -44,12 +51,28 @@ class Reader {
   Pin& new_pin(PinHandle& handle);
   ReadPlan plan_hot(LogState& log, const ReadRequest& request, std::vector<Bytes>& pieces);
   ReadPlan plan_cold(LogState& log, const ReadRequest& request, std::vector<Bytes>& pieces);
+  // A place where a batch begins, and the offset below which none of it can lie.
+  struct Spot {
+    std::uint64_t position = 0;
+    Offset floor;
+  };
   struct ColdRun {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     Offset next;
+    Offset floor;
   };
   Look cold_run(const BlockReader::Source& source, const ReadRequest& request, ColdRun& run);
+  // The header of the batch at `spot`, judged by what stands around it; `wrong` says why it is bad.
+  Look cold_header(const BlockReader::Source& source, const Spot& spot, StoredBatch& batch,
+                   std::string_view& wrong);
+  bool cold_crc_matches(const BlockReader::Source& source, std::uint64_t position, std::uint64_t size);
+  bool here(const BlockReader::Source& source, std::uint64_t from, std::uint64_t to);
+  // Says it, once, and forgets what the cache has of these bytes. Gives Look::bad.
+  Look damaged(const LogState& log, const Segment& segment, const Spot& spot, std::uint64_t bytes,
+               std::string_view wrong);
+  void index_damaged(const LogState& log, const Segment& segment, FileKind kind);
+  bool first_time(const Segment& segment, FileKind kind, std::uint64_t position);
   void want_range(const BlockReader::Source& source, std::uint64_t from, std::uint64_t to);
 
   static Segment& segment_of(LogState& log, Offset offset);
@@ -57,8 +80,8 @@ class Reader {
   BlockReader::Source source(LogState& log, Segment& segment, FileKind kind) const;
   Look peek(LogState& log, Segment& segment, std::uint64_t position, StoredBatch& batch);
   Look copy_batch(LogState& log, Segment& segment, std::uint64_t position, std::uint64_t size);
-  // The position of the first batch that does not end below `offset`; absent if the segment ends before.
-  Look find_offset(LogState& log, Segment& segment, Offset offset, std::uint64_t& position);
+  // The first batch that does not end below `offset`; the segment's end if there is none.
+  Look find_offset(LogState& log, Segment& segment, Offset offset, Spot& spot);
 
   struct IndexEntry {
     Offset last_offset;
@@ -74,6 +97,8 @@ class Reader {
   template <class Below>
   Look count_entries(Segment& segment, FileKind kind, Below below, std::uint32_t& count);
 
+  // Where the batches that a time index leaves open begin.
+  Look time_floor(LogState& log, Segment& segment, std::int64_t timestamp, Offset& from);
   Look first_at_least(LogState& log, Segment& segment, std::int64_t timestamp, Offset upper_bound,
                       TimestampAnswer& answer);
   Look search_batch(LogState& log, Segment& segment, std::uint64_t position, const StoredBatch& batch,
@@ -87,6 +112,8 @@ class Reader {
   std::vector<std::size_t> free_pins_;
   Buffer scratch_;
   records::Codecs codecs_;
+  std::uint64_t corrupt_reads_ = 0;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> said_;  // file and position
 };
 
 }  // namespace tailwater::log

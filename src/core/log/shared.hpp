@@ -22,10 +22,8 @@ struct News {
   std::vector<Log*> changed;
   std::vector<ReadTicket> ready;
   std::vector<DirId> failed;
-  std::vector<std::string> compaction_faults;
-  bool empty() const {
-    return changed.empty() && ready.empty() && failed.empty() && compaction_faults.empty();
-  }
+  std::vector<std::string> faults;
+  bool empty() const { return changed.empty() && ready.empty() && failed.empty() && faults.empty(); }
 };
 
 // Owns the logs of all directories. What was removed stays until nothing refers to it.
@@ -74,6 +72,13 @@ struct Shared {
       const std::uint64_t last = std::uint64_t{segment.stored.entries} * kTimeEntrySize / size;
       for (std::uint64_t index = 0; index <= last + 1; ++index) cold.drop({block_file(segment, kind), index});
     }
+  }
+
+  // An index that is damaged or gone is done without.
+  void note_damaged_index(const std::string& path) {
+    news.faults.push_back(path +
+                          " is damaged: reads go without it and are slower. 'tailwater log rebuild' makes it "
+                          "anew while no broker runs");
   }
 
   std::uint64_t dirty_bytes_max() const { return options.memory_bytes / 100 * options.dirty_percent_max; }

@@ -236,6 +236,10 @@ bool Storage::held_back(DirId dir) const {
   return found->full() || found->ring_demand() > capacity / 8 * 5 || state_->full_of_dirt();
 }
 
+std::uint64_t Storage::corrupt_reads() const {
+  return state_->reader.corrupt_reads();
+}
+
 const CompactionStats& Storage::compaction() const {
   return state_->compactor.stats();
 }
@@ -463,8 +467,8 @@ std::span<const ReadTicket> Storage::ready_reads() const {
 std::span<const DirId> Storage::failed() const {
   return state_->shared.news.failed;
 }
-std::span<const std::string> Storage::compaction_faults() const {
-  return state_->shared.news.compaction_faults;
+std::vector<std::string> Storage::take_faults() {
+  return std::exchange(state_->shared.news.faults, {});
 }
 
 void Storage::clear_news() {
@@ -473,7 +477,6 @@ void Storage::clear_news() {
   news.changed.clear();
   news.ready.clear();
   news.failed.clear();
-  news.compaction_faults.clear();
 }
 
 }  // namespace tailwater::log

@@ -100,7 +100,8 @@ struct ReadPlan {
     need,    // plan again when `ticket` is ready
     at_end,  // nothing between `from` and the bound (or the first batch does not fit and need not be sent)
     out_of_range,  // `from` is below the log's start or beyond its end
-    failed,        // the directory is offline, or these bytes cannot be read
+    failed,        // the directory is offline
+    corrupt,       // what the disk gave is not what was written; take_faults() says where
   };
   Kind kind = Kind::at_end;
   PinHandle pin;
@@ -110,7 +111,7 @@ struct ReadPlan {
 };
 
 struct TimestampAnswer {
-  enum class Kind : std::uint8_t { found, none, need, failed };
+  enum class Kind : std::uint8_t { found, none, need, failed, corrupt };  // as in ReadPlan
   Kind kind = Kind::none;
   Offset offset{-1};
   WallTime timestamp{-1};
@@ -199,6 +200,8 @@ class Storage {
   // While it is false one batch always finds room; ask before each.
   bool held_back(DirId dir) const;
   const CompactionStats& compaction() const;
+  // Reads since the start that were refused because of damaged bytes.
+  std::uint64_t corrupt_reads() const;
 
   // --- logs
   // REQUIRES: the directory is online, and there is no log with this topic id and partition. No file is made
@@ -246,8 +249,9 @@ class Storage {
   std::span<const ReadTicket> ready_reads() const;
   // Directories that went offline.
   std::span<const DirId> failed() const;
-  // What compaction found that somebody ought to look at: a sentence each.
-  std::span<const std::string> compaction_faults() const;
+  // What was found in the files since the last call that somebody ought to look at: a sentence each. Reading
+  // finds some, too, so these stay until they are taken.
+  std::vector<std::string> take_faults();
   void clear_news();
 
  private:

@@ -46,11 +46,22 @@ Segment* LogState::segment_at(Offset base) {
 
 StoredBatch peek_batch(const std::byte* at) {
   const Offset base{load_big<std::int64_t>(at + records::at::kBaseOffset)};
-  return {.base = base,
-          .last = base + load_big<std::int32_t>(at + records::at::kLastOffsetDelta),
-          .size = records::kLogOverhead +
-                  static_cast<std::uint32_t>(load_big<std::int32_t>(at + records::at::kBatchLength)),
-          .max_timestamp = load_big<std::int64_t>(at + records::at::kMaxTimestamp)};
+  return {
+      .base = base,
+      // Foreign bytes may name anything: the sum wraps.
+      .last = Offset{static_cast<std::int64_t>(static_cast<std::uint64_t>(base.value) +
+                                               static_cast<std::uint64_t>(std::int64_t{load_big<std::int32_t>(
+                                                   at + records::at::kLastOffsetDelta)}))},
+      .size = records::kLogOverhead +
+              static_cast<std::uint32_t>(load_big<std::int32_t>(at + records::at::kBatchLength)),
+      .max_timestamp = load_big<std::int64_t>(at + records::at::kMaxTimestamp)};
+}
+
+bool plausible(const StoredBatch& batch, const std::byte* at) {
+  return load_big<std::int8_t>(at + records::at::kMagic) == records::kMagic &&
+         batch.size >= records::kBatchHeaderSize &&
+         batch.size <= records::kLogOverhead + std::uint64_t{INT32_MAX} && batch.base.value >= 0 &&
+         batch.last >= batch.base;
 }
 
 TailPlace end_place(const LogState& log) {

@@ -22,6 +22,8 @@ struct StoredBatch {
 // REQUIRES: at least kStoredBatchPeek bytes of a batch.
 inline constexpr std::size_t kStoredBatchPeek = 43;
 StoredBatch peek_batch(const std::byte* at);
+// Whether the header at `at`, which may be foreign bytes, can be that of a batch.
+bool plausible(const StoredBatch& batch, const std::byte* at);
 
 // Where bytes go: the place in a segment's file, and the offset that belongs to it.
 struct TailPlace {

@@ -107,6 +107,10 @@ class TestDisk {
     inode.content = inode.stable = std::move(bytes);
     inode.pending.clear();
   }
+  void lose(const std::string& path) {
+    names_.erase(path);
+    stable_names_.erase(path);
+  }
   std::vector<std::string> paths() const {
     std::vector<std::string> all;
     for (const auto& [path, inode] : names_) all.push_back(path);

@@ -135,6 +135,7 @@ class World {
       model.acked = log->durable_end();
     }
     for (const ReadTicket ticket : storage->ready_reads()) ready.push_back(ticket);
+    for (std::string& fault : storage->take_faults()) faults.push_back(std::move(fault));
     storage->clear_news();
   }
 
@@ -339,6 +340,7 @@ class World {
   std::map<LogId, Model> models;
   std::map<std::string, LogConfig> configs;
   std::vector<ReadTicket> ready;
+  std::vector<std::string> faults;
 };
 
 }  // namespace tailwater::log

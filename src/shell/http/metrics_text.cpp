@@ -202,6 +202,9 @@ void write_storage(const View& view) {
   using Snapshot = MetricsSnapshot;
   view.total("kafka_log_logmanager_offlinelogdirectorycount", "gauge", "Log directories that failed.",
              &Snapshot::offline_directories);
+  view.total("tailwater_log_corrupt_reads_total", "counter",
+             "Reads that were refused because the disk did not give what was written.",
+             &Snapshot::corrupt_reads);
   view.total("tailwater_memory_budget_bytes", "gauge", "The memory budget of all shards.",
              &Snapshot::memory_budget);
   view.total("tailwater_memory_used_bytes", "gauge", "Memory taken from the budget.", &Snapshot::memory_used);
