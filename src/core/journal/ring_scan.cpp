@@ -13,8 +13,10 @@ constexpr std::uint64_t kReadBytes = std::uint64_t{4} << 20;
 
 }  // namespace
 
-RingScan::RingScan(const Superblock& superblock)
-    : journal_id_(superblock.journal_id),
+RingScan::RingScan(const Superblock& superblock, Trust trust)
+    : trust_(trust),
+      journal_id_(superblock.journal_id),
+      incarnation_(superblock.incarnation),
       capacity_(superblock.capacity),
       frame_bytes_max_(superblock.frame_bytes_max),
       limit_(superblock.trim + superblock.capacity),
@@ -100,16 +102,27 @@ void RingScan::begin_window() {
   }
   phase_ = Phase::window;
   looking_at_ = expected_;
-  window_end_ = std::min(limit_, expected_ + window_bytes(static_cast<std::uint32_t>(frame_bytes_max_)));
+  window_end_ = limit_;
+  if (trust_ == Trust::newest) {
+    const std::uint64_t window = window_bytes(static_cast<std::uint32_t>(frame_bytes_max_));
+    window_end_ = std::min(limit_, expected_ + window);
+  }
   if (looking_at_ == window_end_) phase_ = Phase::over;
+}
+
+// Whether a frame that lies where `at` would says that something behind the end had been settled.
+bool RingScan::proves_more(const FrameHeader& header, Lsn at) const {
+  if (header.journal_id != journal_id_) return false;
+  if (trust_ == Trust::newest) return header.lsn == at && header.settled > expected_;
+  return header.lsn.value % capacity_ == at.value % capacity_ &&
+         (header.settled > expected_ || header.incarnation > incarnation_);
 }
 
 void RingScan::feed_window(Bytes bytes) {
   const std::uint64_t asked = wanted()->size;
   for (std::uint64_t at = 0; at + kBlock <= bytes.size() && at < asked; at += kBlock) {
     const std::optional<FrameHeader> header = decode_frame(bytes.subspan(at));
-    if (!header || header->journal_id != journal_id_ || header->lsn != looking_at_ + at) continue;
-    if (header->settled > expected_) {
+    if (header && proves_more(*header, looking_at_ + at)) {
       damaged_ = true;
       phase_ = Phase::over;
       return;

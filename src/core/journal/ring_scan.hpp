@@ -4,6 +4,8 @@
 //   2 at the first bad place x, the blocks of one window behind it are searched for a frame header that says
 //   that
 //     more than x was settled: then x was acknowledged and is damaged now; else x is the torn end
+//   if the newer superblock may be lost, nothing that the older one says is the last word: then all of the
+//   ring is searched at the end, also for frames of a later start or a later lap
 // What cannot be told from tearing on one machine: rot in the very last settled frame, behind which nothing
 // was written. Fed with blocks by whoever reads them; total on any bytes.
 #pragma once
@@ -28,7 +30,8 @@ constexpr std::uint64_t window_bytes(std::uint32_t frame_bytes_max) {
 
 class RingScan {
  public:
-  explicit RingScan(const Superblock& superblock);
+  enum class Trust : std::uint8_t { newest, maybe_older };  // of the superblock
+  explicit RingScan(const Superblock& superblock, Trust trust = Trust::newest);
 
   struct Range {
     std::uint64_t position = 0;  // in the ring's file
@@ -66,7 +69,11 @@ class RingScan {
   void begin_window();
   bool chained(const FrameHeader& header) const;
 
+  bool proves_more(const FrameHeader& header, Lsn at) const;
+
+  Trust trust_;
   std::uint64_t journal_id_;
+  std::uint32_t incarnation_;
   std::uint64_t capacity_;
   std::uint64_t frame_bytes_max_;
   Lsn limit_;  // nothing live lies at or beyond

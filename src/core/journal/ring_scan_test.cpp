@@ -159,5 +159,36 @@ TEST(RingScanTest, TheReceiverMayStop) {
   EXPECT_EQ(frames, 1);
 }
 
+// The newer superblock is lost; the older one has an earlier beginning, which a later lap has overwritten.
+TEST(RingScanTest, AnOlderSuperblockDoesNotHideALaterLap) {
+  TestRing ring(16, 2);
+  const Superblock older = ring.superblock_;
+  for (int frame = 0; frame < 40; ++frame) {
+    const auto written = ring.append(std::to_string(frame));
+    ring.trim(written.lsn);
+  }
+  EXPECT_FALSE(ring.scan(older, RingScan::Trust::newest).damaged);
+  EXPECT_TRUE(ring.scan(older, RingScan::Trust::maybe_older).damaged);
+  EXPECT_FALSE(ring.scan(ring.superblock_, RingScan::Trust::maybe_older).damaged);
+  EXPECT_EQ(ring.scan(ring.superblock_, RingScan::Trust::maybe_older).texts, Texts{"39"});
+}
+
+// The newer superblock is lost, and with it where the journal jumped to after a crash.
+TEST(RingScanTest, AnOlderSuperblockDoesNotHideAJump) {
+  TestRing ring(64, 2);
+  ring.append("before");
+  const Superblock older = ring.superblock_;
+  const auto found = ring.scan();
+  const Lsn to = found.end + window_bytes(older.frame_bytes_max);
+  ring.superblock_.jumps.push_back({found.end, to});
+  ++ring.superblock_.incarnation;
+  ring.reopen(found.end, found.prev_crc, found.marks);
+  ring.writer_.jump(to);
+  ring.append("behind");
+  EXPECT_EQ(ring.scan().texts, (Texts{"before", "behind"}));
+  EXPECT_FALSE(ring.scan(older, RingScan::Trust::newest).damaged);
+  EXPECT_TRUE(ring.scan(older, RingScan::Trust::maybe_older).damaged);
+}
+
 }  // namespace
 }  // namespace tailwater::journal

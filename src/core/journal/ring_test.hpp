@@ -67,8 +67,9 @@ class TestRing {
     std::uint32_t prev_crc = 0;
     std::deque<RingWriter::Mark> marks;
   };
-  Found scan() const {
-    RingScan scan(superblock_);
+  Found scan() const { return scan(superblock_, RingScan::Trust::newest); }
+  Found scan(const Superblock& superblock, RingScan::Trust trust) const {
+    RingScan scan(superblock, trust);
     Found found;
     while (const auto range = scan.wanted()) {
       scan.feed(Bytes(image_).subspan(range->position, range->size),

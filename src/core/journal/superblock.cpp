@@ -10,9 +10,10 @@ namespace tailwater::journal {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x4c4e4a4c49415754;  // "TWAILJNL"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kJumpsAt = 88;
-constexpr std::size_t kCrcAt = kBlock - sizeof(std::uint32_t);
+constexpr std::size_t kHalf = kBlock / 2;
+constexpr std::size_t kCrcAt = kHalf - sizeof(std::uint32_t);
 static_assert(kJumpsAt + kJumpsMax * 16 <= kCrcAt);
 
 // What cannot be a superblock of ours even though its checksum is right.
@@ -56,10 +57,12 @@ void encode(const Superblock& superblock, MutableBytes to) {
     jump_at += 16;
   }
   store_little(at + kCrcAt, crc32c(Bytes(at, kCrcAt)));
+  std::copy_n(to.begin(), kHalf, to.begin() + kHalf);
 }
 
-std::optional<Superblock> decode_superblock(Bytes from) {
-  if (from.size() < kBlock) return std::nullopt;
+namespace {
+
+std::optional<Superblock> decode_half(Bytes from) {
   const std::byte* at = from.data();
   if (load_little<std::uint64_t>(at) != kMagic || load_little<std::uint32_t>(at + 8) != kVersion)
     return std::nullopt;
@@ -86,6 +89,16 @@ std::optional<Superblock> decode_superblock(Bytes from) {
   return superblock;
 }
 
+}  // namespace
+
+std::optional<Superblock> decode_superblock(Bytes from) {
+  if (from.size() < kBlock) return std::nullopt;
+  std::optional<Superblock> first = decode_half(from.first(kHalf));
+  std::optional<Superblock> second = decode_half(from.subspan(kHalf, kHalf));
+  if (!first || (second && second->sequence > first->sequence)) return second;
+  return first;
+}
+
 RingHead read_ring_head(Bytes head, Superblock& superblock) {
   const Bytes a = head.first(std::min<std::size_t>(kBlock, head.size()));
   const Bytes b = head.subspan(a.size(), std::min<std::size_t>(kBlock, head.size() - a.size()));
@@ -93,8 +106,10 @@ RingHead read_ring_head(Bytes head, Superblock& superblock) {
   std::optional<Superblock> second = decode_superblock(b);
   if (!first && !second) return all_zero(a) ? RingHead::unformatted : RingHead::damaged;
   const bool take_second = !first || (second && second->sequence > first->sequence);
+  // Zeros in A mean that formatting ended before A was written.
+  const bool one_left = !(first && second) && !all_zero(first ? b : a);
   superblock = std::move(take_second ? *second : *first);
-  return RingHead::formatted;
+  return one_left ? RingHead::one_left : RingHead::formatted;
 }
 
 }  // namespace tailwater::journal

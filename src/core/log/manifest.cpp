@@ -1,5 +1,6 @@
 #include "core/log/manifest.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
@@ -11,7 +12,7 @@ namespace tailwater::log {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x464e4d4c49415754;  // "TWAILMNF"
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kCheckpointAt = 32;
 constexpr std::size_t kHeaderSize = 56;
 constexpr std::size_t kCrcSize = 4;
@@ -270,17 +271,24 @@ Buffer encode(const Manifest& manifest) {
     out.put(doomed.new_path);
   }
   out.put(crc32c(bytes));
+  const std::size_t size = bytes.size();
+  bytes.resize(2 * size);
+  std::copy_n(bytes.begin(), size, bytes.begin() + static_cast<std::ptrdiff_t>(size));
   return bytes;
 }
 
 void seal(Buffer& encoded, Lsn checkpoint) {
-  CHECK(encoded.size() >= kHeaderSize + kCrcSize);
+  const std::size_t size = encoded.size() / 2;
+  CHECK(size >= kHeaderSize + kCrcSize);
   store_little(encoded.data() + kCheckpointAt, checkpoint.value);
-  const std::size_t content = encoded.size() - kCrcSize;
+  const std::size_t content = size - kCrcSize;
   store_little(encoded.data() + content, crc32c(Bytes(encoded).first(content)));
+  std::copy_n(encoded.begin(), size, encoded.begin() + static_cast<std::ptrdiff_t>(size));
 }
 
-Result<Manifest> decode_manifest(Bytes bytes) {
+namespace {
+
+Result<Manifest> decode_copy(Bytes bytes) {
   if (bytes.size() < kHeaderSize + kCrcSize) return fail(Errc::truncated, "the manifest is cut short");
   const std::size_t content = bytes.size() - kCrcSize;
   if (load_little<std::uint32_t>(bytes.data() + content) != crc32c(bytes.first(content))) {
@@ -318,6 +326,21 @@ Result<Manifest> decode_manifest(Bytes bytes) {
   }
   if (!in.at_end()) return fail(Errc::malformed, "the manifest's length is wrong");
   return manifest;
+}
+
+}  // namespace
+
+Result<Manifest> decode_manifest(Bytes bytes) {
+  const Bytes first = bytes.first(bytes.size() / 2);
+  const Bytes second = bytes.subspan(first.size());
+  const bool same = std::equal(first.begin(), first.end(), second.begin(), second.end());
+  Result<Manifest> decoded = decode_copy(first);
+  if (!decoded) {
+    Result<Manifest> other = decode_copy(second);
+    if (other) decoded = std::move(other);
+  }
+  if (decoded) decoded->healed = !same;
+  return decoded;
 }
 
 }  // namespace tailwater::log

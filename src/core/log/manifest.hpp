@@ -2,6 +2,7 @@
 // Written whole, replaced atomically; the superblock names the generation that counts. All numbers are little
 // endian.
 //
+//   file      manifest, manifest: a flipped bit in one is healed by the other
 //   manifest  magic u64, version u32, 0 u32, generation u64, journal_id u64, checkpoint u64, next_log_id u64,
 //             log_count u32, doomed_count u32, logs, doomed, crc u32 (CRC-32C of all before it)
 //   log       id u64, topic_id u64 high, u64 low, partition i32, topic, start i64, end i64, compacted i64,
@@ -68,6 +69,7 @@ struct Manifest {
   std::uint64_t next_log_id = 0;
   std::vector<ManifestLog> logs;
   std::vector<DoomedPath> doomed;
+  bool healed = false;  // decoded from a file whose other copy is damaged
 };
 
 // The manifest is encoded when its state is taken; its checkpoint is known a little later, and sealed in

@@ -177,6 +177,11 @@ void Starter::head_read(const DiskDone& done) {
     case journal::RingHead::damaged:
       fail("both superblocks of " + ring_path(dir_) + " are damaged");
       return;
+    case journal::RingHead::one_left:
+      trust_ = journal::RingScan::Trust::maybe_older;
+      dir_.shared.news.faults.push_back("a superblock of " + ring_path(dir_) +
+                                        " cannot be read; the other one counts, and it is written anew");
+      break;
     case journal::RingHead::formatted:
       break;
   }
@@ -303,6 +308,9 @@ void Starter::manifest_loaded(const DiskDone& done) {
     fail("manifest " + path + " belongs to another journal");
     return;
   }
+  if (manifest->healed)
+    dir_.shared.news.faults.push_back("manifest " + path +
+                                      " is damaged; its second copy is whole and counts");
   begin_scan();
   replay_->load(std::move(*manifest));
 }
@@ -311,7 +319,7 @@ void Starter::begin_scan() {
   step_ = Step::scan;
   // Log ids of this directory begin with a part of the journal's id: other directories have others.
   dir_.next_log_id = (superblock_.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
-  scan_ = std::make_unique<journal::RingScan>(superblock_);
+  scan_ = std::make_unique<journal::RingScan>(superblock_, trust_);
   replay_ = std::make_unique<Replay>(dir_, superblock_.trim);
   read_ring();
 }
@@ -344,6 +352,11 @@ void Starter::ring_read(const DiskDone& done) {
 }
 
 void Starter::scanned() {
+  if (scan_->damaged() && trust_ == journal::RingScan::Trust::maybe_older) {
+    fail("a superblock of " + ring_path(dir_) +
+         " is damaged, and the journal goes on beyond what the other one knows");
+    return;
+  }
   if (scan_->damaged()) {
     fail("the journal is damaged at " + std::to_string(scan_->end().value) +
          ": records that were acknowledged are lost there");

@@ -91,6 +91,7 @@ class Starter {
   std::uint64_t filled_ = 0;
   MutableBytes memory_;
   journal::Superblock superblock_;
+  journal::RingScan::Trust trust_ = journal::RingScan::Trust::newest;
   std::unique_ptr<journal::RingScan> scan_;
   std::unique_ptr<Replay> replay_;
   std::unique_ptr<Manifest> seed_;

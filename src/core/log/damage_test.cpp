@@ -1,0 +1,118 @@
+// Goal: what a start depends on may be damaged without anything that was acknowledged getting lost in
+// silence: either the other copy heals it, and that is said, or the directory stays offline and says why.
+// Method: logs are written until the ring has gone round and manifests were made, then the process is killed
+// or stopped; superblocks and manifests are damaged, in one copy and in both; the next start is compared with
+// the model.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/journal/superblock.hpp"
+#include "core/log/manifest.hpp"
+#include "core/log/test_world.hpp"
+
+namespace tailwater::log {
+namespace {
+
+using journal::kBlock;
+
+constexpr const char* kRing = "journal/0.jnl";
+
+enum class End : std::uint8_t { kill, stop };
+
+class DamagedWorld : public World {
+ public:
+  DamagedWorld(std::uint64_t seed, End end) : World(seed) {
+    options.flush_run_bytes = 4'000;
+    start_and_recover();
+    Log& a = create("a", {.segment_bytes = 60'000});
+    Log& b = create("b");
+    for (int each = 0; each < 300; ++each) {
+      EXPECT_TRUE(append(a, {.value_size = 500 + random.below(3'000)}).has_value());
+      if (each % 3 == 0) EXPECT_TRUE(append(b, {.value_size = random.below(900)}).has_value());
+      if (random.one_in(2)) pump();
+    }
+    pump();
+    if (end == End::stop) {
+      stop();
+    } else {
+      kill();
+    }
+  }
+
+  Buffer& ring() { return disk.content(kRing); }
+  journal::Superblock superblock() {
+    journal::Superblock chosen;
+    EXPECT_EQ(journal::read_ring_head(Bytes(ring()).first(2 * kBlock), chosen), journal::RingHead::formatted);
+    return chosen;
+  }
+  std::string manifest() { return "manifest/0-" + std::to_string(superblock().manifest_generation); }
+
+  // Whether it comes online; then everything is there.
+  bool comes_online() {
+    start();
+    pump();
+    const DirReport& report = storage->report(DirId{0});
+    if (report.state == DirState::offline) {
+      EXPECT_NE(report.failure.message, "");
+      return false;
+    }
+    match_logs();
+    verify();
+    return true;
+  }
+  bool said(std::string_view what) const {
+    return std::any_of(faults.begin(), faults.end(),
+                       [&](const std::string& fault) { return fault.find(what) != std::string::npos; });
+  }
+};
+
+class DamageTest : public ::testing::TestWithParam<std::tuple<int, End>> {
+ protected:
+  DamagedWorld world{static_cast<std::uint64_t>(std::get<0>(GetParam())), std::get<1>(GetParam())};
+  Prng random{static_cast<std::uint64_t>(std::get<0>(GetParam())) + 99};
+
+  void flip(Buffer& bytes, std::size_t from, std::size_t size) {
+    bytes[from + random.below(size)] ^= static_cast<std::byte>(1u << random.below(8));
+  }
+};
+
+TEST_P(DamageTest, ABitOfASuperblockIsHealed) {
+  ASSERT_GT(world.superblock().trim.value, world.superblock().capacity) << "the ring has not gone round";
+  flip(world.ring(), random.below(4) * kBlock / 2, kBlock / 2);
+  EXPECT_TRUE(world.comes_online());
+}
+
+TEST_P(DamageTest, WithoutASuperblockNothingIsLostInSilence) {
+  const std::uint64_t at = journal::superblock_position(world.superblock().sequence + random.below(2));
+  for (const std::uint64_t half : {at, at + kBlock / 2}) flip(world.ring(), half, 200);
+  const bool online = world.comes_online();
+  EXPECT_TRUE(world.said("a superblock of journal/0.jnl cannot be read"));
+  if (online) return;
+  EXPECT_EQ(world.storage->report(DirId{0}).failure.message.find("a superblock of "), 0u)
+      << world.storage->report(DirId{0}).failure.message;
+}
+
+TEST_P(DamageTest, ABitOfAManifestIsHealedAndSaid) {
+  const std::string path = world.manifest();
+  Buffer& content = world.disk.content(path);
+  flip(content, random.below(2) * content.size() / 2, content.size() / 2);
+  EXPECT_TRUE(world.comes_online());
+  EXPECT_TRUE(world.said("manifest " + path + " is damaged; its second copy is whole and counts"));
+}
+
+TEST_P(DamageTest, AManifestOfWhichBothCopiesAreDamagedIsNotGuessed) {
+  const std::string path = world.manifest();
+  Buffer& content = world.disk.content(path);
+  for (const std::size_t half : {std::size_t{0}, content.size() / 2}) flip(content, half, content.size() / 2);
+  EXPECT_FALSE(world.comes_online());
+  EXPECT_EQ(world.storage->report(DirId{0}).failure.message,
+            "manifest " + path + ": the manifest's checksum does not match");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, DamageTest,
+                         ::testing::Combine(::testing::Range(1, 13),
+                                            ::testing::Values(End::kill, End::stop)));
+
+}  // namespace
+}  // namespace tailwater::log
