@@ -13,6 +13,7 @@ void add_commands(Command& tailwater) {
   add_cluster_command(tailwater);
   add_config_command(tailwater);
   add_api_versions_command(tailwater);
+  add_log_command(tailwater);
   add_generate_command(tailwater);
   add_version_command(tailwater);
 }

@@ -15,6 +15,7 @@ void add_group_command(Command& tailwater);
 void add_txn_command(Command& tailwater);
 void add_cluster_command(Command& tailwater);
 void add_config_command(Command& tailwater);
+void add_log_command(Command& tailwater);
 void add_api_versions_command(Command& tailwater);
 void add_generate_command(Command& tailwater);
 

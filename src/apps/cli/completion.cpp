@@ -24,7 +24,7 @@ const DescribedCommand* find_command(const DescribedCommand& command, std::strin
 LiveNames live_of(std::string_view placeholder) {
   if (placeholder.find("TOPIC") != std::string_view::npos) return LiveNames::topics;
   if (placeholder.find("GROUP") != std::string_view::npos) return LiveNames::groups;
-  if (placeholder == "FILE" || placeholder == "DIR") return LiveNames::files;
+  if (placeholder == "FILE" || placeholder == "DIR" || placeholder == "FOLDER") return LiveNames::files;
   return LiveNames::none;
 }
 

@@ -121,15 +121,15 @@ std::string owner_of(int file) {
   return process > 0 ? "process " + std::to_string(process) : "another process";
 }
 
-Result<Descriptor> lock_folder(int folder, const std::string& path, Duration patience) {
+Result<Descriptor> lock_folder(int folder, const std::string& path, const LogDirectoryOptions& options) {
   Descriptor file(::openat(folder, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!file) return std::unexpected(unusable(path, "cannot write to it", errno));
   int error = 0;
   for (std::int64_t waited = 0; !try_lock(file.get(), error); waited += kTryAgainNs) {
     if (!is_locked(error)) return std::unexpected(unusable(path, "cannot lock it", error));
-    if (waited >= patience.nanoseconds) {
-      return fail(Errc::busy, "log directory " + path + ": in use by " + owner_of(file.get()) +
-                                  "; stop that broker, or give this one a folder of its own (log.dirs)");
+    if (waited >= options.lock_patience.nanoseconds) {
+      return fail(Errc::busy, "log directory " + path + ": in use by " + owner_of(file.get()) + "; " +
+                                  options.busy_advice);
     }
     const timespec pause{0, kTryAgainNs};
     ::nanosleep(&pause, nullptr);
@@ -251,7 +251,7 @@ Result<LogDirectory> LogDirectory::prepare(DirId dir, const std::string& path,
   }
   directory.folder_ = Descriptor(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.folder_) return std::unexpected(unusable(name, "cannot open it", errno));
-  auto lock = lock_folder(directory.folder_.get(), name, options.lock_patience);
+  auto lock = lock_folder(directory.folder_.get(), name, options);
   if (!lock) return std::unexpected(lock.error());
   directory.lock_ = std::move(*lock);
 

@@ -29,6 +29,8 @@ struct DiskTraits {
 struct LogDirectoryOptions {
   std::optional<DiskMode> mode;  // instead of the probe's choice
   Duration lock_patience = Duration::from_ms(500);
+  // What to do when another process uses it: ends the sentence that says so.
+  std::string busy_advice = "stop that broker, or give this one a folder of its own (log.dirs)";
 };
 
 class LogDirectory {

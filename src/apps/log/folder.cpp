@@ -1,0 +1,140 @@
+#include "apps/log/folder.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+namespace tailwater::apps::logtools {
+
+namespace {
+
+// All of `text` as a number up to this one.
+std::optional<std::uint64_t> number(std::string_view text, std::uint64_t max = INT64_MAX) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value > max)
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Result<Folder> Folder::open(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return fail(Errc::not_found, path + " is no folder");
+  RealFiles files(path);
+  if (files.list("journal").empty()) {
+    return fail(Errc::not_found,
+                path + " is no log directory of a broker: it has no journal; name a folder of log.dirs");
+  }
+  auto directory = shell::LogDirectory::prepare(DirId{0}, path, {.busy_advice = "stop that broker first"});
+  if (!directory) return std::unexpected(directory.error());
+  return Folder(std::move(files), std::move(*directory));
+}
+
+std::vector<std::uint32_t> Folder::shards() const {
+  std::vector<std::uint32_t> found;
+  for (std::string_view name : files_.list("journal")) {
+    if (!name.ends_with(".jnl")) continue;
+    if (const auto shard = number(name.substr(0, name.size() - 4), UINT32_MAX))
+      found.push_back(static_cast<std::uint32_t>(*shard));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool Folder::is_half_dealt() const {
+  const auto names = files_.list("manifest");
+  return std::find(names.begin(), names.end(), "dealt") != names.end();
+}
+
+std::vector<std::string> Folder::log_folders() const {
+  std::vector<std::string> found;
+  for (std::string name : files_.list(".")) {
+    if (!name.ends_with('/')) continue;
+    name.pop_back();
+    const std::size_t dash = name.rfind('-');
+    if (dash != std::string::npos && number(std::string_view(name).substr(dash + 1), INT32_MAX))
+      found.push_back(name);
+  }
+  return found;
+}
+
+std::vector<Offset> Folder::segments(const std::string& log_folder) const {
+  std::vector<Offset> found;
+  for (std::string_view name : files_.list(log_folder)) {
+    if (!name.ends_with(".log")) continue;
+    if (const auto base = number(name.substr(0, name.size() - 4)))
+      found.push_back(Offset{static_cast<std::int64_t>(*base)});
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<std::uint64_t> Folder::generations(std::uint32_t shard) const {
+  const std::string mark = std::to_string(shard) + "-";
+  std::vector<std::uint64_t> found;
+  for (std::string_view name : files_.list("manifest")) {
+    if (!name.starts_with(mark)) continue;
+    if (const auto generation = number(name.substr(mark.size()))) found.push_back(*generation);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Result<Folder::Head> Folder::head(std::uint32_t shard) {
+  Buffer bytes(2 * journal::kBlock);
+  const auto got = files_.read(ring(shard), 0, bytes);
+  if (!got) return std::unexpected(got.error());
+  bytes.resize(*got);
+  Head head;
+  const Bytes all = bytes;
+  for (std::size_t each = 0; each < 2 && (each + 1) * journal::kBlock <= all.size(); ++each) {
+    const Bytes block = all.subspan(each * journal::kBlock, journal::kBlock);
+    const Bytes copy = block.subspan(journal::kBlock / 2);
+    head.blocks[each] = journal::decode_superblock(block);
+    head.healed[each] = head.blocks[each] && !std::equal(copy.begin(), copy.end(), block.begin());
+  }
+  head.state = journal::read_ring_head(all, head.counts);
+  return head;
+}
+
+Result<log::Manifest> Folder::load_manifest(std::uint32_t shard, std::uint64_t generation) {
+  const std::string path = manifest(shard, generation);
+  const auto content = files_.load(path);
+  if (!content) return std::unexpected(content.error());
+  auto decoded = log::decode_manifest(*content);
+  if (!decoded) return fail(decoded.error().code, path + ": " + decoded.error().message);
+  return decoded;
+}
+
+Result<void> Folder::commit(std::uint32_t shard, log::Manifest& state) {
+  auto now = head(shard);
+  if (!now) return std::unexpected(now.error());
+  if (now->state != journal::RingHead::formatted || !now->counts.clean)
+    return fail(Errc::storage, ring(shard) + " was not stopped cleanly");
+  journal::Superblock& superblock = now->counts;
+  state.generation = superblock.manifest_generation + 1;
+  state.journal_id = superblock.journal_id;
+  state.checkpoint = superblock.trim;
+  const std::string path = manifest(shard, state.generation);
+  if (auto done = files_.replace(path, log::encode(state)); !done) return done;
+  ++superblock.sequence;
+  superblock.manifest_generation = state.generation;
+  Buffer block(journal::kBlock);
+  journal::encode(superblock, block);
+  const std::uint64_t at = journal::superblock_position(superblock.sequence);
+  if (auto done = files_.overwrite(ring(shard), at, block); !done) return done;
+  // The manifest before stays, so that there is something to look at should this one rot.
+  for (const std::uint64_t old : generations(shard)) {
+    if (old + 1 >= state.generation) continue;
+    if (auto done = files_.remove(manifest(shard, old)); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace tailwater::apps::logtools

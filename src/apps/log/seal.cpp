@@ -1,0 +1,83 @@
+#include "apps/log/seal.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+#include "apps/cli/json_output.hpp"
+#include "apps/cli/progress.hpp"
+#include "apps/cli/settings.hpp"
+#include "apps/log/folder.hpp"
+#include "apps/log/rehearsal.hpp"
+#include "core/log/producer_snapshot.hpp"
+
+namespace tailwater::apps::logtools {
+
+namespace {
+
+struct Options {
+  cli::Settings settings;
+  std::string folder;
+};
+
+// <end>.snapshot, as Apache Kafka names it, in place of those of earlier ends.
+Result<void> export_producers(const RealFiles& files, const log::ManifestLog& log) {
+  const std::string folder = fmt::format("{}-{}", log.topic, log.partition.value);
+  for (const std::string& name : files.list(folder)) {
+    if (!name.ends_with(log::kSnapshotSuffix)) continue;
+    if (auto done = files.remove(folder + "/" + name); !done) return done;
+  }
+  if (log.producers.empty()) return {};
+  const std::string path = fmt::format("{}/{:020}{}", folder, log.end.value, log::kSnapshotSuffix);
+  return files.replace(path, log::encode_snapshot(log.producers));
+}
+
+Result<int> seal(const Options& options) {
+  auto folder = Folder::open(options.folder);
+  if (!folder) return std::unexpected(folder.error());
+  if (folder->is_half_dealt())
+    return fail(Errc::storage, options.folder +
+                                   ": a change of the number of shards was interrupted; start "
+                                   "the broker, which goes on with it");
+  std::uint64_t logs = 0;
+  std::uint64_t replayed = 0;
+  for (const std::uint32_t shard : folder->shards()) {
+    RealDisk disk(folder->directory());
+    const auto drained = drain(shard, [&](log::DiskEffects&& effects, Instant until) {
+      return disk.carry(std::move(effects), until);
+    });
+    if (!drained) return fail(Errc::storage, options.folder + ": " + drained.error().message);
+    logs += drained->state.logs.size();
+    replayed += drained->report.replayed_bytes;
+    for (const log::ManifestLog& log : drained->state.logs) {
+      if (auto done = export_producers(folder->files(), log); !done) return std::unexpected(done.error());
+    }
+  }
+  if (options.settings.json()) {
+    cli::print_json(cli::json::object{{"logs", logs}, {"replayed_bytes", replayed}});
+  } else {
+    fmt::print("sealed {} logs: {} came out of the journal, and every segment ends with its last batch\n",
+               cli::grouped(static_cast<std::int64_t>(logs)),
+               cli::size_text(static_cast<std::int64_t>(replayed)));
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_seal_command(Command& log) {
+  auto options = std::make_shared<Options>();
+  Command command =
+      log.command("seal",
+                  "Write what is only in the journal into the segments, as a clean stop does: then "
+                  "Apache Kafka's own tools can read them.");
+  command.argument("FOLDER", options->folder, "A folder of log.dirs; no broker may use it.").required();
+  cli::add_format(command, options->settings);
+  command.examples(
+      "  tailwater log seal /var/lib/tailwater\n"
+      "  kafka-dump-log.sh --files /var/lib/tailwater/orders-0/00000000000000000000.log\n");
+  command.action([options] { return cli::finish(seal(*options)); });
+}
+
+}  // namespace tailwater::apps::logtools

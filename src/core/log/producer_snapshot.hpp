@@ -1,0 +1,22 @@
+// What a log knows of its producers, in the form of Apache Kafka's <offset>.snapshot files. An export for
+// Kafka's tools, never read back: the manifest has the truth. All numbers are big endian.
+//
+//   snapshot  version i16 = 1, crc u32 (CRC-32C of all behind it), count i32, count times
+//   producer  id i64, epoch i16, last_sequence i32, last_offset i64, offset_delta i32, timestamp i64,
+//             coordinator_epoch i32, transaction_first i64 (-1: none is open) (46 bytes)
+// Kafka keeps the last batch of each producer there, and no more.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "core/log/producer_state.hpp"
+
+namespace tailwater::log {
+
+inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
+
+Buffer encode_snapshot(std::span<const Producer> producers);
+
+}  // namespace tailwater::log
