@@ -29,13 +29,13 @@ Result<std::vector<Piece>> find_damage(Files& files, const log::ManifestLog& log
   walk.batch = [&](std::uint64_t position, const records::BatchView& batch) {
     std::string wrong = audit.batch(position, batch);
     if (wrong.empty() && open) {
-      pieces.back().last = batch.base_offset() - 1;
+      pieces.back().last = Offset{batch.base_offset().value - 1};
       open = false;
     }
     return wrong;
   };
   walk.damage = [&](std::uint64_t from, std::uint64_t to, const std::string&) {
-    pieces.push_back({from, to, audit.floor(), segment.next - 1});
+    pieces.push_back({from, to, audit.floor(), Offset{segment.next.value - 1}});
     open = true;
   };
   if (auto walked = walk_segment(files, path_of(log, segment), segment.size, walk); !walked)
