@@ -149,8 +149,8 @@ void Nemesis::watch_broker() {
     if (!broker_.running()) return;
     const std::string failure = broker_.failure();
     if (failure.empty()) return;
-    // A start may need room, and a stop ends files exactly.
-    const bool full = disk_.has_run_out() && !broker_.accepting();
+    // A start may need room.
+    const bool full = disk_.has_run_out() && broker_.starting();
     if (!disk_.has_failed() && !full)
       return ledger_.fail("S7: the broker gives up on a good disk: " + failure);
     agenda_.note("the broker gives up and is killed: " + failure);

@@ -119,6 +119,7 @@ void Flusher::select_everything() {
     const Segment& active = log->active();
     const bool ends_exactly = !active.exists || active.exact;
     if (!log->dirty && ends_exactly && active.flushed == active.size) continue;
+    if (dir_.janitor.occupies(*log)) dir_.janitor.want(*log);
     if (waiting || !ready(*log) || bytes_ >= dir_.shared.options.flush_round_bytes ||
         jobs_.size() >= dir_.shared.options.flush_round_logs) {
       waiting = true;
@@ -434,7 +435,8 @@ void Flusher::completed(const DiskDone& done) {
     pump();
   }
   if (!dir_.online()) return;
-  const bool may_be_full = role == Role::folder || role == Role::allocate;
+  // To end a file may be what makes it: an index without entries.
+  const bool may_be_full = role == Role::folder || role == Role::allocate || role == Role::end;
   if (may_be_full && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
     job.no_room = true;
     no_room_ = true;

@@ -7,8 +7,8 @@
 //   whole blocks;
 //            else up to the end, the cut block filled with zeros. The block that a flush leaves cut is
 //            written again later: the next journal entry brings its first bytes along (LogState::head_due)
-//   full     creating and preallocating are the only steps that may find no room: the step is tried again
-//   until there is
+//   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
+//   again until there is
 // A segment that takes no more batches is ended exactly: last block, truncate, then sync.
 #pragma once
 

@@ -99,6 +99,10 @@ void Janitor::restore_renamed(LogId log) {
   }
 }
 
+void Janitor::want(const LogState& log) {
+  if (wanted_.insert(log.folder()).second) next_due_ = dir_.now.monotonic;
+}
+
 std::vector<DoomedPath> Janitor::describe() const {
   std::vector<DoomedPath> paths;
   for (const Doomed& doomed : doomed_) {
@@ -141,7 +145,7 @@ void Janitor::step(std::size_t index) {
       return;
     }
     if (doomed.path.folder) {
-      if (dir_.stopping) return;
+      if (dir_.stopping && !wanted_.contains(doomed.path.path)) return;
       send(index, doomed.restored ? DiskOpKind::list : DiskOpKind::rename,
            doomed.restored ? Phase::look : Phase::rename);
       return;
@@ -153,8 +157,9 @@ void Janitor::step(std::size_t index) {
     doomed.phase = Phase::wait;
     doomed.due = dir_.now.monotonic + doomed.delay;
   }
-  if (doomed.phase != Phase::wait) return;
-  if (doomed.due <= dir_.now.monotonic && !dir_.stopping) {
+  // The next run removes what a clean stop leaves.
+  if (doomed.phase != Phase::wait || dir_.stopping) return;
+  if (doomed.due <= dir_.now.monotonic) {
     remove(index);
   } else {
     next_due_ = std::min(next_due_, doomed.due);

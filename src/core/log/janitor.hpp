@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class Janitor {
 
   // Whether the log's folder name still belongs to a folder that has to go.
   bool occupies(const LogState& log) const { return !names_.empty() && names_.contains(log.folder()); }
+  // At the clean stop: a log has to be written under this name, so the folder that has it is renamed even
+  // now.
+  void want(const LogState& log);
   std::vector<DoomedPath> describe() const;
   bool quiet() const { return in_flight_ == 0; }
   void turn();
@@ -71,6 +75,7 @@ class Janitor {
   Directory& dir_;
   std::vector<Doomed> doomed_;  // places are stable while operations are in flight
   std::map<std::string, std::uint32_t> names_;
+  std::set<std::string> wanted_;
   std::uint32_t in_flight_ = 0;
   Instant next_due_ = Instant::max();
 };

@@ -31,6 +31,14 @@ std::uint32_t head_at(const LogState& log, Offset segment, std::uint64_t from) {
   return due ? static_cast<std::uint32_t>(from % kBlock) : 0;
 }
 
+// The same for an entry of the queue. One that a truncation has overtaken brings what was due before: until
+// the truncation's own entry is in a frame, a manifest may count on it.
+std::uint32_t head_of(const Pending& entry) {
+  const std::uint32_t due = head_at(*entry.log, entry.segment, entry.from);
+  if (due > 0 || entry.generation == entry.log->generation) return due;
+  return entry.chunk->valid <= entry.from - entry.head ? entry.head : 0;
+}
+
 bool follows(const Pending& last, const cache::Chunk& chunk, std::uint64_t from) {
   return last.kind == EntryKind::batches && last.chunk == &chunk && last.to == from && !last.begun &&
          last.to - last.from < kEntryBytes;
@@ -164,7 +172,7 @@ bool JournalQueue::may_form() const {
 JournalQueue::Need JournalQueue::first_need() const {
   const Pending& entry = pending_[begin_];
   if (entry.kind != EntryKind::batches) return {0, entry.content.size(), entry.content.size()};
-  const std::uint32_t head = entry.begun ? 0 : head_at(*entry.log, entry.segment, entry.from);
+  const std::uint32_t head = entry.begun ? 0 : head_of(entry);
   const std::size_t whole = head + (entry.to - entry.from);
   // A piece that is cut off brings something new, not only the head.
   return {head, std::min(whole, head + kSplitMin), whole};
@@ -288,7 +296,7 @@ void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head
   waiting_bytes_ -= before - weight(entry);
   dir_.set_dirty(log, frame.lsn);
   if (head > 0) {
-    log.head_due = kNoPosition;
+    if (log.head_segment == entry.segment && log.head_due == begin + head) log.head_due = kNoPosition;
     // Also when a truncation has cut this very entry away: its head stays good for the one that follows.
     if (log.framed.segment == entry.segment && log.framed.position == begin + head)
       log.framed.block = frame.lsn;

@@ -322,6 +322,94 @@ TEST(StorageTest, WhatATruncationLeavesOfEntriesThatWaitIsKeptInTheJournalUntilI
   }
 }
 
+// The manifest of `fills` appends is made while an entry waits that a truncation overtakes before its frame.
+void truncate_behind_a_manifest(int fills) {
+  World world(13);
+  world.disk.in_order = true;
+  world.options.flush_run_bytes = 9'000;
+  world.start_and_recover();
+  // Without index entries nothing has to be read to truncate.
+  Log& log = world.create("a", {.index_interval_bytes = 1 << 20});
+  Log& other = world.create("b");
+  for (int each = 0; each < 3; ++each) ASSERT_TRUE(world.append(log, {.value_size = 4'000}).has_value());
+  world.pump();
+  for (int each = 0; each < fills; ++each) {
+    ASSERT_TRUE(world.append(other, {.value_size = 11'000}).has_value());
+    world.pump();
+  }
+  ASSERT_TRUE(world.append(other, {.value_size = 11'000}).has_value());
+  world.turn();
+  ASSERT_TRUE(world.append(log, {.value_size = 8'000}).has_value());
+  world.turn();
+  world.truncate(log, Offset{2});
+  world.pump();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+}
+
+TEST(StorageTest, AnEntryThatATruncationOvertakesBehindAManifestBringsItsHead) {
+  for (int fills = 0; fills < 24 && !HasFailure(); ++fills) truncate_behind_a_manifest(fills);
+}
+
+TEST(StorageTest, ACleanStopFreesTheNameThatANewLogNeeds) {
+  World world(14);
+  world.options.flush_run_bytes = 1;
+  world.start_and_recover();
+  Log& log = world.create("a");
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.remove(log);
+  Log& again = world.create("a");
+  ASSERT_TRUE(world.append(again, {.fill = 'w'}).has_value());
+  world.stop();
+  world.start_and_recover();
+  EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  EXPECT_EQ(world.storage->logs().size(), 1u);
+  world.verify();
+}
+
+TEST(StorageTest, ACleanStopDoesNotSpinForFilesThatTheNextRunRemoves) {
+  World world(15);
+  world.options.flush_run_bytes = 1;
+  world.start_and_recover();
+  Log& log = world.create("a");
+  Log& other = world.create("b");
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.remove(log);
+  world.pump();
+  ASSERT_TRUE(world.append(other, {}).has_value());
+  world.turn();
+  world.advance(Duration::from_ms(61'000));
+  world.storage->stop();
+  world.turn();
+  ASSERT_FALSE(world.disk.idle());
+  EXPECT_GT(world.storage->next_deadline(), world.now.monotonic);
+  world.stop();
+}
+
+TEST(StorageTest, ACleanStopOnAFullDiskWaitsForRoom) {
+  World world(16);
+  world.options.flush_run_bytes = 1;
+  world.start_and_recover();
+  Log& log = world.create("a");
+  // So little that its index has no entry yet, and no file.
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.disk.no_room = true;
+  world.storage->stop();
+  world.pump();
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::full)
+      << world.storage->report(DirId{0}).failure.message;
+  world.disk.no_room = false;
+  world.advance(world.options.full_retry_interval);
+  world.stop();
+  world.start_and_recover();
+  EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  world.verify();
+}
+
 TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
   World world(6);
   world.start_and_recover();
