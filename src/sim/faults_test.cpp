@@ -42,7 +42,7 @@ TEST(Faults, a_frame_that_only_the_page_cache_has_is_written_again) {
 // When there is room again everything goes on by itself, also if it was the manifest that found none.
 TEST(Faults, a_disk_that_was_full_is_written_to_again) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    TestWorld world(1, seed, {{"tailwater.journal.bytes", "262144"}});
+    TestWorld world(1, seed, {{"tailwater.journal.bytes", "524288"}});
     auto line = std::make_unique<Line>(world);
     create_topic(*line, "t", 1);
     Prng random(seed);

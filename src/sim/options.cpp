@@ -19,6 +19,7 @@ Options draw_options(Prng& random) {
   Options options;
   options.shards = static_cast<std::uint32_t>(1 + random.below(4));
   options.partitions = static_cast<std::int32_t>(1 + random.below(8));
+  // The least that tailwater.journal.bytes takes, as often as not.
   options.journal_bytes = one_of(random, {512 * kKiB, 512 * kKiB, 2 * kMiB, 16 * kMiB});
   // A shard's requests take 16 MiB of it, its logs the rest.
   options.memory_bytes = 16 * kMiB + one_of(random, {2 * kMiB, 4 * kMiB, 16 * kMiB, 80 * kMiB});

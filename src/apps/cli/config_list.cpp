@@ -43,11 +43,14 @@ std::string limits(const cluster::ValueCheck& check) {
     case CheckKind::partition_broker_pairs:
       return {};
     case CheckKind::range:
-    case CheckKind::range_or_minus_one: {
-      const std::string or_minus = check.kind == CheckKind::range_or_minus_one ? "-1, or " : "";
+    case CheckKind::range_or_minus_one:
+    case CheckKind::range_or_zero: {
+      const std::string_view beside = check.kind == CheckKind::range_or_minus_one ? "-1, or "
+                                      : check.kind == CheckKind::range_or_zero    ? "0, or "
+                                                                                  : "";
       if (check.high == INT64_MAX || check.high == INT32_MAX)
-        return fmt::format("{}{} or more", or_minus, check.low);
-      return fmt::format("{}{} to {}", or_minus, check.low, check.high);
+        return fmt::format("{}{} or more", beside, check.low);
+      return fmt::format("{}{} to {}", beside, check.low, check.high);
     }
     case CheckKind::one_of:
     case CheckKind::one_of_any_case:

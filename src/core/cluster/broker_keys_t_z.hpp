@@ -21,8 +21,10 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
     {.name = "tailwater.journal.bytes",
      .type = ConfigType::int64,
      .fallback = "0",
-     .check = at_least(0),
-     .documentation = "The greatest size of each journal in bytes; 0 lets the broker choose."},
+     .check = at_least_or_zero(524'288),
+     .documentation =
+         "The greatest size of each journal in bytes; 0 lets the broker choose. A batch of records "
+         "may be as large as a quarter of it, below 2 MiB as an eighth."},
     {.name = "tailwater.log.format",
      .type = ConfigType::string,
      .fallback = "text",

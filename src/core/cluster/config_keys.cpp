@@ -81,7 +81,8 @@ Bounds bounds_of(const ConfigKey& key) {
   Bounds bounds{INT64_MIN, INT64_MAX};
   if (key.type == ConfigType::int32) bounds = {INT32_MIN, INT32_MAX};
   if (key.type == ConfigType::int16) bounds = {INT16_MIN, INT16_MAX};
-  if (key.check.kind == ValueCheck::Kind::range || key.check.kind == ValueCheck::Kind::range_or_minus_one) {
+  if (key.check.kind == ValueCheck::Kind::range || key.check.kind == ValueCheck::Kind::range_or_minus_one ||
+      key.check.kind == ValueCheck::Kind::range_or_zero) {
     bounds.low = std::max(bounds.low, key.check.low);
     bounds.high = std::min(bounds.high, key.check.high);
   }
@@ -111,6 +112,7 @@ std::string describe_number(const ConfigKey& key) {
     text += ", " + std::to_string(bounds.low) + " or more";
   }
   if (key.check.kind == ValueCheck::Kind::range_or_minus_one) text += ", or -1";
+  if (key.check.kind == ValueCheck::Kind::range_or_zero) text += ", or 0";
   return text;
 }
 
@@ -192,6 +194,7 @@ bool satisfies_type(const ConfigKey& key, std::string_view value) {
       const auto number = whole_number(value);
       if (!number) return false;
       if (key.check.kind == ValueCheck::Kind::range_or_minus_one && *number == -1) return true;
+      if (key.check.kind == ValueCheck::Kind::range_or_zero && *number == 0) return true;
       const Bounds bounds = bounds_of(key);
       return *number >= bounds.low && *number <= bounds.high;
     }

@@ -39,6 +39,7 @@ struct ValueCheck {
     any,
     range,               // low <= number <= high
     range_or_minus_one,  // likewise, or -1
+    range_or_zero,       // likewise, or 0
     one_of,              // one of the comma-separated `allowed`
     one_of_any_case,
     list_of,  // a list of members of `allowed`

@@ -93,6 +93,11 @@ TEST(ConfigKeys, ErrorsNameTheKeyAndWhatIsAllowed) {
   EXPECT_EQ(topic("remote.storage.enable", "false"), "accepted");
   EXPECT_EQ(refusal(find_broker_key("listeners"), ""),
             "listeners must be a list of one or more different names; got ''");
+  const ConfigKey* journal = find_broker_key("tailwater.journal.bytes");
+  EXPECT_EQ(refusal(journal, "262144"),
+            "tailwater.journal.bytes must be a whole number of bytes, 524288 or more, or 0; got '262144'");
+  EXPECT_EQ(refusal(journal, "0"), "accepted");
+  EXPECT_EQ(refusal(journal, "524288"), "accepted");
 }
 
 TEST(ConfigKeys, AValueOfASecretIsNeverInAMessage) {

@@ -21,6 +21,9 @@ constexpr ValueCheck between(std::int64_t low, std::int64_t high) {
 constexpr ValueCheck between_or_minus_one(std::int64_t low, std::int64_t high) {
   return {ValueCheck::Kind::range_or_minus_one, low, high, {}};
 }
+constexpr ValueCheck at_least_or_zero(std::int64_t low) {
+  return {ValueCheck::Kind::range_or_zero, low, INT64_MAX, {}};
+}
 constexpr ValueCheck one_of(std::string_view allowed) {
   return {ValueCheck::Kind::one_of, 0, 0, allowed};
 }

@@ -50,7 +50,8 @@ struct StorageOptions {
   Uuid boot_id;            // of the running kernel; recorded, decides nothing
 
   // The journal's ring of each directory. It starts small, so that the first start is quick, and doubles in
-  // the background while it is the bottleneck. Equal values fix the size.
+  // the background while it is the bottleneck. Equal values fix the size. A batch may be as large as a
+  // quarter of it, of a ring below 2 MiB as an eighth.
   std::uint64_t ring_bytes_start = std::uint64_t{16} << 20;
   std::uint64_t ring_bytes_max = std::uint64_t{64} << 20;
   std::uint32_t frame_bytes_max = std::uint32_t{1} << 20;

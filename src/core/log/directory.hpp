@@ -75,11 +75,20 @@ struct Directory {
   void clear_dirty(LogState& log);
   // Bytes of the ring that are in use or asked for.
   std::uint64_t ring_demand() const { return ring.used() + journal.demand(); }
+  // Beyond this demand no more batches are asked for: room is made first. What lies between it and room_end()
+  // is for the one batch that was asked for.
+  std::uint64_t taking_end() const { return ring.capacity() / 8 * 5; }
+  std::uint64_t room_end() const { return ring.capacity() - ring.capacity() / 16; }
   // Everything that waits always fits into the ring, whatever is trimmed: else no checkpoint could ever pass
   // it.
   bool has_room(std::uint64_t bytes) const {
-    const std::uint64_t limit = ring.capacity() - ring.capacity() / 16;
-    return ring.used() + journal.demand(bytes + 2 * journal::kBlock) <= limit;
+    return ring.used() + journal.demand(bytes + 2 * journal::kBlock) <= room_end();
+  }
+  // Whether a batch so large is sure of room while the demand is not beyond taking_end(): if not, it could
+  // wait for ever. A quarter of the ring, from 2 MiB on; an eighth from 512 KiB on.
+  bool takes(std::uint64_t bytes) const {
+    return bytes <= ring.capacity() / 4 &&
+           journal.demand_of(bytes + 2 * journal::kBlock) <= room_end() - taking_end();
   }
   // The file of a segment, named for use: the last segment's are made if absent.
   FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);

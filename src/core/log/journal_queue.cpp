@@ -63,6 +63,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
     if (!log.held.empty() && follows(log.held.back(), chunk, from)) {
       log.held.back().to = to;
       log.held.back().end = log.end;
+      held_bytes_ += to - from;
       return;
     }
   } else if (log.last_pending >= std::max(first_number_, fence_number_)) {
@@ -87,7 +88,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
   dir_.shared.tail.pin(&chunk);
   ++log.references;
   if (log.loading_head) {
-    log.held.push_back(std::move(entry));
+    hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
   }
@@ -107,10 +108,16 @@ void JournalQueue::push(LogState& log, Note note) {
   ++log.references;
   // That the log is gone needs no head.
   if (log.loading_head && !log.removed) {
-    log.held.push_back(std::move(entry));
+    hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
   }
+}
+
+void JournalQueue::hold(Pending entry) {
+  held_bytes_ += weight(entry);
+  LogState& log = *entry.log;
+  log.held.push_back(std::move(entry));
 }
 
 void JournalQueue::enqueue(Pending entry) {
@@ -121,12 +128,14 @@ void JournalQueue::enqueue(Pending entry) {
 }
 
 void JournalQueue::release_held(LogState& log) {
-  for (Pending& entry : log.held) enqueue(std::move(entry));
+  for (Pending& entry : log.held) {
+    held_bytes_ -= weight(entry);
+    enqueue(std::move(entry));
+  }
   log.held.clear();
 }
 
-std::uint64_t JournalQueue::demand(std::uint64_t more) const {
-  const std::uint64_t waiting = waiting_bytes_ + more;
+std::uint64_t JournalQueue::demand_of(std::uint64_t waiting) const {
   if (waiting == 0) return 0;
   // A frame ends where the next piece is not worth its header, or brings a head that does not fit.
   const std::uint64_t frames = waiting / (dir_.ring.frame_bytes_max() / 2) + 2;
@@ -150,6 +159,7 @@ bool JournalQueue::expect_head(LogState& log, Offset segment, std::uint64_t posi
 
 void JournalQueue::drop_held(LogState& log) {
   for (Pending& entry : log.held) {
+    held_bytes_ -= weight(entry);
     unpin(entry);
     --log.references;
   }

@@ -59,8 +59,12 @@ class JournalQueue {
   void completed(const DiskDone& done);
 
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
-  // Bytes of the ring that what waits, and `more`, will take at most.
-  std::uint64_t demand(std::uint64_t more = 0) const;
+  // Bytes of the ring that what waits, and `more`, will take at most; what logs hold back waits, too.
+  std::uint64_t demand(std::uint64_t more = 0) const {
+    return demand_of(waiting_bytes_ + held_bytes_ + more);
+  }
+  // Bytes of the ring that so many waiting bytes take at most. Never more for a sum than for its parts.
+  std::uint64_t demand_of(std::uint64_t waiting) const;
   // A flush is to end at this position, which cuts a block: an entry that waits there will have to bring the
   // head along. False if the ring has no room for that now.
   bool expect_head(LogState& log, Offset segment, std::uint64_t position);
@@ -86,6 +90,7 @@ class JournalQueue {
   };
 
   void enqueue(Pending entry);
+  void hold(Pending entry);
   void unpin(Pending& entry);
   bool may_form() const;
   // Bytes of content that the first entry brings into a frame at least, and at most.
@@ -112,6 +117,7 @@ class JournalQueue {
   std::uint64_t first_number_ = 1;  // of the entry at begin_
   std::uint64_t durable_number_ = 0;
   std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t held_bytes_ = 0;    // of LogState::held
   std::uint64_t fence_number_ = 0;  // first entry behind the fence; 0: no fence
   std::optional<Lsn> fence_lsn_;
   std::deque<Frame> frames_;

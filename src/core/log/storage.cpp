@@ -232,8 +232,7 @@ const DirReport& Storage::report(DirId dir) const {
 bool Storage::held_back(DirId dir) const {
   const Directory* found = state_->dir(dir);
   if (found == nullptr || !found->online()) return false;
-  const std::uint64_t capacity = found->ring.capacity();
-  return found->full() || found->ring_demand() > capacity / 8 * 5 || state_->full_of_dirt();
+  return found->full() || found->ring_demand() > found->taking_end() || state_->full_of_dirt();
 }
 
 std::uint64_t Storage::corrupt_reads() const {
@@ -323,9 +322,8 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
       return Appended{Offset{known.last_offset.value - known.offset_delta}, known.last_offset, time, true};
     }
   }
-  if (bytes.size() > log.config.segment_bytes || bytes.size() > dir.ring.capacity() / 4) {
+  if (bytes.size() > log.config.segment_bytes || !dir.takes(bytes.size()))
     return std::unexpected(AppendRefusal::too_large);
-  }
   if (!dir.has_room(bytes.size())) return std::unexpected(AppendRefusal::held_back);
   const Offset base = replica ? records::BatchView(bytes).base_offset() : log.end;
   if (base < log.end) return std::unexpected(AppendRefusal::out_of_order_offset);

@@ -47,7 +47,7 @@ enum class AppendRefusal : std::uint8_t {
   invalid_producer_epoch,  // 47
   out_of_order_sequence,   // 45
   invalid_txn_state,       // 48
-  too_large,               // beyond segment.bytes, or a quarter of the ring: RECORD_LIST_TOO_LARGE
+  too_large,               // beyond segment.bytes, or what the ring takes: RECORD_LIST_TOO_LARGE
   held_back,  // the ring has no room: append again when held_back() is false; never if that is asked first
   out_of_order_offset,  // Origin::replica only: the batch does not begin at the log's end
 };

@@ -410,6 +410,60 @@ TEST(StorageTest, ACleanStopOnAFullDiskWaitsForRoom) {
   world.verify();
 }
 
+TEST(StorageTest, ABatchThatIsNotTooLargeFindsRoomWheneverBatchesAreAskedFor) {
+  for (const std::uint64_t ring : {256u << 10, 512u << 10, 1u << 20, 2u << 20}) {
+    World world(17);
+    world.options.ring_bytes_start = world.options.ring_bytes_max = ring;
+    world.options.frame_bytes_max = 1 << 20;
+    world.start_and_recover();
+    Log& log = world.create("a");
+    const std::size_t sure = ring < (2u << 20) ? ring / 8 : ring / 4;
+    std::uint64_t taken = 0;
+    for (std::size_t size = ring / 4; size > 0; size -= ring / 32) {
+      for (int each = 0; each < 12; ++each) {
+        while (world.storage->held_back(DirId{0})) {
+          ASSERT_FALSE(world.disk.idle()) << "held back for ever with a ring of " << ring;
+          world.step();
+        }
+        const auto appended = world.append(log, {.value_size = size - 100});
+        if (!appended) {
+          ASSERT_EQ(appended.error(), AppendRefusal::too_large) << size << " in a ring of " << ring;
+          ASSERT_TRUE(size > sure || ring < (512u << 10)) << size << " in a ring of " << ring;
+          break;
+        }
+        ++taken;
+        world.turn();
+      }
+    }
+    EXPECT_GT(taken, 12u) << ring;
+    world.pump();
+    EXPECT_EQ(log.durable_end(), log.end_offset());
+  }
+}
+
+TEST(StorageTest, EntriesThatWaitForTheirHeadsAskForRoomInTheRing) {
+  World world(18);
+  world.start_and_recover();
+  constexpr int kLogs = 30;
+  for (int each = 0; each < kLogs; ++each)
+    ASSERT_TRUE(world.append(world.create("t" + std::to_string(each)), {}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  int appended = 0;
+  for (int each = 0; each < kLogs && !world.storage->held_back(DirId{0}); ++each) {
+    ASSERT_TRUE(world.append(world.log("t" + std::to_string(each)), {.value_size = 20'000}).has_value());
+    ++appended;
+  }
+  EXPECT_LT(appended, kLogs);
+  world.pump();
+  EXPECT_FALSE(world.storage->held_back(DirId{0}));
+  for (Log* log : world.storage->logs()) EXPECT_EQ(log->durable_end(), log->end_offset());
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+}
+
 TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
   World world(6);
   world.start_and_recover();
