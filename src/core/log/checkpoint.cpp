@@ -27,6 +27,7 @@ ManifestLog describe(const LogState& log) {
   if (log.producers) {
     entry.producers = log.producers->producers();
     entry.aborted = log.producers->aborted();
+    entry.ended = log.producers->ended();
   }
   return entry;
 }

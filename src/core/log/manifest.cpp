@@ -178,6 +178,7 @@ void put_log(Writer& out, const ManifestLog& log) {
   out.put(static_cast<std::uint32_t>(log.epochs.size()));
   out.put(static_cast<std::uint32_t>(log.producers.size()));
   out.put(static_cast<std::uint32_t>(log.aborted.size()));
+  out.put(static_cast<std::uint32_t>(log.ended.size()));
   for (const Segment& segment : log.segments) put_segment(out, segment);
   for (const EpochEntry& entry : log.epochs) {
     out.put(entry.epoch.value);
@@ -190,12 +191,18 @@ void put_log(Writer& out, const ManifestLog& log) {
     out.put(aborted.last);
     out.put(aborted.last_stable);
   }
+  for (const Ended& ended : log.ended) {
+    out.put(ended.producer.value);
+    out.put(ended.first);
+    out.put(ended.marker);
+  }
 }
 
 constexpr std::size_t kSegmentSize = 40 + 2 * 48 + 1;
 constexpr std::size_t kEpochSize = 12;
 constexpr std::size_t kProducerSize = 31;
 constexpr std::size_t kAbortedSize = 32;
+constexpr std::size_t kEndedSize = 24;
 
 bool get_log(Reader& in, ManifestLog& log) {
   log.id = LogId{in.get<std::uint64_t>()};
@@ -212,8 +219,10 @@ bool get_log(Reader& in, ManifestLog& log) {
   const auto epochs = in.get<std::uint32_t>();
   const auto producers = in.get<std::uint32_t>();
   const auto aborted = in.get<std::uint32_t>();
+  const auto ended = in.get<std::uint32_t>();
   const bool plausible = in.within(segments, kSegmentSize) && in.within(epochs, kEpochSize) &&
-                         in.within(producers, kProducerSize) && in.within(aborted, kAbortedSize);
+                         in.within(producers, kProducerSize) && in.within(aborted, kAbortedSize) &&
+                         in.within(ended, kEndedSize);
   if (!plausible || segments == 0) return false;
   for (std::uint32_t each = 0; each < segments; ++each) log.segments.push_back(get_segment(in));
   for (std::uint32_t each = 0; each < epochs; ++each) {
@@ -231,6 +240,13 @@ bool get_log(Reader& in, ManifestLog& log) {
     entry.last = in.offset();
     entry.last_stable = in.offset();
     log.aborted.push_back(entry);
+  }
+  for (std::uint32_t each = 0; each < ended; ++each) {
+    Ended entry;
+    entry.producer = ProducerId{in.get<std::int64_t>()};
+    entry.first = in.offset();
+    entry.marker = in.offset();
+    log.ended.push_back(entry);
   }
   return in.ok();
 }

@@ -7,7 +7,7 @@
 //             log_count u32, doomed_count u32, logs, doomed, crc u32 (CRC-32C of all before it)
 //   log       id u64, topic_id u64 high, u64 low, partition i32, topic, start i64, end i64, compacted i64,
 //             compaction_base i64, compaction_step u8, segment_count u32, epoch_count u32, producer_count
-//             u32, aborted_count u32, then as many of
+//             u32, aborted_count u32, ended_count u32, then as many of
 //   segment   base i64, next i64, size u64, flushed u64, first_timestamp i64, index, stored index, flags u8
 //   (1
 //             exists, 2 sealed, 4 exact)
@@ -18,6 +18,7 @@
 //             i64, then batch_count times (last_sequence i32, offset_delta i32, last_offset i64, timestamp
 //             i64)
 //   aborted   producer i64, first i64, last i64, last_stable i64
+//   ended     producer i64, first i64, marker i64
 //   doomed    log_id u64, flags u8 (1 a folder, 2 renamed), path, new path: what is still to be removed
 //   topic, path: length u16, bytes
 //
@@ -57,6 +58,7 @@ struct ManifestLog {
   std::vector<EpochEntry> epochs;
   std::vector<Producer> producers;
   std::vector<Aborted> aborted;
+  std::vector<Ended> ended;
   Offset compacted;  // this and the next two: CompactionState
   std::uint8_t compaction_step = 0;
   Offset compaction_base;

@@ -37,6 +37,7 @@ class OpenTransactionsTest : public testing::Test {
   }
   Offset take(Bytes batch) {
     const Offset at = end_;
+    last_ = Buffer(batch.begin(), batch.end());
     table_.apply(records::BatchView(batch));
     end_ = end_ + 1;
     return at;
@@ -58,6 +59,7 @@ class OpenTransactionsTest : public testing::Test {
 
   ProducerTable table_;
   Offset end_{0};
+  Buffer last_;  // batch
 };
 
 constexpr auto kCommit = records::ControlType::commit;
@@ -102,6 +104,79 @@ TEST_F(OpenTransactionsTest, a_marker_with_the_next_epoch_shuts_out_the_old_one)
   EXPECT_EQ(table_.check(gap).refusal, AppendRefusal::out_of_order_sequence);
 }
 
+TEST_F(OpenTransactionsTest, a_transaction_whose_commit_is_cut_off_is_open_again_and_may_be_aborted) {
+  const Offset first = data(1, 0, 0);
+  const Offset cut = marker(1, 0, kCommit);
+  table_.truncate(end_ = cut);
+  EXPECT_EQ(table_.first_unstable(end_), first);
+  marker(1, 0, kAbort);
+  EXPECT_EQ(aborted(first, end_), (std::vector<AbortedTransaction>{{ProducerId{1}, first}}));
+  EXPECT_EQ(table_.first_unstable(end_), std::nullopt);
+}
+
+TEST_F(OpenTransactionsTest, the_epoch_that_a_cut_marker_began_is_forgotten_with_it) {
+  data(1, 0, 0);
+  const Offset cut = marker(1, 1, kCommit);
+  table_.truncate(end_ = cut);
+  const records::BatchInfo next{.producer_id = ProducerId{1},
+                                .producer_epoch = ProducerEpoch{0},
+                                .base_sequence = 1,
+                                .transactional = true};
+  EXPECT_EQ(table_.check(next).refusal, std::nullopt);
+  // The same where nothing of the producer was open.
+  marker(2, 5, kAbort);
+  table_.truncate(end_ = cut);
+  EXPECT_EQ(table_.find(ProducerId{2}), nullptr);
+}
+
+// Cuts anywhere from the high watermark on, restarts in between: what is open and what was aborted is always
+// what the batches say that are left.
+TEST_F(OpenTransactionsTest, after_a_truncation_it_is_as_if_the_rest_had_never_come) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Prng random(seed);
+    table_ = {};
+    end_ = Offset{0};
+    std::vector<Buffer> batches;
+    std::int32_t sequences[4] = {};
+    Offset high_watermark{0};
+    for (int step = 0; step < 1'000; ++step) {
+      const auto producer = static_cast<std::int64_t>(random.below(4));
+      const auto span = static_cast<std::uint64_t>(end_ - high_watermark);
+      const std::uint64_t dice = random.below(20);
+      if (dice == 0) {
+        end_ = high_watermark + static_cast<std::int64_t>(random.below(span + 1));
+        batches.resize(static_cast<std::size_t>(end_.value));
+        table_.truncate(end_);
+      } else if (dice == 1) {
+        ProducerTable again;
+        again.restore(table_.producers(), table_.aborted(), table_.ended());
+        table_ = std::move(again);
+      } else if (dice < 4) {
+        high_watermark = high_watermark + static_cast<std::int64_t>(random.below(span + 1));
+        table_.release_below(high_watermark);
+      } else if (dice < 10) {
+        marker(producer, 0, random.one_in(2) ? kCommit : kAbort);
+        batches.push_back(last_);
+      } else {
+        data(producer, 0, sequences[producer]++);
+        batches.push_back(last_);
+      }
+      ProducerTable expected;
+      for (const Buffer& batch : batches) expected.apply(records::BatchView(batch));
+      ASSERT_EQ(table_.aborted(), expected.aborted()) << "seed " << seed << " step " << step;
+      for (std::int64_t each = 0; each < 4; ++each) {
+        const auto open = [&](const ProducerTable& table) {
+          const Producer* found = table.find(ProducerId{each});
+          return found == nullptr ? Offset{-1} : found->transaction_first;
+        };
+        ASSERT_EQ(open(table_), open(expected)) << "seed " << seed << " step " << step;
+      }
+      ASSERT_EQ(table_.first_unstable(high_watermark), expected.first_unstable(high_watermark))
+          << "seed " << seed << " step " << step;
+    }
+  }
+}
+
 TEST_F(OpenTransactionsTest, the_index_of_open_transactions_follows_every_change) {
   Prng random(7);
   std::int32_t sequences[6] = {};
@@ -117,7 +192,8 @@ TEST_F(OpenTransactionsTest, the_index_of_open_transactions_follows_every_change
       case 1: {
         std::vector<Producer> producers = table_.producers();
         std::vector<Aborted> aborted = table_.aborted();
-        table_.restore(std::move(producers), std::move(aborted));
+        std::vector<Ended> ended = table_.ended();
+        table_.restore(std::move(producers), std::move(aborted), std::move(ended));
         break;
       }
       case 2:

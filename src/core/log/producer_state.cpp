@@ -101,9 +101,9 @@ void ProducerTable::end_transaction(Producer& producer, const records::BatchView
   producer.last_timestamp = batch.max_timestamp();
   const Offset first = producer.transaction_first;
   producer.transaction_first = Offset{-1};
+  ended_.push_back({producer.id, first, batch.last_offset()});
   if (first.value < 0) return;
   open_.erase(std::lower_bound(open_.begin(), open_.end(), first));
-  ended_.push_back({first, batch.last_offset()});
   if (marker->type != records::ControlType::abort) return;
   const Offset stable = open_.empty() ? batch.last_offset() + 1 : open_.front();
   aborted_.push_back({producer.id, first, batch.last_offset(), stable});
@@ -116,16 +116,22 @@ void ProducerTable::truncate(Offset end) {
     }
     if (producer.transaction_first >= end) producer.transaction_first = Offset{-1};
   }
-  std::erase_if(producers_, [](const Producer& producer) {
-    return producer.batch_count == 0 && producer.transaction_first.value < 0;
-  });
-  // A transaction whose marker goes is open again.
   const auto reopen = [&](ProducerId id, Offset first) {
-    if (first < end) entry(id).transaction_first = first;
+    if (first.value >= 0 && first < end) entry(id).transaction_first = first;
   };
+  for (const Ended& ended : ended_) {
+    if (ended.marker < end) continue;
+    // A marker may have begun an epoch, and made the batches of the one before be forgotten.
+    if (Producer& producer = entry(ended.producer); producer.batch_count == 0)
+      producer.epoch = ProducerEpoch{-1};
+    reopen(ended.producer, ended.first);
+  }
   for (const Aborted& aborted : aborted_) {
     if (aborted.last >= end) reopen(aborted.producer, aborted.first);
   }
+  std::erase_if(producers_, [](const Producer& producer) {
+    return producer.batch_count == 0 && producer.transaction_first.value < 0;
+  });
   std::erase_if(aborted_, [&](const Aborted& aborted) { return aborted.last >= end; });
   std::erase_if(ended_, [&](const Ended& ended) { return ended.marker >= end; });
   find_open();
@@ -158,7 +164,8 @@ std::optional<Offset> ProducerTable::first_unstable(Offset high_watermark) const
   std::optional<Offset> first;
   if (!open_.empty()) first = open_.front();
   for (const Ended& ended : ended_) {
-    if (ended.marker >= high_watermark && (!first || ended.first < *first)) first = ended.first;
+    if (ended.marker < high_watermark || ended.first.value < 0) continue;
+    if (!first || ended.first < *first) first = ended.first;
   }
   return first;
 }
@@ -177,10 +184,11 @@ void ProducerTable::aborted_in(Offset from, Offset upper, std::vector<AbortedTra
   }
 }
 
-void ProducerTable::restore(std::vector<Producer> producers, std::vector<Aborted> aborted) {
+void ProducerTable::restore(std::vector<Producer> producers, std::vector<Aborted> aborted,
+                            std::vector<Ended> ended) {
   producers_ = std::move(producers);
   aborted_ = std::move(aborted);
-  ended_.clear();
+  ended_ = std::move(ended);
   find_open();
 }
 

@@ -53,6 +53,14 @@ struct Aborted {
   friend bool operator==(const Aborted&, const Aborted&) = default;
 };
 
+// A marker that a truncation may still take away.
+struct Ended {
+  ProducerId producer;
+  Offset first;  // of its transaction; -1: there was none here
+  Offset marker;
+  friend bool operator==(const Ended&, const Ended&) = default;
+};
+
 class ProducerTable {
  public:
   struct Verdict {
@@ -65,7 +73,8 @@ class ProducerTable {
   // Notes an appended batch. REQUIRES: batches come in the order of their offsets.
   void apply(const records::BatchView& batch);
   // Forgets what a truncation took away. A producer whose kept batches all go is forgotten: any sequence will
-  // do then.
+  // do then. A transaction whose marker goes is open again, whatever the marker said; that of a commit below
+  // the high watermark is not known any more, but no truncation goes there.
   void truncate(Offset end);
   // Forgets aborted transactions that no reader can ask for any more.
   void advance_start(Offset start);
@@ -78,7 +87,7 @@ class ProducerTable {
   // decided. A transaction that ended counts as open until its marker is below the high watermark.
   std::optional<Offset> first_unstable(Offset high_watermark) const;
   bool has_open() const { return !open_.empty(); }
-  // Forgets ended transactions whose markers lie below.
+  // Forgets markers that lie below.
   void release_below(Offset high_watermark);
   // Aborted transactions that overlap [from, upper).
   void aborted_in(Offset from, Offset upper, std::vector<AbortedTransaction>& out) const;
@@ -87,13 +96,10 @@ class ProducerTable {
   const std::vector<Producer>& producers() const { return producers_; }
   const Producer* find(ProducerId id) const;
   const std::vector<Aborted>& aborted() const { return aborted_; }
-  void restore(std::vector<Producer> producers, std::vector<Aborted> aborted);
+  const std::vector<Ended>& ended() const { return ended_; }
+  void restore(std::vector<Producer> producers, std::vector<Aborted> aborted, std::vector<Ended> ended);
 
  private:
-  struct Ended {
-    Offset first;
-    Offset marker;
-  };
   Producer& entry(ProducerId id);
   void find_open();
   void end_transaction(Producer& producer, const records::BatchView& batch);

@@ -31,8 +31,9 @@ void Replay::load(Manifest manifest) {
     log.segments = std::move(entry.segments);
     for (Segment& segment : log.segments) segment.number = dir_.shared.next_segment_number++;
     log.epochs.restore(std::move(entry.epochs));
-    if (!entry.producers.empty() || !entry.aborted.empty()) {
-      log.producer_table().restore(std::move(entry.producers), std::move(entry.aborted));
+    if (!entry.producers.empty() || !entry.aborted.empty() || !entry.ended.empty()) {
+      log.producer_table().restore(std::move(entry.producers), std::move(entry.aborted),
+                                   std::move(entry.ended));
     }
     log.folder_possible = true;
   }
