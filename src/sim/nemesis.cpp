@@ -1,5 +1,6 @@
 #include "sim/nemesis.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tailwater::sim {
@@ -24,6 +25,12 @@ Duration Nemesis::up_to(Duration most) {
       static_cast<std::int64_t>(agenda_.random().below(static_cast<std::uint64_t>(most.nanoseconds) + 1))};
 }
 
+Instant Nemesis::standstill(Duration most) {
+  const Duration length = up_to(most);
+  calm_until_ = std::max(calm_until_, agenda_.now() + length + length);
+  return agenda_.now() + length;
+}
+
 void Nemesis::start() {
   plan();
   watch_broker();
@@ -45,7 +52,10 @@ void Nemesis::strike() {
                              fault == Fault::lost_names || fault == Fault::late_write ||
                              fault == Fault::crash_in_recovery || fault == Fault::other_shards ||
                              fault == Fault::half_open_broker;
-    if (!consequence && options_.has(fault)) possible.push_back(fault);
+    // One standstill after the other would leave nothing to judge.
+    const bool too_soon =
+        agenda_.now() < calm_until_ && (fault == Fault::pause || fault == Fault::network_cut);
+    if (!consequence && !too_soon && options_.has(fault)) possible.push_back(fault);
   }
   if (!possible.empty()) bring_about(possible[agenda_.random().below(possible.size())]);
 }
@@ -70,7 +80,7 @@ void Nemesis::bring_about(Fault fault) {
       return;
     case Fault::pause:
       counts_.add(fault);
-      return broker_.pause_until(agenda_.now() + up_to(kPauseMax));
+      return broker_.pause_until(standstill(kPauseMax));
     case Fault::write_error:
     case Fault::sync_error:
     case Fault::structure_error:
@@ -91,8 +101,8 @@ void Nemesis::bring_about(Fault fault) {
     }
     case Fault::network_cut: {
       counts_.add(fault);
-      const Instant to_broker = random.one_in(3) ? Instant{} : agenda_.now() + up_to(kCutMax);
-      const Instant to_clients = random.one_in(3) ? Instant{} : agenda_.now() + up_to(kCutMax);
+      const Instant to_broker = random.one_in(3) ? Instant{} : standstill(kCutMax);
+      const Instant to_clients = random.one_in(3) ? Instant{} : standstill(kCutMax);
       return network.cut_until(to_broker, to_clients);
     }
     case Fault::half_open_client: {

@@ -37,6 +37,8 @@ class Nemesis {
   void watch_broker();
   void during(Duration most, std::move_only_function<void()> end);
   Duration up_to(Duration most);
+  // A time in which nothing can happen; it leaves a calm as long as itself behind it.
+  Instant standstill(Duration most);
 
   Agenda& agenda_;
   Disk& disk_;
@@ -46,6 +48,7 @@ class Nemesis {
   const Options& options_;
   std::vector<Client*> victims_;
   bool healing_ = false;
+  Instant calm_until_;
 };
 
 }  // namespace tailwater::sim
