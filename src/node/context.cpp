@@ -1,9 +1,11 @@
 #include "node/context.hpp"
 
+#include "base/crc32c.hpp"
+
 namespace tailwater::node {
 
-ShardId shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shards) {
-  std::uint64_t mixed = topic_id.high ^ (topic_id.low * 0x9e3779b97f4a7c15ULL);
+ShardId shard_of(std::string_view topic, PartitionId partition, std::uint32_t shards) {
+  std::uint64_t mixed = crc32c(as_bytes(topic)) * 0x9e3779b97f4a7c15ULL;
   mixed ^= mixed >> 32;
   return ShardId{static_cast<std::uint32_t>((mixed + static_cast<std::uint32_t>(partition.value)) % shards)};
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,10 @@
 
 namespace tailwater::node {
 
-// The shard that a partition lives on: consecutive partitions of a topic are spread evenly. Not persisted.
-ShardId shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shards);
+// The shard that a partition lives on: consecutive partitions of a topic are spread evenly. Not persisted. It
+// follows from the topic's name as the partition's folder does: a topic that is created anew comes to the
+// shard that still has the old one's folder to remove, and nobody else touches it.
+ShardId shard_of(std::string_view topic, PartitionId partition, std::uint32_t shards);
 
 struct Context {
   ShardOptions options;
@@ -33,8 +36,8 @@ struct Context {
 
   ShardId self() const { return options.shard; }
   bool is_self(ShardId shard) const { return shard == options.shard; }
-  ShardId home_of(const Uuid& topic_id, PartitionId partition) const {
-    return shard_of(topic_id, partition, options.shards);
+  ShardId home_of(const cluster::Topic& topic, PartitionId partition) const {
+    return shard_of(topic.name, partition, options.shards);
   }
 
   // Mail to any shard, this one included; it is delivered in a later round of this turn, or by the shell.

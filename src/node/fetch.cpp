@@ -181,7 +181,7 @@ void Fetches::look(std::uint64_t id, Pending& fetch, Targets::iterator target, s
                          left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
                      .current_leader_epoch = target->current_leader_epoch,
                      .last_fetched_epoch = target->last_fetched_epoch};
-  const ShardId home = context_.home_of(topic->id, partition);
+  const ShardId home = context_.home_of(*topic, partition);
   if (!context_.is_self(home)) {
     // From here on it may be watched, whatever becomes of this attempt.
     target->watched = target->watched || fetch.terms.watch;
@@ -324,7 +324,7 @@ void Fetches::unwatch(const session::FetchSession& session, const session::Fetch
   const cluster::TopicHandle topic = topic_of(target, session.by_id());
   if (!topic) return;  // deleted, with all who watched it
   const PartitionKey key{topic->id, PartitionId{target.partition}};
-  const ShardId home = context_.home_of(key.topic_id, key.partition);
+  const ShardId home = context_.home_of(*topic, key.partition);
   if (context_.is_self(home)) {
     partitions_.unwatch(key, {home, session.number(), target.number});
   } else {

@@ -101,7 +101,7 @@ void Partitions::add_partitions(TopicEntry& entry) {
   for (std::size_t index = entry.partitions.size(); index < topic.partitions.size(); ++index) {
     const PartitionId id{static_cast<std::int32_t>(index)};
     entry.partitions.emplace_back();
-    if (!context_.is_self(context_.home_of(topic.id, id))) continue;
+    if (!context_.is_self(context_.home_of(topic, id))) continue;
     if (topic.partitions[index].replica_on(context_.options.broker) == nullptr) continue;
     entry.partitions.back() = std::make_unique<PartitionState>();
     PartitionState& partition = *entry.partitions.back();

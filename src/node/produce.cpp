@@ -69,7 +69,7 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
       const ProduceAsk ask{
           .part = part, .key = {found->id, number}, .records = asked.partition().records.value_or(Bytes{})};
       forbidden = forbidden || (!names_transaction && is_transactional(ask.records));
-      const ShardId home = context_.home_of(found->id, number);
+      const ShardId home = context_.home_of(*found, number);
       if (context_.is_self(home)) {
         here_.push_back(ask);
       } else {

@@ -43,10 +43,9 @@ log::StorageOptions storage_options(const ShardOptions& options) {
 std::unique_ptr<log::Redistribution> make_redistribution(ShardOptions options) {
   const std::uint32_t shards = options.shards;
   options.memory_budget *= shards;  // no shard is there to use its part
-  return std::make_unique<log::Redistribution>(storage_options(options), shards,
-                                               [shards](const Uuid& topic_id, PartitionId partition) {
-                                                 return shard_of(topic_id, partition, shards);
-                                               });
+  return std::make_unique<log::Redistribution>(
+      storage_options(options), shards,
+      [shards](std::string_view topic, PartitionId partition) { return shard_of(topic, partition, shards); });
 }
 
 }  // namespace tailwater::node

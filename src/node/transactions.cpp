@@ -28,7 +28,7 @@ TxnPlace transaction_place(const Context& context, std::string_view transactiona
   // Ids of transactions are spread as ids of groups are.
   const std::int32_t partition =
       group::coordinator_partition(transactional_id, static_cast<std::int32_t>(topic->partitions.size()));
-  return {context.home_of(topic->id, PartitionId{partition}), partition};
+  return {context.home_of(*topic, PartitionId{partition}), partition};
 }
 
 Transactions::Transactions(Context& context, Partitions& partitions, Calls& calls, Admin& admin)
@@ -158,7 +158,7 @@ bool Transactions::has_all_coordinators() const {
   if (!topic) return true;
   for (std::size_t index = 0; index < topic->partitions.size(); ++index) {
     const auto number = static_cast<std::int32_t>(index);
-    const bool is_ours = context_.is_self(context_.home_of(topic->id, PartitionId{number}));
+    const bool is_ours = context_.is_self(context_.home_of(*topic, PartitionId{number}));
     if (is_ours && !coordinators_.contains(number)) return false;
   }
   return true;
@@ -205,7 +205,7 @@ void Transactions::send(Coordinator& coordinator, const txn::Marker& marker) {
     asker->machine.marked(token, std::get<PartitionAnswer>(answers.front()).error, context_.now, effects_);
     carry_out(*asker);
   });
-  gather.ask(context_.home_of(topic->id, partition), 0,
+  gather.ask(context_.home_of(*topic, partition), 0,
              MarkerCall{.topic_id = topic->id,
                         .partition = partition,
                         .producer = marker.producer,

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "sim/test_world.hpp"
+#include "wire/api/delete_topics.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -63,6 +64,63 @@ TEST(Faults, a_disk_that_was_full_is_written_to_again) {
     Line fresh(world);
     const auto answer = produce(fresh, "t", 0, batch_of(1, 1'700'000'000'000));
     EXPECT_EQ(answer.error_code, wire::ErrorCode::none) << "seed " << seed;
+  }
+}
+
+// The new topic's folders have the names of the old ones, which are renamed away, and removed a minute later.
+TEST(Faults, a_topic_that_is_created_anew_keeps_its_records) {
+  constexpr std::int32_t kPartitions = 4;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    TestWorld world(4, seed);
+    Prng random(seed);
+    const auto produce_all = [&](Line& line, std::size_t size) {
+      for (std::int32_t each = 0; each < kPartitions; ++each) {
+        const Buffer batch = batch_of(3, 1'700'000'000'000, {}, size);
+        ASSERT_EQ(produce(line, "t", each, batch).error_code, wire::ErrorCode::none) << "seed " << seed;
+      }
+    };
+    const auto look = [&] {
+      ASSERT_EQ(world.broker.failure(), "") << "seed " << seed;
+      Line line(world);
+      for (std::int32_t each = 0; each < kPartitions; ++each) {
+        const auto part = fetch(line, "t", each, 0);
+        ASSERT_EQ(part.error_code, wire::ErrorCode::none) << "seed " << seed << " partition " << each;
+        ASSERT_EQ(part.high_watermark, 3) << "seed " << seed << " partition " << each;
+        ASSERT_GT(part.records.value_or(Bytes{}).size(), 200U) << "seed " << seed << " partition " << each;
+      }
+    };
+    {
+      Line line(world);
+      create_topic(line, "t", kPartitions);
+      produce_all(line, 1'000);
+    }
+    world.stop();
+    world.start();
+    {
+      // Renaming takes its time, and so many bytes are written to files at once.
+      world.disk.set_slow(200);
+      Line line(world);
+      wire::DeleteTopicsRequest deletion;
+      deletion.topic_names = {"t"};
+      line.ask(5, deletion);
+      create_topic(line, "t", kPartitions);
+      produce_all(line, 100'000);
+    }
+    world.pass(Duration::from_ms(static_cast<std::int64_t>(random.below(2'000))));
+    world.disk.set_slow(1);
+    for (int end = 0; end < 2; ++end) {
+      const std::uint64_t kind = random.below(3);
+      if (kind == 0) world.stop();
+      if (kind == 1) world.broker.die(Death::process);
+      if (kind == 2) world.broker.die(Death::machine);
+      if (random.one_in(3)) world.broker.set_shards(static_cast<std::uint32_t>(1 + random.below(4)));
+      world.start();
+      look();
+      if (HasFatalFailure()) return;
+      world.pass(Duration::from_ms(70'000));
+      look();
+      if (HasFatalFailure()) return;
+    }
   }
 }
 

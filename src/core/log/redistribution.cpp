@@ -291,19 +291,29 @@ void Redistribution::deal() {
     }
     std::map<LogId, std::uint32_t> homes;
     for (ManifestLog& log : place.logs) {
-      const std::uint32_t home = home_(log.topic_id, log.partition).value;
+      const std::uint32_t home = home_(log.topic, log.partition).value;
       homes.emplace(log.id, home);
       dealt.at(home).logs.push_back(std::move(log));
     }
-    // Files that a log is to lose go with it; what belongs to no log any more may be removed by anybody.
+    // Files that a log is to lose go with it. A folder goes where a new topic of that name does.
     for (DoomedPath& path : place.doomed) {
       const auto home = homes.find(path.log);
-      dealt.at(home == homes.end() ? 0 : home->second).doomed.push_back(std::move(path));
+      dealt.at(home == homes.end() ? home_of_folder(path.path) : home->second)
+          .doomed.push_back(std::move(path));
     }
     std::vector<Buffer> seeds;
     for (const Manifest& manifest : dealt) seeds.push_back(encode(manifest));
     send(place, DiskOpKind::replace, "manifest/dealt").content = encode_dealt(seeds);
   }
+}
+
+std::uint32_t Redistribution::home_of_folder(std::string_view folder) const {
+  const std::size_t dash = folder.rfind('-');
+  std::int32_t partition = 0;
+  if (dash == std::string_view::npos ||
+      std::from_chars(folder.data() + dash + 1, folder.data() + folder.size(), partition).ec != std::errc{})
+    return 0;
+  return home_(folder.substr(0, dash), PartitionId{partition}).value;
 }
 
 void Redistribution::clear() {

@@ -22,6 +22,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/log/manifest.hpp"
@@ -31,7 +32,8 @@ namespace tailwater::log {
 
 class Redistribution {
  public:
-  using Home = std::function<ShardId(const Uuid& topic_id, PartitionId)>;
+  // Follows from what a partition's folder is named after.
+  using Home = std::function<ShardId(std::string_view topic, PartitionId)>;
 
   // The options are those of a shard's storage that may use the memory of all.
   Redistribution(StorageOptions options, std::uint32_t shards, Home home);
@@ -80,6 +82,7 @@ class Redistribution {
   void collect();
   void settle();
   void deal();
+  std::uint32_t home_of_folder(std::string_view folder) const;
   void clear();
   void seed();
   void finish();

@@ -12,9 +12,12 @@
 namespace tailwater::log {
 namespace {
 
-ShardId home_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shards) {
-  return ShardId{
-      static_cast<std::uint32_t>((topic_id.high + static_cast<std::uint32_t>(partition.value)) % shards)};
+ShardId home_of(std::string_view topic, PartitionId partition, std::uint32_t shards) {
+  return ShardId{(static_cast<std::uint32_t>(topic.back()) + static_cast<std::uint32_t>(partition.value)) %
+                 shards};
+}
+std::string name_of(const Uuid& topic_id) {
+  return "t" + std::to_string(topic_id.low);
 }
 
 class Folder {
@@ -74,15 +77,14 @@ class Folder {
         const Uuid topic_id =
             random.one_in(2) || topics.empty() ? random.uuid() : topics[random.below(topics.size())];
         const PartitionId partition{static_cast<std::int32_t>(random.below(4))};
-        if (home_of(topic_id, partition, shards) != ShardId{shard}) continue;
+        if (home_of(name_of(topic_id), partition, shards) != ShardId{shard}) continue;
         topics.push_back(topic_id);
         Log* log = nullptr;
         for (Log* known : storage.logs()) {
           if (known->identity().topic_id == topic_id && known->identity().partition == partition) log = known;
         }
         if (log == nullptr) {
-          const auto made = storage.create(
-              {LogId{}, topic_id, "t" + std::to_string(topic_id.low), partition, DirId{0}}, {});
+          const auto made = storage.create({LogId{}, topic_id, name_of(topic_id), partition, DirId{0}}, {});
           ASSERT_TRUE(made.has_value());
           log = *made;
         }
@@ -104,8 +106,8 @@ class Folder {
 
   // True if it came to its end; else the power was lost after so many operations.
   bool redistribute(std::uint32_t shards, std::uint64_t operations_max) {
-    Redistribution machine(options_of(0), shards, [shards](const Uuid& topic_id, PartitionId partition) {
-      return home_of(topic_id, partition, shards);
+    Redistribution machine(options_of(0), shards, [shards](std::string_view topic, PartitionId partition) {
+      return home_of(topic, partition, shards);
     });
     DiskEffects effects;
     machine.start(now, effects);
@@ -136,7 +138,7 @@ class Folder {
       Storage storage(options_of(shard));
       start(storage);
       for (Log* log : storage.logs()) {
-        EXPECT_EQ(home_of(log->identity().topic_id, log->identity().partition, shards), ShardId{shard});
+        EXPECT_EQ(home_of(log->identity().topic, log->identity().partition, shards), ShardId{shard});
         const Buffer bytes = read_all(storage, *log);
         if (!bytes.empty()) found[{log->identity().topic_id, log->identity().partition}] = bytes;
       }

@@ -26,7 +26,7 @@ CoordinatorPlace place_of(const Context& context, const std::string& group) {
   if (!topic || topic->partitions.empty()) return {ShardId{0}, 0};
   const std::int32_t partition =
       group::coordinator_partition(group, static_cast<std::int32_t>(topic->partitions.size()));
-  return {context.home_of(topic->id, PartitionId{partition}), partition};
+  return {context.home_of(*topic, PartitionId{partition}), partition};
 }
 
 GroupCaller caller_of(const Request& request) {

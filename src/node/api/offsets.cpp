@@ -27,7 +27,9 @@ std::vector<std::pair<ShardId, Query>> questions(const Context& context, const T
   for (std::size_t at = 0; at < topics.size(); ++at) {
     for (std::size_t index = 0; index < topics[at].partitions.size(); ++index) {
       std::optional<Query> query = question(at, index);
-      if (query) asked.emplace_back(context.home_of(query->topic_id, query->partition), *query);
+      if (!query) continue;
+      const cluster::TopicHandle topic = context.image->topic(query->topic_id);
+      asked.emplace_back(context.home_of(*topic, query->partition), *query);
     }
   }
   return asked;

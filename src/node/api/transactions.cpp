@@ -262,7 +262,7 @@ void serve(ShardState& shard, const Request& request, wire::WriteTxnMarkersReque
         places.push_back(
             {response.markers.size() - 1, answered.topics.size() - 1, topic_answer.partitions.size() - 1});
         calls.emplace_back(
-            shard.context.home_of(found->id, number),
+            shard.context.home_of(*found, number),
             MarkerCall{.topic_id = found->id,
                        .partition = number,
                        .producer = {ProducerId{marker.producer_id}, ProducerEpoch{marker.producer_epoch}},
@@ -306,7 +306,7 @@ void serve(ShardState& shard, const Request& request, wire::DescribeProducersReq
         continue;
       }
       places.emplace_back(response.topics.size() - 1, answered.partitions.size() - 1);
-      calls.emplace_back(shard.context.home_of(found->id, number), ProducersQuery{found->id, number});
+      calls.emplace_back(shard.context.home_of(*found, number), ProducersQuery{found->id, number});
     }
   }
   auto gather =
