@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import scenario
 import wire
 
 MARK = {True: "yes", False: "FAIL", None: "-"}
@@ -28,8 +29,12 @@ def _produce(client, steps):
 
 
 def _transactions(client, steps):
-    good = _all(steps, [name for name in steps if name.startswith("txn.")])
-    return MARK[good] if good is None else client.transactions + STATE[good]
+    cells = []
+    for protocol in client.transactions:
+        suffix = scenario.txn_suffix(client.transactions, protocol)
+        names = [name for name in steps if name.startswith("txn.") and name.partition("@")[2] == suffix[1:]]
+        cells.append(protocol + STATE[_all(steps, names)])
+    return " ".join(cells) or MARK[None]
 
 
 def row(result):

@@ -19,12 +19,17 @@ def topic(prefix, codec):
     return f"{prefix}-{codec}"
 
 
-def txn_topics(prefix):
-    return f"{prefix}-txn-in", f"{prefix}-txn-out"
+def txn_suffix(protocols, protocol):
+    """Of the steps and the event file; the protocol that a client chooses by itself stands first and has none."""
+    return "" if protocol == protocols[0] else f"@{protocol}"
 
 
-def txn_group(prefix):
-    return f"{prefix}-txn-group"
+def txn_topics(prefix, suffix=""):
+    return tuple(f"{prefix}-txn{suffix.replace('@', '-')}-{end}" for end in ("in", "out"))
+
+
+def txn_group(prefix, suffix=""):
+    return f"{prefix}-txn{suffix.replace('@', '-')}-group"
 
 
 def group(prefix, protocol="classic"):

@@ -35,7 +35,7 @@ public final class Client {
         Scenario.step("admin.offsets", this::offsets);
         Scenario.step("admin.configs", this::configs);
         Scenario.step("admin.delete", this::delete);
-        Transactions.run();
+        Transactions.run("");
     }
 
     private String create() throws Exception {

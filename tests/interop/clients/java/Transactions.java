@@ -33,41 +33,49 @@ import org.apache.kafka.common.serialization.StringSerializer;
 public final class Transactions {
     private static final int PARTITIONS = 3, SIZE = 12, ENDS = 40, FENCED = 40, FENCER = 41, OPEN = 42, ABANDONED = 43, AFTER = 44, LAST = 45;
     private static final int BATCH = 40, LIVES = 3;
-    private static final String IN = Scenario.PREFIX + "-txn-in", OUT = Scenario.PREFIX + "-txn-out", GROUP = Scenario.PREFIX + "-txn-group";
 
     private final Admin admin;
     private final PrintWriter events;
-    private final KafkaProducer<String, String> x = producer("x", 60_000), y = producer("y", 60_000);
-    private int committed = 0; // records in IN, not counting what is aborted
+    private final String prefix, in, out, group;
+    private final KafkaProducer<String, String> x, y;
+    private int committed = 0; // records in the first topic, not counting what is aborted
 
-    private Transactions(Admin admin, PrintWriter events) {
+    private Transactions(Admin admin, PrintWriter events, String suffix) throws Exception {
         this.admin = admin;
         this.events = events;
+        prefix = Scenario.PREFIX + "-txn" + suffix.replace('@', '-');
+        in = prefix + "-in";
+        out = prefix + "-out";
+        group = prefix + "-group";
+        admin.createTopics(List.of(new NewTopic(in, PARTITIONS, (short) 1), new NewTopic(out, PARTITIONS, (short) 1))).all().get();
+        Scenario.settle();
+        x = producer("x", 60_000);
+        y = producer("y", 60_000);
     }
 
     public static void main(String[] arguments) {
-        run();
+        run("");
         System.exit(0);
     }
 
-    static void run() {
+    /** The suffix is that of the steps and of the event file. */
+    static void run(String suffix) {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", Scenario.BROKER));
-             PrintWriter events = new PrintWriter(Files.newBufferedWriter(Path.of(System.getenv("INTEROP_EVENTS") + "@txn")))) {
-            admin.createTopics(List.of(new NewTopic(IN, PARTITIONS, (short) 1), new NewTopic(OUT, PARTITIONS, (short) 1))).all().get();
-            Scenario.settle();
-            Transactions it = new Transactions(admin, events);
-            if (Scenario.step("txn.ends", it::ends) && Scenario.step("txn.fence", it::fence) && Scenario.step("txn.admin", it::look)
-                && Scenario.step("txn.timeout", it::timeout) && Scenario.step("txn.transform", it::transform))
-                Scenario.step("txn.read", it::read);
+             PrintWriter events = new PrintWriter(Files.newBufferedWriter(Path.of(System.getenv("INTEROP_EVENTS") + "@txn" + suffix)))) {
+            Transactions it = new Transactions(admin, events, suffix);
+            if (Scenario.step("txn.ends" + suffix, it::ends) && Scenario.step("txn.fence" + suffix, it::fence)
+                && Scenario.step("txn.admin" + suffix, it::look) && Scenario.step("txn.timeout" + suffix, it::timeout)
+                && Scenario.step("txn.transform" + suffix, it::transform))
+                Scenario.step("txn.read" + suffix, it::read);
         } catch (Exception problem) {
-            Scenario.step("txn.start", () -> { throw problem; });
+            Scenario.step("txn.start" + suffix, () -> { throw problem; });
         }
     }
 
-    private static KafkaProducer<String, String> producer(String id, int timeoutMs) {
+    private KafkaProducer<String, String> producer(String id, int timeoutMs) {
         Properties p = new Properties();
         p.put("bootstrap.servers", Scenario.BROKER);
-        p.put("transactional.id", Scenario.PREFIX + "-" + id);
+        p.put("transactional.id", prefix + "-" + id);
         p.put("transaction.timeout.ms", timeoutMs);
         KafkaProducer<String, String> producer = new KafkaProducer<>(p, new StringSerializer(), new StringSerializer());
         producer.initTransactions();
@@ -103,9 +111,9 @@ public final class Transactions {
         for (int t = 0; t < ENDS; t += 2) {
             x.beginTransaction();
             y.beginTransaction();
-            send(x, IN, t, 0, SIZE / 2);
-            send(y, IN, t + 1, 0, SIZE);
-            send(x, IN, t, SIZE / 2, SIZE);
+            send(x, in, t, 0, SIZE / 2);
+            send(y, in, t + 1, 0, SIZE);
+            send(x, in, t, SIZE / 2, SIZE);
             end(y, t + 1, (t + 1) % 3 != 1);
             end(x, t, t % 3 != 1);
         }
@@ -115,9 +123,9 @@ public final class Transactions {
     private String fence() throws Exception {
         try (KafkaProducer<String, String> first = producer("f", 60_000)) {
             first.beginTransaction();
-            send(first, IN, FENCED, 0, SIZE);
+            send(first, in, FENCED, 0, SIZE);
             try (KafkaProducer<String, String> second = producer("f", 60_000)) {
-                transact(second, IN, FENCER);
+                transact(second, in, FENCER);
                 try {
                     first.commitTransaction();
                 } catch (ProducerFencedException | InvalidProducerEpochException refused) {
@@ -135,14 +143,14 @@ public final class Transactions {
 
     /** Lists and describes an open transaction and its producer in a partition, and again after its end. */
     private String look() throws Exception {
-        String id = Scenario.PREFIX + "-x";
+        String id = prefix + "-x";
         x.beginTransaction();
-        send(x, IN, OPEN, 0, SIZE);
+        send(x, in, OPEN, 0, SIZE);
         var listed = admin.listTransactions().all().get().stream().filter(t -> t.transactionalId().equals(id)).findFirst();
         Scenario.expect(listed.isPresent() && listed.get().state() == TransactionState.ONGOING, "listed: " + listed);
         TransactionDescription open = describe(id);
         Set<TopicPartition> all = new HashSet<>();
-        for (int p = 0; p < PARTITIONS; p++) all.add(new TopicPartition(IN, p));
+        for (int p = 0; p < PARTITIONS; p++) all.add(new TopicPartition(in, p));
         Scenario.expect(open.state() == TransactionState.ONGOING && open.topicPartitions().equals(all) && open.transactionTimeoutMs() == 60_000, "described: " + open);
         var producers = admin.describeProducers(all).all().get();
         for (TopicPartition p : all) {
@@ -162,11 +170,11 @@ public final class Transactions {
 
     /** A reader of committed records gets past an abandoned transaction only when the broker has ended it. */
     private String timeout() throws Exception {
-        try (KafkaProducer<String, String> abandoned = producer("z", 1_000)) {
+        try (KafkaProducer<String, String> abandoned = producer("z", 2_000)) {
             abandoned.beginTransaction();
-            send(abandoned, IN, ABANDONED, 0, SIZE);
-            transact(x, IN, AFTER);
-            read("committed", IN, AFTER, false);
+            send(abandoned, in, ABANDONED, 0, SIZE);
+            transact(x, in, AFTER);
+            read("committed", in, AFTER, false);
             try {
                 abandoned.commitTransaction();
             } catch (KafkaException refused) {
@@ -181,15 +189,15 @@ public final class Transactions {
         int done = 0, aborted = 0;
         try (KafkaProducer<String, String> producer = producer("transform", 60_000)) {
             for (int life = 1; life <= LIVES; life++) {
-                try (KafkaConsumer<String, String> consumer = consumer("committed", GROUP)) {
-                    consumer.subscribe(List.of(IN));
+                try (KafkaConsumer<String, String> consumer = consumer("committed", group)) {
+                    consumer.subscribe(List.of(in));
                     while (done < committed * life / LIVES) done += batch(consumer, producer, true);
                     if (life < LIVES) aborted += batch(consumer, producer, false);
                 }
             }
         }
         Scenario.expect(done == committed, done + " of " + committed + " were handed out");
-        transact(x, OUT, LAST);
+        transact(x, out, LAST);
         return done + " records, and " + aborted + " in vain";
     }
 
@@ -202,8 +210,8 @@ public final class Transactions {
         producer.beginTransaction();
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         for (ConsumerRecord<String, String> r : taken) {
-            producer.send(new ProducerRecord<>(OUT, r.partition(), null, "out:" + r.value()));
-            offsets.put(new TopicPartition(IN, r.partition()), new OffsetAndMetadata(r.offset() + 1));
+            producer.send(new ProducerRecord<>(out, r.partition(), null, "out:" + r.value()));
+            offsets.put(new TopicPartition(in, r.partition()), new OffsetAndMetadata(r.offset() + 1));
         }
         producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
         producer.flush(); // an abort drops what is not sent yet
@@ -247,7 +255,7 @@ public final class Transactions {
     private String read() throws Exception {
         StringBuilder counts = new StringBuilder();
         for (String isolation : List.of("committed", "uncommitted"))
-            counts.append(read(isolation, IN, AFTER, true)).append("+").append(read(isolation, OUT, LAST, true)).append(" ").append(isolation).append(" ");
+            counts.append(read(isolation, in, AFTER, true)).append("+").append(read(isolation, out, LAST, true)).append(" ").append(isolation).append(" ");
         return counts.toString().trim();
     }
 }

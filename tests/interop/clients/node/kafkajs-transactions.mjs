@@ -122,7 +122,7 @@ export async function runTransactions (kafka, admin) {
 
   /** A reader of committed records gets past an abandoned transaction only when the broker has ended it. */
   async function runTimeout () {
-    const transaction = await (await newProducer('z', 1000)).transaction()
+    const transaction = await (await newProducer('z', 2000)).transaction()
     await transaction.send({ topic: input, messages: recordsOf(abandoned) })
     await transact(x, input, after)
     await read('committed', input, after, false)

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import InvalidProducerEpoch, InvalidTxnState, ProducerFenced
 from interop import BROKER, expect, step
 from scenario import Txn
-from txn import FATES, GROUP, IN, OUT, Told, id_of, last_values
+from txn import FATES, GROUP, IN, OUT, SHORT_TIMEOUT_MS, TIMEOUT_MS, Told, id_of, last_values
 
 LIMIT_S = 120
 
@@ -18,7 +18,7 @@ class Scenario:
     def __init__(self):
         self.told = Told()
 
-    async def producer(self, name, timeout_ms=60000):
+    async def producer(self, name, timeout_ms=TIMEOUT_MS):
         producer = AIOKafkaProducer(bootstrap_servers=BROKER, transactional_id=id_of(name), transaction_timeout_ms=timeout_ms)
         await producer.start()
         return producer
@@ -30,7 +30,7 @@ class Scenario:
 
     async def end(self, producer, number):
         await (producer.commit_transaction() if FATES[number] else producer.abort_transaction())
-        self.told.end(number, Txn.PLAN[number])
+        self.told.end(number)
 
     async def transact(self, producer, topic, number):
         await producer.begin_transaction()
@@ -42,7 +42,7 @@ class Scenario:
         try:
             await producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch, InvalidTxnState) as refusal:
-            self.told.end(number, Txn.PLAN[number])
+            self.told.end(number)
             return type(refusal).__name__
         raise AssertionError(f"transaction {number} was committed")
 
@@ -102,7 +102,7 @@ class Scenario:
 
     async def timeout(self):
         """A reader of committed records gets past an abandoned transaction only when the broker has ended it."""
-        abandoned = await self.producer("z", 1000)
+        abandoned = await self.producer("z", SHORT_TIMEOUT_MS)
         await abandoned.begin_transaction()
         await self.send(abandoned, IN, Txn.values(Txn.ABANDONED))
         await self.transact(self.x, IN, Txn.AFTER)

@@ -2,6 +2,7 @@
 
 import confluent_txn
 import interop
+import txn
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType)
@@ -157,5 +158,5 @@ if interop.KIP848:
     interop.run_group(Member, "consumer", "@consumer", describe)
 for each in (topics, groups, offsets, configs, delete):
     step(f"admin.{each.__name__}", each)
-confluent_txn.run(admin)
+txn.Scenario(confluent_txn.Client).run()
 interop.finish()

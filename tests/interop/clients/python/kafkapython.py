@@ -1,6 +1,8 @@
 """The scenario with kafka-python; everything at its defaults (idempotent producer, murmur2) unless said."""
 
 import interop
+import kafkapython_txn
+import txn
 from interop import BROKER, CODECS, PARTITIONS, PREFIX, TOPICS, await_, expect, step, topic
 from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -140,4 +142,5 @@ for each in CODECS:
 interop.run_group(Member, describe=describe)
 for each in (topics, groups, offsets, configs, delete):
     step(f"admin.{each.__name__}", each)
+txn.Scenario(kafkapython_txn.Client).run()
 interop.finish()

@@ -208,7 +208,7 @@ func (t *txnRun) admin() (note string, err error) {
 
 // timeout: a reader of committed records gets past an abandoned transaction only when the broker has ended it.
 func (t *txnRun) timeout() (string, error) {
-	abandoned, err := t.client.Producer(id("z"), time.Second)
+	abandoned, err := t.client.Producer(id("z"), 2*time.Second)
 	if err != nil {
 		return "", err
 	}
