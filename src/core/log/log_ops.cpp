@@ -110,8 +110,9 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   if (place.position < segment.flushed) {
     dir.shared.forget_blocks(segment, place.position, segment.flushed);
     segment.flushed = place.position;
-    segment.stored = place.index;
   }
+  // The index may be in its files further than the records are taken to be (Replay::settle_cut).
+  if (place.position < segment.stored.until) segment.stored = place.index;
   segment.size = place.position;
   segment.next = place.end;
   segment.index = place.index;

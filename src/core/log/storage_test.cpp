@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/journal/format.hpp"
+#include "core/log/segment.hpp"
 #include "core/log/test_world.hpp"
 
 namespace tailwater::log {
@@ -462,6 +463,51 @@ TEST(StorageTest, EntriesThatWaitForTheirHeadsAskForRoomInTheRing) {
   world.crash();
   world.start_and_recover();
   world.verify();
+}
+
+// Cut off, continued and cut off again within one block that the journal holds: a start takes the block for
+// torn, but not the index for longer than the last truncation left it.
+void truncate_within_a_block(int steps) {
+  World world(19);
+  world.disk.in_order = true;
+  world.start_and_recover();
+  Log& log = world.create("a", {.index_interval_bytes = 1});
+  for (int each = 0; each < 12; ++each) ASSERT_TRUE(world.append(log, {.value_size = 100}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  Log& again = world.log("a");
+  for (const std::int64_t end : {9, 6, 3}) {
+    world.truncate(again, Offset{end});
+    world.pump();
+    for (int each = 0; each < 2 && end > 3; ++each)
+      ASSERT_TRUE(world.append(again, {.value_size = 100, .fill = 'w'}).has_value());
+    world.pump();
+  }
+  world.storage->stop();
+  world.turn();
+  for (int each = 0; each < steps && !world.disk.idle(); ++each) world.step();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+  world.stop();
+  ASSERT_LE(world.disk.content("a-0/00000000000000000000.index").size(), 3 * kIndexEntrySize);
+  world.start_and_recover();
+  // What is written behind it is found by the index.
+  Log& after = world.log("a");
+  for (int each = 0; each < 4; ++each) ASSERT_TRUE(world.append(after, {.value_size = 150}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  for (std::int64_t at = 0; at < 7; ++at) {
+    Offset from{at};
+    const Buffer got = world.read_all(world.log("a"), from, Offset{7});
+    ASSERT_TRUE(got == World::bytes_from(world.models.begin()->second, from, Offset{7})) << at;
+  }
+}
+
+TEST(StorageTest, AnIndexEndsWithItsLogWhateverATornBlockMakesOfTheRecords) {
+  for (int steps = 0; steps < 12 && !HasFailure(); ++steps) truncate_within_a_block(steps);
 }
 
 TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
