@@ -18,7 +18,12 @@ using journal::kBlock;
 
 constexpr const char* kRing = "journal/0.jnl";
 
-enum class End : std::uint8_t { kill, stop };
+enum class End : std::uint8_t {
+  kill,
+  stop,
+  kill_again,  // the newest superblock is that of the start in between, which knows where the journal jumped
+               // to
+};
 
 class DamagedWorld : public World {
  public:
@@ -35,9 +40,14 @@ class DamagedWorld : public World {
     pump();
     if (end == End::stop) {
       stop();
-    } else {
-      kill();
+      return;
     }
+    kill();
+    if (end == End::kill) return;
+    start_and_recover();
+    for (int each = 0; each < 3; ++each) EXPECT_TRUE(append(log("b"), {.value_size = 50}).has_value());
+    pump();
+    kill();
   }
 
   Buffer& ring() { return disk.content(kRing); }
@@ -112,7 +122,7 @@ TEST_P(DamageTest, AManifestOfWhichBothCopiesAreDamagedIsNotGuessed) {
 
 INSTANTIATE_TEST_SUITE_P(Ends, DamageTest,
                          ::testing::Combine(::testing::Range(1, 13),
-                                            ::testing::Values(End::kill, End::stop)));
+                                            ::testing::Values(End::kill, End::stop, End::kill_again)));
 
 }  // namespace
 }  // namespace tailwater::log
