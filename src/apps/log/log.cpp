@@ -31,12 +31,14 @@ std::string line_of(const Damage& damage) {
   return fmt::format("{}{}: {}. To do: {}.\n", damage.file, place, damage.what, damage.remedy);
 }
 
+std::string count_of(std::uint64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", cli::grouped(static_cast<std::int64_t>(count)), count == 1 ? one : many);
+}
+
 std::string summary(const Seen& seen) {
-  return fmt::format("{} logs, {} segments, {} batches, {} records, {}; {} of them only in the journal",
-                     cli::grouped(static_cast<std::int64_t>(seen.logs)),
-                     cli::grouped(static_cast<std::int64_t>(seen.segments)),
-                     cli::grouped(static_cast<std::int64_t>(seen.batches)),
-                     cli::grouped(static_cast<std::int64_t>(seen.records)),
+  return fmt::format("{}, {}, {}, {}, {}; {} of them only in the journal", count_of(seen.logs, "log", "logs"),
+                     count_of(seen.segments, "segment", "segments"),
+                     count_of(seen.batches, "batch", "batches"), count_of(seen.records, "record", "records"),
                      cli::size_text(static_cast<std::int64_t>(seen.bytes)),
                      cli::size_text(static_cast<std::int64_t>(seen.journal_bytes)));
 }
@@ -77,7 +79,8 @@ Result<int> verify(const Options& options) {
                                       {"journal_bytes", seen.journal_bytes},
                                       {"damages", std::move(damages)}});
   } else {
-    fmt::print("{}: {}\n", whole ? "whole" : fmt::format("damaged in {} places", count), summary(seen));
+    fmt::print("{}: {}\n", whole ? std::string("whole") : "damaged in " + count_of(count, "place", "places"),
+               summary(seen));
   }
   return whole ? kExitDone : kExitFailed;
 }

@@ -57,8 +57,8 @@ Result<int> seal(const Options& options) {
   if (options.settings.json()) {
     cli::print_json(cli::json::object{{"logs", logs}, {"replayed_bytes", replayed}});
   } else {
-    fmt::print("sealed {} logs: {} came out of the journal, and every segment ends with its last batch\n",
-               cli::grouped(static_cast<std::int64_t>(logs)),
+    fmt::print("sealed {} {}: {} came out of the journal, and every segment ends with its last batch\n",
+               cli::grouped(static_cast<std::int64_t>(logs)), logs == 1 ? "log" : "logs",
                cli::size_text(static_cast<std::int64_t>(replayed)));
   }
   return kExitDone;

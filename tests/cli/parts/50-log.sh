@@ -69,6 +69,21 @@ json "it['whole'] and it['records']==1200 and it['journal_bytes']>50000 and it['
 run 0 log dump "$logs" --journal; out_has "superblock A"; out_has "frame at LSN"; out_has "create       orders-0"; out_has "batches"
 [ "$(content_of "$logs")" = "$before" ] || failed "verify and dump change nothing"
 
+# A bit of a frame that was settled: never cut, never guessed, and nothing is changed.
+damaged
+run 0 log dump "$work/hurt" --journal --format json
+flip "$work/hurt/journal/0.jnl" "$(python3 -c "
+import json
+frames=[json.loads(line) for line in open('out') if '\"kind\":\"frame\"' in line]
+print(8192+frames[len(frames)//2]['lsn']+100)")"
+hurt=$(content_of "$work/hurt")
+run 1 log verify "$work/hurt"; out_has "journal/0.jnl: a start fails: the journal is damaged at "
+run 0 log dump "$work/hurt"; out_has "; DAMAGED there"
+run 1 log seal "$work/hurt"; err_has "the journal is damaged at "
+run 1 log rebuild "$work/hurt"; err_has "the journal is damaged at "; err_has "cannot be mended"
+run 1 log rebuild "$work/hurt" --drop-damaged; err_has "cannot be mended"
+[ "$(content_of "$work/hurt")" = "$hurt" ] || failed "a damaged journal stays as it is"
+
 run 0 log seal "$logs"; out_has "sealed "; out_has "came out of the journal"
 run 0 log verify "$logs"; out_has "1,200 records"; out_has "; 0 bytes of them only in the journal"
 run 0 log seal "$logs"; out_has "0 bytes came out of the journal"
@@ -86,7 +101,7 @@ assert any(each['kind']=='index_entry' for each in lines)" 2>>err || failed "the
 # A bit of a batch: found, named, not served, and nothing mends it.
 damaged
 flip "$work/hurt/$segment" 300
-run 1 log verify "$work/hurt"; out_has "$segment at byte 0: the checksum of the batch"; out_has "damaged in 1 places"
+run 1 log verify "$work/hurt"; out_has "$segment at byte 0: the checksum of the batch"; out_has "damaged in 1 place"
 run 1 log verify "$work/hurt" --format json; json "not it['whole'] and it['damages'][0]['file']=='$segment' and it['damages'][0]['position']==0"
 run 0 log dump "$work/hurt" -t orders; out_has "CHECKSUM WRONG"
 run 1 log rebuild "$work/hurt"; err_has "some segments are damaged"; err_has "--drop-damaged"
