@@ -25,7 +25,7 @@ class LogFinder {
     const log::ManifestLog before = log_;
     log_.segments.clear();
     epochs_.restore(before.epochs);
-    producers_.restore(before.producers, before.aborted);
+    producers_.restore(before.producers, before.aborted, before.ended);
     known_to_ = before.end;
     for (const Offset base : bases) {
       if (base < before.segments.front().base && base < log_.start) continue;  // was on its way out
@@ -49,6 +49,7 @@ class LogFinder {
     log_.epochs = epochs_.entries();
     log_.producers = producers_.producers();
     log_.aborted = producers_.aborted();
+    log_.ended = producers_.ended();
     return {};
   }
 
