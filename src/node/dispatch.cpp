@@ -93,6 +93,7 @@ constexpr std::array kServed = {
     entry<wire::ElectLeadersRequest>(),
     entry<wire::IncrementalAlterConfigsRequest>(),
     entry<wire::OffsetDeleteRequest>(),
+    entry<wire::UpdateFeaturesRequest>(),
     entry<wire::DescribeClusterRequest>(),
     entry<wire::DescribeProducersRequest>(),
     entry<wire::DescribeTransactionsRequest>(),

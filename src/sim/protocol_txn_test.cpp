@@ -142,6 +142,11 @@ TEST_P(Transactions, records_of_a_partition_that_was_not_added_are_refused) {
   EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::invalid_txn_state);
   client.produce_version = 11;
   EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::transaction_abortable);
+  // So is what follows the first one without waiting.
+  const std::int32_t first = client.post("t", 1, 1);
+  const std::int32_t second = client.post("t", 1, 1);
+  EXPECT_EQ(client.take(first), ErrorCode::transaction_abortable);
+  EXPECT_EQ(client.take(second), ErrorCode::transaction_abortable);
   EXPECT_EQ(latest(1, kUncommitted), 0);
 }
 

@@ -31,6 +31,7 @@
 #include "wire/api/offset_fetch.hpp"
 #include "wire/api/offset_for_leader_epoch.hpp"
 #include "wire/api/sync_group.hpp"
+#include "wire/api/update_features.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -209,6 +210,7 @@ TEST_P(Versions, every_version_of_every_api_is_answered) {
   speak_of_transactions(id);
   speak<wire::DescribeAclsRequest>();
   speak<wire::DescribeClusterRequest>();
+  speak<wire::UpdateFeaturesRequest>();
   speak<wire::ApiVersionsRequest>([](auto& request, std::int16_t) {
     request.client_software_name = "test";
     request.client_software_version = "1.0";
@@ -247,6 +249,23 @@ TEST_P(Versions, api_versions_name_what_transactions_can_do) {
     // Clients before version 4 take a smallest level of 0 for an error.
     EXPECT_EQ(response.supported_features[0].min_version, version < 4 ? 1 : 0);
   }
+}
+
+TEST_P(Versions, the_level_of_a_feature_is_told_when_it_was_changed) {
+  wire::UpdateFeaturesRequest change;
+  auto& wanted = change.feature_updates.emplace_back();
+  wanted.feature = "transaction.version";
+  wanted.max_version_level = 1;
+  EXPECT_EQ(line.ask(2, change).error_code, ErrorCode::invalid_update_version)
+      << "it does not say that it goes down";
+  wanted.upgrade_type = 2;
+  EXPECT_EQ(line.ask(2, change).error_code, ErrorCode::none);
+  wire::ApiVersionsRequest request;
+  request.client_software_name = "test";
+  request.client_software_version = "1.0";
+  const auto response = line.ask(3, request);
+  ASSERT_EQ(response.finalized_features.size(), 1U);
+  EXPECT_EQ(response.finalized_features[0].max_version_level, 1);
 }
 
 TEST_P(Versions, api_versions_refuses_bad_software_names) {

@@ -67,6 +67,12 @@ struct FailItems {
       for (auto& partition : topic.partition_result) fail(partition);
     }
   }
+  void operator()(wire::UpdateFeaturesResponse& response) const {
+    if (response.error_code != ErrorCode::none) return;
+    response.results.clear();
+    response.error_code = code;
+    response.error_message = message;
+  }
   void operator()(wire::AlterPartitionResponse& response) const {
     if (response.error_code == ErrorCode::none) response = {.error_code = code};
   }
@@ -169,6 +175,10 @@ void MetadataController::incremental_alter_configs(Ticket ticket,
 }
 
 void MetadataController::elect_leaders(Ticket ticket, const wire::ElectLeadersRequest& request) {
+  state_->reply(ticket, decide(state_->draft, request));
+}
+
+void MetadataController::update_features(Ticket ticket, const wire::UpdateFeaturesRequest& request) {
   state_->reply(ticket, decide(state_->draft, request));
 }
 

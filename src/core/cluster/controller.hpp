@@ -31,6 +31,7 @@
 #include "wire/api/elect_leaders.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
 #include "wire/api/list_partition_reassignments.hpp"
+#include "wire/api/update_features.hpp"
 
 namespace tailwater::cluster {
 
@@ -58,7 +59,7 @@ struct EnsuredTopics {
 using ControllerResponse =
     std::variant<wire::CreateTopicsResponse, wire::DeleteTopicsResponse, wire::CreatePartitionsResponse,
                  wire::AlterConfigsResponse, wire::IncrementalAlterConfigsResponse,
-                 wire::ElectLeadersResponse, wire::AlterPartitionResponse,
+                 wire::ElectLeadersResponse, wire::UpdateFeaturesResponse, wire::AlterPartitionResponse,
                  wire::AlterPartitionReassignmentsResponse, EnsuredTopics, ProducerIdBlock>;
 
 struct ControllerReply {
@@ -99,6 +100,7 @@ class MetadataController {
   void alter_configs(Ticket ticket, const wire::AlterConfigsRequest& request);
   void incremental_alter_configs(Ticket ticket, const wire::IncrementalAlterConfigsRequest& request);
   void elect_leaders(Ticket ticket, const wire::ElectLeadersRequest& request);
+  void update_features(Ticket ticket, const wire::UpdateFeaturesRequest& request);
   // What leaders propose about who is in sync.
   void alter_partition(Ticket ticket, const wire::AlterPartitionRequest& request);
   void alter_partition_reassignments(Ticket ticket, const wire::AlterPartitionReassignmentsRequest& request);

@@ -23,6 +23,7 @@ wire::AlterConfigsResponse decide(Draft& draft, const wire::AlterConfigsRequest&
 wire::IncrementalAlterConfigsResponse decide(Draft& draft,
                                              const wire::IncrementalAlterConfigsRequest& request);
 wire::ElectLeadersResponse decide(Draft& draft, const wire::ElectLeadersRequest& request);
+wire::UpdateFeaturesResponse decide(Draft& draft, const wire::UpdateFeaturesRequest& request);
 wire::AlterPartitionResponse decide(Draft& draft, const wire::AlterPartitionRequest& request);
 wire::AlterPartitionReassignmentsResponse decide(Draft& draft,
                                                  const wire::AlterPartitionReassignmentsRequest& request);

@@ -1,4 +1,4 @@
-// Brokers coming and going, leaders of partitions, and what a new cluster begins with.
+// Brokers coming and going, and leaders of partitions.
 #include <algorithm>
 #include <set>
 
@@ -12,12 +12,6 @@ using wire::ErrorCode;
 
 constexpr std::int8_t kPreferred = 0;
 constexpr std::int8_t kUnclean = 1;
-
-// Finalized levels of Kafka's features, as this release serves them.
-constexpr std::pair<std::string_view, std::int16_t> kFeatures[] = {
-    {"group.version", 1},
-    {"transaction.version", 2},
-};
 
 std::vector<std::int32_t> numbers(const BrokerIds& ids) {
   std::vector<std::int32_t> all;
@@ -196,14 +190,6 @@ ProducerIdBlock decide_producer_ids(Draft& draft, BrokerId broker) {
   record.next_producer_id = first + kProducerIdBlock;
   draft.propose({record});
   return {0, first, kProducerIdBlock};
-}
-
-void decide_bootstrap(Draft& draft, const std::string& cluster_id) {
-  std::vector<Record> records{ClusterRecord{cluster_id}};
-  for (const auto& [name, level] : kFeatures) {
-    records.emplace_back(wire::FeatureLevelRecord{std::string(name), level});
-  }
-  draft.propose(records);
 }
 
 void decide_brokers(Draft& draft, const std::vector<Registration>& registrations) {

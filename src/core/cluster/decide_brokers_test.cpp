@@ -46,13 +46,6 @@ std::string elect(Draft& draft, std::int8_t type, std::int32_t partition = 0,
   return said(response.replica_election_results.at(0).partition_result.at(0));
 }
 
-TEST(Bootstrap, NamesTheClusterAndItsFeatures) {
-  const Draft draft = draft_with(1);
-  EXPECT_EQ(draft.image().cluster_id, "cluster");
-  EXPECT_EQ(draft.image().feature("group.version"), 1);
-  EXPECT_EQ(draft.image().feature("transaction.version"), 2);
-}
-
 TEST(Brokers, ARegistrationIsTakenOverWhenItIsNew) {
   Draft draft = draft_with(1);
   decide_brokers(draft, registrations(1));

@@ -44,6 +44,7 @@
 #include "wire/api/offset_for_leader_epoch.hpp"
 #include "wire/api/sync_group.hpp"
 #include "wire/api/txn_offset_commit.hpp"
+#include "wire/api/update_features.hpp"
 #include "wire/api/write_txn_markers.hpp"
 
 namespace tailwater::node {
@@ -63,11 +64,12 @@ void serve_unknown_api_versions(ShardState& shard, const Request& request);
 void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeTopicPartitionsRequest&& asked);
 
-// topics.cpp: changes of topics, decided by the controller
+// topics.cpp: changes of topics and the like, decided by the controller
 void serve(ShardState& shard, const Request& request, wire::CreateTopicsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DeleteTopicsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::CreatePartitionsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::ElectLeadersRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::UpdateFeaturesRequest&& asked);
 
 // configs.cpp
 void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked);

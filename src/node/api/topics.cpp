@@ -40,6 +40,10 @@ void serve(ShardState& shard, const Request& request, wire::ElectLeadersRequest&
   pass_to_controller(shard, request, std::move(asked));
 }
 
+void serve(ShardState& shard, const Request& request, wire::UpdateFeaturesRequest&& asked) {
+  pass_to_controller(shard, request, std::move(asked));
+}
+
 void serve(ShardState& shard, const Request& request, wire::AlterConfigsRequest&& asked) {
   pass_to_controller(shard, request, std::move(asked));
 }

@@ -78,7 +78,7 @@ CLIENTS = [
            transactions=("v1",)),
     Client("platformatic", "@platformatic/kafka 2.12.1, Node 24", _node("platformatic"), "default", kip848=True),
     Client("java", "kafka-clients 4.4.0", _java("java", "Client"), "default", cooperative=True, kip848=True,
-           transactions=("v2",)),
+           transactions=("v2", "v1")),
     Client("java-3.9", "kafka-clients 3.9.1, transactions alone", _java_before_v2, codecs=(), transactions=("v1",)),
     Client("franz-go", "franz-go 1.22.2", _go("franz"), "default", kip848=True, transactions=("v2",)),
     Client("sarama", "sarama 1.61.1", _go("sarama"), "configured: NewMurmur2Partitioner", transactions=("v1",)),

@@ -36,6 +36,18 @@ public final class Client {
         Scenario.step("admin.configs", this::configs);
         Scenario.step("admin.delete", this::delete);
         Transactions.run("");
+        Scenario.step("txn.downgrade@v1", () -> transactionVersion(1, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE));
+        Transactions.run("@v1");
+        Scenario.step("txn.upgrade@v1", () -> transactionVersion(2, FeatureUpdate.UpgradeType.UPGRADE));
+    }
+
+    /** Clients choose their protocol of transactions by this feature of the cluster. */
+    private String transactionVersion(int level, FeatureUpdate.UpgradeType type) throws Exception {
+        admin.updateFeatures(Map.of("transaction.version", new FeatureUpdate((short) level, type)), new UpdateFeaturesOptions()).all().get();
+        Scenario.settle();
+        short told = admin.describeFeatures().featureMetadata().get().finalizedFeatures().get("transaction.version").maxVersionLevel();
+        Scenario.expect(told == level, "transaction.version is " + told);
+        return "transaction.version " + told;
     }
 
     private String create() throws Exception {
