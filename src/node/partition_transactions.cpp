@@ -150,7 +150,12 @@ void Partitions::mark_now(const MarkerAsker& asker, const MarkerCall& call) {
     marker_answers.push_back({asker, error, key, call.producer, call.outcome});
   };
   PartitionState* partition = find(key);
-  if (partition == nullptr) return refuse_marker(ErrorCode::unknown_topic_or_partition);
+  if (partition == nullptr) {
+    // A shard that still starts does not know its partitions yet: the marker has to come again.
+    const cluster::TopicHandle topic = context_.image->topic(call.topic_id);
+    const bool exists = topic && topic->partition(call.partition) != nullptr;
+    return refuse_marker(exists ? ErrorCode::leader_not_available : ErrorCode::unknown_topic_or_partition);
+  }
   if (partition->log == nullptr) return refuse_marker(ErrorCode::kafka_storage_error);
   if (const ErrorCode error = check_marker(*partition->log, call); error != ErrorCode::none) {
     return refuse_marker(error);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "sim/test_world.hpp"
+#include "sim/txn_client.hpp"
 #include "wire/api/delete_topics.hpp"
 
 namespace tailwater::sim {
@@ -120,6 +121,32 @@ TEST(Faults, a_topic_that_is_created_anew_keeps_its_records) {
       world.pass(Duration::from_ms(70'000));
       look();
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// The coordinator's shard may be ready before those of the partitions that wait for the end.
+TEST(Faults, a_commit_that_was_answered_is_carried_out_after_a_start) {
+  constexpr std::int32_t kPartitions = 4;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    TestWorld world(4, seed);
+    {
+      Line line(world);
+      create_topic(line, "t", kPartitions);
+      make_transaction_coordinators(line);
+      TxnClient client(line, "id-" + std::to_string(seed), TxnClient::Kind::bumping);
+      ASSERT_EQ(client.init(), wire::ErrorCode::none);
+      for (std::int32_t each = 0; each < kPartitions; ++each)
+        ASSERT_EQ(client.produce("t", each, 3), wire::ErrorCode::none);
+      ASSERT_EQ(client.end(true), wire::ErrorCode::none);
+    }
+    world.broker.die(seed % 2 == 0 ? Death::process : Death::machine);
+    world.start();
+    world.pass(Duration::from_ms(3'000));
+    Line line(world);
+    for (std::int32_t each = 0; each < kPartitions; ++each) {
+      const Read committed = read(line, "t", each, 0, kCommitted);
+      ASSERT_EQ(committed.values.size(), 3U) << "seed " << seed << " partition " << each;
     }
   }
 }
