@@ -23,6 +23,8 @@ struct Options {
   std::uint64_t plain_producers = 0;
   std::uint64_t consumers = 0;
   std::uint64_t members = 0;
+  std::uint64_t transactors = 0;
+  std::int32_t transaction_timeout_ms = 0;
   std::size_t padding_max = 0;
   Duration producer_pause_max;
   Duration network_delay_max;

@@ -32,6 +32,8 @@ struct Outcome {
 };
 
 enum class Notes : std::uint8_t { none, kept };
-Outcome run(std::uint64_t seed, Notes notes = Notes::none);
+// Transactions are a workload beside the others, if asked for.
+enum class Transactions : std::uint8_t { none, some };
+Outcome run(std::uint64_t seed, Notes notes = Notes::none, Transactions transactions = Transactions::none);
 
 }  // namespace tailwater::sim

@@ -10,6 +10,10 @@ namespace tailwater::sim {
 namespace {
 
 constexpr std::string_view kTopic = "events";
+constexpr std::string_view kTransactional = "payments";
+constexpr std::int32_t kTransactionalPartitions = 3;
+constexpr std::int8_t kOfGroups = 0;
+constexpr std::int8_t kOfTransactions = 1;
 constexpr std::string_view kGroup = "readers";
 constexpr Duration kSetupMax = Duration::from_ms(20'000);
 constexpr Duration kUnrest = Duration::from_ms(100'000);
@@ -43,8 +47,9 @@ BrokerSetup setup_of(const Options& options) {
 
 }  // namespace
 
-World::World(std::uint64_t seed, Notes notes)
+World::World(std::uint64_t seed, Notes notes, Transactions transactions)
     : seed_(seed),
+      wanted_(transactions),
       agenda_(seed),
       options_(options_of(seed)),
       disk_(agenda_, digest_, &counts_),
@@ -101,6 +106,9 @@ void World::check_complaints() {
   for (const auto& producer : producers_) look(producer->client());
   for (const auto& consumer : consumers_) look(consumer->client());
   for (const auto& member : members_) look(member->client());
+  for (const auto& transactor : transactors_) look(transactor->client());
+  if (committed_reader_) look(committed_reader_->client());
+  if (committed_auditor_) look(committed_auditor_->client());
   look(admin_);
   if (!disk_.complaints().empty()) ledger_.fail("the disk is misused: " + disk_.complaints().front());
 }
@@ -110,6 +118,9 @@ std::string World::progress() const {
   if (!broker_.accepting()) text += ", the broker does not serve " + broker_.failure();
   for (const auto& producer : producers_) text += ", " + producer->state();
   for (const auto& member : members_) text += ", " + member->name() + ": " + member->state();
+  for (const auto& transactor : transactors_) text += ", " + transactor->state();
+  if (committed_reader_) text += ", " + committed_reader_->state();
+  if (committed_auditor_) text += ", " + committed_auditor_->state();
   for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
     text += ", " + std::to_string(watch_.floor(partition)) + " of " +
             std::to_string(ledger_.floor(tracks_.at(static_cast<std::size_t>(partition))).end) + " committed";
@@ -144,21 +155,32 @@ void World::create_topics() {
   topic.replication_factor = 1;
   topic.configs.push_back({.name = "segment.ms", .value = std::to_string(options_.segment_ms)});
   topic.configs.push_back({.name = "segment.bytes", .value = std::to_string(options_.segment_bytes)});
+  if (wanted_ == Transactions::some) {
+    const auto alike = topic;
+    auto& transactional = request.topics.emplace_back(alike);
+    transactional.name = kTransactional;
+    transactional.num_partitions = kTransactionalPartitions;
+  }
   admin_.ask(kCreateTopicsVersion, request, [this](wire::CreateTopicsResponse&& response) {
-    const auto error = response.topics.at(0).error_code;
-    if (error != wire::ErrorCode::none && error != wire::ErrorCode::topic_already_exists) {
-      return ledger_.fail("create topic: " + std::string(wire::name(error)));
+    for (const auto& made : response.topics) {
+      if (made.error_code == wire::ErrorCode::none ||
+          made.error_code == wire::ErrorCode::topic_already_exists)
+        continue;
+      return ledger_.fail("create topic: " + std::string(wire::name(made.error_code)));
     }
-    find_coordinator();
+    find_coordinator(kOfGroups);
   });
 }
 
-void World::find_coordinator() {
-  again_ = [this] { find_coordinator(); };
+// Makes the coordinators' topics.
+void World::find_coordinator(std::int8_t of) {
+  again_ = [this, of] { find_coordinator(of); };
   wire::FindCoordinatorRequest request;
   request.key = kGroup;
-  admin_.ask(kFindCoordinatorVersion, request, [this](wire::FindCoordinatorResponse&& response) {
+  request.key_type = of;
+  admin_.ask(kFindCoordinatorVersion, request, [this, of](wire::FindCoordinatorResponse&& response) {
     if (response.error_code != wire::ErrorCode::none) return ask_again();
+    if (of == kOfGroups && wanted_ == Transactions::some) return find_coordinator(kOfTransactions);
     begin_unrest();
   });
 }
@@ -201,8 +223,31 @@ void World::begin_unrest() {
     agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
   }
   plan_members();
+  add_transactors();
   nemesis_.start();
   agenda_.after(kUnrest, [this] { begin_healing(); });
+}
+
+void World::add_transactors() {
+  if (wanted_ == Transactions::none || options_.transactors == 0) return;
+  for (std::uint64_t index = 0; index < options_.transactors; ++index) {
+    transactors_.push_back(
+        std::make_unique<Transactor>(agenda_, broker_.network(), ledger_, transactions_,
+                                     TransactorSetup{.name = "transactor-" + std::to_string(index),
+                                                     .topic = std::string(kTransactional),
+                                                     .partitions = kTransactionalPartitions,
+                                                     .bumping = agenda_.random().one_in(2),
+                                                     .timeout_ms = options_.transaction_timeout_ms,
+                                                     .pause_max = options_.producer_pause_max,
+                                                     .padding_max = options_.padding_max}));
+    nemesis_.add_victim(transactors_.back()->client());
+    transactors_.back()->start();
+  }
+  committed_reader_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
+                                                        "committed-reader", std::string(kTransactional),
+                                                        kTransactionalPartitions);
+  nemesis_.add_victim(committed_reader_->client());
+  committed_reader_->start();
 }
 
 // Members come and go.
@@ -227,6 +272,7 @@ void World::begin_healing() {
   nemesis_.heal();
   agenda_.after(kHealedLoad, [this] {
     for (const auto& producer : producers_) producer->finish();
+    for (const auto& transactor : transactors_) transactor->finish();
     watch_healing();
   });
 }
@@ -239,6 +285,9 @@ void World::watch_healing() {
 
 bool World::at_rest() const {
   if (!std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); })) return false;
+  if (!std::ranges::all_of(transactors_, [](const auto& each) { return each->finished(); })) return false;
+  // Also what was left open is ended by now.
+  if (committed_reader_ && !committed_reader_->at_end()) return false;
   for (const auto& member : members_) {
     if (!member->settled() || member->generation() != members_.front()->generation()) return false;
   }
@@ -256,30 +305,48 @@ void World::begin_looking() {
   auditor_ = std::make_unique<Consumer>(agenda_, broker_.network(), ledger_, "auditor", std::string(kTopic),
                                         tracks_, Consumer::Until::end);
   auditor_->start();
+  if (committed_reader_) {
+    committed_auditor_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
+                                                           "committed-auditor", std::string(kTransactional),
+                                                           kTransactionalPartitions);
+    committed_auditor_->start();
+  }
   begin_leaving();
 }
 
 void World::begin_leaving() {
-  if (!auditor_->done()) {
+  if (!auditor_->done() || (committed_auditor_ && !committed_auditor_->at_end())) {
     agenda_.after(kWatch, [this] { begin_leaving(); });
     return;
   }
   if (phase_ == Phase::looking) {
     ledger_.judge();
+    if (committed_reader_) {
+      transactions_.judge(committed_reader_->shown());
+      transactions_.judge(committed_auditor_->shown());
+      committed_reader_->stop();
+      committed_auditor_->stop();
+    }
     phase_ = Phase::leaving;
     deadline_ = agenda_.now() + kLeavingMax;
     for (const auto& member : members_) member->leave();
     for (const auto& consumer : consumers_) consumer->stop();
     for (const auto& producer : producers_) producer->client().disconnect();
+    for (const auto& transactor : transactors_) transactor->client().disconnect();
     auditor_->client().disconnect();
     admin_.disconnect();
   }
   const bool all_out = std::ranges::all_of(members_, [](const auto& each) { return each->is_out(); });
   const bool all_idle =
-      std::ranges::all_of(consumers_, [](const auto& each) { return !each->client().busy(); });
+      std::ranges::all_of(consumers_, [](const auto& each) { return !each->client().busy(); }) &&
+      (!committed_reader_ || (!committed_reader_->client().busy() && !committed_auditor_->client().busy()));
   if (all_out && all_idle) {
     for (const auto& member : members_) member->client().disconnect();
     for (const auto& consumer : consumers_) consumer->client().disconnect();
+    if (committed_reader_) {
+      committed_reader_->client().disconnect();
+      committed_auditor_->client().disconnect();
+    }
     if (!left_behind()) phase_ = Phase::over;
   }
   agenda_.after(kWatch, [this] { begin_leaving(); });

@@ -17,6 +17,7 @@
 
 #include "sim/agenda.hpp"
 #include "sim/broker.hpp"
+#include "sim/committed_reader.hpp"
 #include "sim/consumer.hpp"
 #include "sim/digest.hpp"
 #include "sim/disk.hpp"
@@ -27,22 +28,25 @@
 #include "sim/options.hpp"
 #include "sim/producer.hpp"
 #include "sim/run.hpp"
+#include "sim/transactor.hpp"
+#include "sim/txn_watch.hpp"
 
 namespace tailwater::sim {
 
 class World {
  public:
-  World(std::uint64_t seed, Notes notes);
+  World(std::uint64_t seed, Notes notes, Transactions transactions);
   Outcome run();
 
  private:
   enum class Phase : std::uint8_t { setup, unrest, healing, looking, leaving, over };
 
   void create_topics();
-  void find_coordinator();
+  void find_coordinator(std::int8_t of);
   void begin_unrest();
   void add_producer(const std::string& name, Promise promise);
   void plan_members();
+  void add_transactors();
   void begin_healing();
   void watch_healing();
   void begin_looking();
@@ -54,12 +58,14 @@ class World {
   void check_complaints();
 
   std::uint64_t seed_;
+  Transactions wanted_;
   Agenda agenda_;
   Digest digest_;
   FaultCounts counts_;
   Options options_;
   Ledger ledger_;
   GroupWatch watch_{ledger_};
+  TxnWatch transactions_{ledger_};
   Disk disk_;
   Broker broker_;
   Nemesis nemesis_;
@@ -69,6 +75,9 @@ class World {
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<Transactor>> transactors_;
+  std::unique_ptr<CommittedReader> committed_reader_;   // all the time
+  std::unique_ptr<CommittedReader> committed_auditor_;  // at the end
   std::unique_ptr<Consumer> auditor_;
   Phase phase_ = Phase::setup;
   Instant deadline_ = Instant::max();  // of the present phase

@@ -30,6 +30,7 @@ struct Wanted {
   bool twice = false;
   bool quiet = false;
   bool verbose = false;
+  bool transactions = false;
 };
 
 void usage() {
@@ -40,12 +41,15 @@ void usage() {
       "  --jobs N    in so many processes (one for each processor)\n"
       "  --twice     run each seed twice and compare the digests\n"
       "  --verbose   what happened when\n"
+      "  --transactions  transactional producers and readers of committed records as well\n"
       "  --quiet     only what failed, and the sum");
 }
 
 bool parse(int count, char** words, Wanted& wanted) {
-  const std::map<std::string, bool Wanted::*> flags = {
-      {"--twice", &Wanted::twice}, {"--quiet", &Wanted::quiet}, {"--verbose", &Wanted::verbose}};
+  const std::map<std::string, bool Wanted::*> flags = {{"--twice", &Wanted::twice},
+                                                       {"--quiet", &Wanted::quiet},
+                                                       {"--verbose", &Wanted::verbose},
+                                                       {"--transactions", &Wanted::transactions}};
   const std::map<std::string, std::uint64_t Wanted::*> numbers = {
       {"--from", &Wanted::from}, {"--seeds", &Wanted::seeds}, {"--jobs", &Wanted::jobs}};
   for (int at = 1; at < count; ++at) {
@@ -93,7 +97,9 @@ std::string line_of(const tailwater::sim::Outcome& outcome) {
 
 Report run(const Wanted& wanted, std::uint64_t seed) {
   using tailwater::sim::Notes;
-  const auto outcome = tailwater::sim::run(seed, wanted.verbose ? Notes::kept : Notes::none);
+  const auto transactions =
+      wanted.transactions ? tailwater::sim::Transactions::some : tailwater::sim::Transactions::none;
+  const auto outcome = tailwater::sim::run(seed, wanted.verbose ? Notes::kept : Notes::none, transactions);
   Report report{seed,
                 outcome.digest,
                 outcome.events,
@@ -103,7 +109,7 @@ Report run(const Wanted& wanted, std::uint64_t seed) {
                 {}};
   if (wanted.verbose) report.text = outcome.notes;
   if (wanted.twice) {
-    const auto again = tailwater::sim::run(seed);
+    const auto again = tailwater::sim::run(seed, Notes::none, transactions);
     if (again.digest != outcome.digest || again.unseed != outcome.unseed) {
       report.text += "SEED=" + std::to_string(seed) + " gave another digest the second time\n";
       report.fate = std::max(report.fate, Fate::differs);

@@ -1,0 +1,115 @@
+#include "sim/committed_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "records/batch.hpp"
+#include "records/record.hpp"
+
+namespace tailwater::sim {
+
+namespace {
+
+constexpr std::int16_t kFetchVersion = 11;
+constexpr std::int8_t kReadCommitted = 1;
+constexpr std::int32_t kFetchWaitMs = 300;
+constexpr Duration kRetryMax = Duration::from_ms(50);
+
+}  // namespace
+
+CommittedReader::CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch,
+                                 std::string name, std::string topic, std::int32_t partitions)
+    : agenda_(agenda),
+      ledger_(ledger),
+      watch_(watch),
+      topic_(std::move(topic)),
+      client_(agenda, network, std::move(name), [this] { again(); }),
+      partitions_(static_cast<std::size_t>(partitions)) {}
+
+bool CommittedReader::at_end() const {
+  return std::ranges::all_of(partitions_, [](const Partition& each) {
+    return each.end >= 0 && each.position == each.end && each.stable == each.end;
+  });
+}
+
+std::string CommittedReader::state() const {
+  std::string text = client_.name() + ":";
+  for (const Partition& each : partitions_) {
+    text += " " + std::to_string(each.position) + "/" + std::to_string(each.stable) + "/" +
+            std::to_string(each.end);
+  }
+  return text;
+}
+
+void CommittedReader::again() {
+  if (step_asked_) return;
+  step_asked_ = true;
+  agenda_.soon(kRetryMax, [this] {
+    step_asked_ = false;
+    step();
+  });
+}
+
+void CommittedReader::step() {
+  if (client_.busy() || stopped_) return;
+  wire::FetchRequest request;
+  request.max_wait_ms = kFetchWaitMs;
+  request.min_bytes = 1;
+  request.max_bytes = 4 * 1024 * 1024;
+  request.isolation_level = kReadCommitted;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = topic_;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
+                                .fetch_offset = partitions_[index].position,
+                                .partition_max_bytes = 1024 * 1024});
+  }
+  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+}
+
+void CommittedReader::take(const wire::FetchResponse& response) {
+  for (const auto& topic : response.responses) {
+    for (const auto& answer : topic.partitions) {
+      if (answer.error_code == wire::ErrorCode::none) {
+        read(partitions_.at(static_cast<std::size_t>(answer.partition_index)), answer);
+      } else if (!wire::retriable(answer.error_code)) {
+        return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
+      }
+    }
+  }
+  again();
+}
+
+void CommittedReader::read(Partition& partition, const wire::FetchResponsePartitionData& answer) {
+  if (answer.last_stable_offset < partition.stable)
+    ledger_.fail("I12: the last stable offset went back from " + std::to_string(partition.stable) + " to " +
+                 std::to_string(answer.last_stable_offset));
+  partition.stable = answer.last_stable_offset;
+  partition.end = answer.high_watermark;
+  // From its first offset on, until its abort marker, a producer's records are dropped.
+  std::vector<wire::FetchResponse::AbortedTransaction> ahead;
+  if (answer.aborted_transactions) ahead = *answer.aborted_transactions;
+  std::vector<std::int64_t> dropped;
+  records::BatchCursor cursor(answer.records.value_or(Bytes{}));
+  while (const auto batch = cursor.next()) {
+    if (batch->last_offset().value >= answer.last_stable_offset)
+      ledger_.fail("I8: records beyond the last stable offset were served");
+    std::erase_if(ahead, [&](const auto& each) {
+      if (each.first_offset > batch->last_offset().value) return false;
+      dropped.push_back(each.producer_id);
+      return true;
+    });
+    const std::int64_t producer = batch->producer_id().value;
+    if (batch->is_control()) {
+      std::erase(dropped, producer);
+    } else if (std::ranges::find(dropped, producer) == dropped.end()) {
+      auto records = records::records_of(*batch);
+      for (std::int64_t offset = batch->base_offset().value; const auto record = records.next(); ++offset) {
+        if (offset >= partition.position) watch_.seen(record->value.value_or(Bytes{}), shown_);
+      }
+    }
+    partition.position = batch->last_offset().value + 1;
+  }
+}
+
+}  // namespace tailwater::sim

@@ -1,0 +1,51 @@
+// A model consumer with isolation.level=read_committed: reads all partitions of a topic from their beginnings
+// and drops, as clients do, what belongs to aborted transactions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/client.hpp"
+#include "sim/txn_watch.hpp"
+#include "wire/api/fetch.hpp"
+
+namespace tailwater::sim {
+
+class CommittedReader {
+ public:
+  CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch, std::string name,
+                  std::string topic, std::int32_t partitions);
+
+  void start() { step(); }
+  void stop() { stopped_ = true; }
+  // Everything is decided, and read up to the ends, as of the last answers.
+  bool at_end() const;
+  const TxnWatch::Shown& shown() const { return shown_; }
+  Client& client() { return client_; }
+  std::string state() const;
+
+ private:
+  struct Partition {
+    std::int64_t position = 0;
+    std::int64_t stable = 0;  // the largest last stable offset
+    std::int64_t end = -1;    // the high watermark of the last answer
+  };
+
+  void again();
+  void step();
+  void take(const wire::FetchResponse& response);
+  void read(Partition& partition, const wire::FetchResponsePartitionData& answer);
+
+  Agenda& agenda_;
+  Ledger& ledger_;
+  TxnWatch& watch_;
+  std::string topic_;
+  Client client_;
+  std::vector<Partition> partitions_;
+  TxnWatch::Shown shown_;
+  bool stopped_ = false;
+  bool step_asked_ = false;
+};
+
+}  // namespace tailwater::sim

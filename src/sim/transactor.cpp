@@ -1,0 +1,214 @@
+#include "sim/transactor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "records/builder.hpp"
+
+namespace tailwater::sim {
+
+namespace {
+
+using wire::ErrorCode;
+
+constexpr std::int16_t kInitProducerIdVersion = 4;
+constexpr std::int16_t kAddPartitionsVersion = 3;
+constexpr Duration kRetryMax = Duration::from_ms(50);
+constexpr std::uint64_t kBatchesMax = 5;
+constexpr std::uint64_t kRecordsMax = 5;  // of a batch
+constexpr std::uint64_t kGoneOneIn = 20;
+
+}  // namespace
+
+Transactor::Transactor(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch,
+                       TransactorSetup setup)
+    : agenda_(agenda),
+      ledger_(ledger),
+      watch_(watch),
+      setup_(std::move(setup)),
+      writer_(watch.add_writer()),
+      client_(agenda, network, setup_.name, [this] { again(); }) {}
+
+std::string Transactor::state() const {
+  return setup_.name + ": phase " + std::to_string(static_cast<int>(phase_)) + " of transaction " +
+         std::to_string(transaction_) + (commits_ ? ", commits" : ", aborts");
+}
+
+void Transactor::finish() {
+  finishing_ = true;
+  again();
+}
+
+void Transactor::again() {
+  if (step_asked_) return;
+  step_asked_ = true;
+  const bool rests = phase_ == Phase::idle;
+  agenda_.soon(rests ? setup_.pause_max : kRetryMax, [this] {
+    step_asked_ = false;
+    step();
+  });
+}
+
+void Transactor::step() {
+  if (client_.busy()) return;
+  switch (phase_) {
+    case Phase::starting:
+      return ask_id();
+    case Phase::idle:
+      if (!finishing_) begin();
+      return;
+    case Phase::adding:
+      return add_partitions();
+    case Phase::producing:
+      return produce();
+    case Phase::ending:
+      return end();
+  }
+}
+
+// Ends what an earlier life of this producer left open.
+void Transactor::ask_id() {
+  wire::InitProducerIdRequest request;
+  request.transactional_id = setup_.name;
+  request.transaction_timeout_ms = setup_.timeout_ms;
+  client_.ask(kInitProducerIdVersion, request, [this](wire::InitProducerIdResponse&& response) {
+    if (response.error_code == ErrorCode::none) {
+      producer_id_ = response.producer_id;
+      epoch_ = response.producer_epoch;
+      sequences_.clear();
+      phase_ = Phase::idle;
+    } else if (!wire::retriable(response.error_code)) {
+      ledger_.fail("I18: " + setup_.name +
+                   " gets no producer id: " + std::string(wire::name(response.error_code)));
+    }
+    again();
+  });
+}
+
+void Transactor::begin() {
+  Prng& random = agenda_.random();
+  transaction_ = watch_.begin(writer_);
+  open_ = true;
+  commits_ = !random.one_in(3);
+  to_write_.clear();
+  for (std::uint64_t batches = 1 + random.below(kBatchesMax); batches > 0; --batches)
+    to_write_.push_back(
+        static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(setup_.partitions))));
+  batch_.clear();
+  phase_ = setup_.bumping ? Phase::producing : Phase::adding;
+  step();
+}
+
+bool Transactor::put_off(ErrorCode error) {
+  if (error == ErrorCode::none) return false;
+  if (wire::retriable(error)) {
+    again();
+    return true;
+  }
+  switch (error) {
+    case ErrorCode::invalid_producer_epoch:
+    case ErrorCode::producer_fenced:
+    case ErrorCode::invalid_txn_state:
+    case ErrorCode::transaction_abortable:
+    case ErrorCode::invalid_producer_id_mapping:
+      // It took too long, and was aborted for it.
+      give_up();
+      return true;
+    default:
+      ledger_.fail("I18: " + setup_.name + " was refused with " + std::string(wire::name(error)));
+      return true;
+  }
+}
+
+void Transactor::give_up() {
+  watch_.aborted(writer_, transaction_);
+  open_ = false;
+  phase_ = finishing_ ? Phase::idle : Phase::starting;
+  again();
+}
+
+void Transactor::add_partitions() {
+  wire::AddPartitionsToTxnRequest request;
+  request.v3_and_below_transactional_id = setup_.name;
+  request.v3_and_below_producer_id = producer_id_;
+  request.v3_and_below_producer_epoch = epoch_;
+  std::vector<std::int32_t> partitions = to_write_;
+  std::ranges::sort(partitions);
+  const auto [again_from, end] = std::ranges::unique(partitions);
+  partitions.erase(again_from, end);
+  request.v3_and_below_topics.push_back({setup_.topic, partitions});
+  client_.ask(kAddPartitionsVersion, request, [this](wire::AddPartitionsToTxnResponse&& response) {
+    for (const auto& topic : response.results_by_topic_v3_and_below) {
+      for (const auto& result : topic.results_by_partition) {
+        // The others were not looked at for this one's sake.
+        if (result.partition_error_code == ErrorCode::operation_not_attempted) continue;
+        if (put_off(result.partition_error_code)) return;
+      }
+    }
+    phase_ = Phase::producing;
+    again();
+  });
+}
+
+void Transactor::produce() {
+  Prng& random = agenda_.random();
+  // Gone: what is open now is the broker's to end.
+  if (random.one_in(kGoneOneIn)) return give_up();
+  const std::int32_t partition = to_write_.back();
+  if (batch_.empty()) {
+    batch_records_ = static_cast<std::int32_t>(1 + random.below(kRecordsMax));
+    records::BatchBuilder builder({.producer_id = ProducerId{producer_id_},
+                                   .producer_epoch = ProducerEpoch{epoch_},
+                                   .base_sequence = sequences_[partition],
+                                   .transactional = true});
+    for (std::int32_t each = 0; each < batch_records_; ++each) {
+      const std::string value =
+          watch_.next_value(writer_, transaction_, random.below(setup_.padding_max + 1));
+      CHECK(builder.add(agenda_.both().wall.ms, as_bytes(setup_.name), as_bytes(value)));
+    }
+    CHECK(builder.finish(batch_).has_value());
+  }
+  wire::ProduceRequest request;
+  request.transactional_id = setup_.name;
+  request.acks = -1;
+  request.timeout_ms = 10'000;
+  auto& topic = request.topic_data.emplace_back();
+  topic.name = setup_.topic;
+  topic.partition_data.push_back({.index = partition, .records = Bytes(batch_)});
+  client_.ask(setup_.bumping ? 12 : 9, request, [this, partition](wire::ProduceResponse&& response) {
+    if (put_off(response.responses.at(0).partition_responses.at(0).error_code)) return;
+    sequences_[partition] += batch_records_;
+    batch_.clear();
+    to_write_.pop_back();
+    if (to_write_.empty()) phase_ = Phase::ending;
+    again();
+  });
+}
+
+void Transactor::end() {
+  if (commits_) {
+    watch_.commit_asked(writer_, transaction_);
+  } else {
+    watch_.aborted(writer_, transaction_);
+  }
+  wire::EndTxnRequest request;
+  request.transactional_id = setup_.name;
+  request.producer_id = producer_id_;
+  request.producer_epoch = epoch_;
+  request.committed = commits_;
+  client_.ask(setup_.bumping ? 5 : 3, request, [this](wire::EndTxnResponse&& response) {
+    if (put_off(response.error_code)) return;
+    if (commits_) watch_.committed(writer_, transaction_);
+    if (setup_.bumping) {
+      producer_id_ = response.producer_id;
+      epoch_ = response.producer_epoch;
+      sequences_.clear();
+    }
+    open_ = false;
+    phase_ = Phase::idle;
+    again();
+  });
+}
+
+}  // namespace tailwater::sim

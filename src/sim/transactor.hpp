@@ -1,0 +1,78 @@
+// A model transactional producer: one transaction after the other, each with a few batches to several
+// partitions, committed or aborted; what is unknown is asked again until it is known. Plain ones add their
+// partitions themselves; bumping ones (transaction.version 2) leave that to the broker and take a new epoch
+// after every end. Now and then it goes away in the middle, and what it left open is the broker's to end.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/client.hpp"
+#include "sim/txn_watch.hpp"
+#include "wire/api/add_partitions_to_txn.hpp"
+#include "wire/api/end_txn.hpp"
+#include "wire/api/init_producer_id.hpp"
+#include "wire/api/produce.hpp"
+
+namespace tailwater::sim {
+
+struct TransactorSetup {
+  std::string name;
+  std::string topic;
+  std::int32_t partitions = 1;
+  bool bumping = false;
+  std::int32_t timeout_ms = 5'000;
+  Duration pause_max = Duration::from_ms(100);
+  std::size_t padding_max = 300;
+};
+
+class Transactor {
+ public:
+  Transactor(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch, TransactorSetup setup);
+
+  void start() { step(); }
+  // Begins nothing new. A transaction that is open is brought to its end, or left to the broker.
+  void finish();
+  bool finished() const { return finishing_ && phase_ == Phase::idle && !client_.busy(); }
+  Client& client() { return client_; }
+  std::string state() const;
+
+ private:
+  enum class Phase : std::uint8_t { starting, idle, adding, producing, ending };
+
+  void again();
+  void step();
+  void ask_id();
+  void begin();
+  void add_partitions();
+  void produce();
+  void end();
+  // True if the answer settles nothing, and is to be asked again or given up.
+  bool put_off(wire::ErrorCode error);
+  // The transaction is over for this producer, without having been committed.
+  void give_up();
+
+  Agenda& agenda_;
+  Ledger& ledger_;
+  TxnWatch& watch_;
+  TransactorSetup setup_;
+  std::uint32_t writer_;
+  Client client_;
+  Phase phase_ = Phase::starting;
+  std::int64_t producer_id_ = -1;
+  std::int16_t epoch_ = -1;
+  std::map<std::int32_t, std::int32_t> sequences_;
+
+  std::uint64_t transaction_ = 0;
+  bool open_ = false;  // it has begun, and nobody knows of its end
+  bool commits_ = false;
+  std::vector<std::int32_t> to_write_;  // partitions, last first
+  Buffer batch_;                        // the one that is to be sent (again)
+  std::int32_t batch_records_ = 0;
+  bool finishing_ = false;
+  bool step_asked_ = false;
+};
+
+}  // namespace tailwater::sim
