@@ -1,6 +1,8 @@
 #include "node/groups.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/check.hpp"
@@ -90,8 +92,24 @@ bool Groups::load(Coordinator& coordinator) {
   });
   if (step != CoordinatorLog::LoadStep::done) return step == CoordinatorLog::LoadStep::taken;
   coordinator.machine.loaded(context_.now, effects_);
+  // A broker that died after it had deleted a topic finds its offsets again.
+  const auto is_gone = [this](std::string_view topic) { return !context_.image->topic(topic); };
+  coordinator.machine.forget_topics(is_gone, context_.now, effects_);
   carry_out(coordinator);
   return false;
+}
+
+void Groups::topics_changed(const cluster::MetadataImage& before) {
+  std::set<std::string, std::less<>> gone;
+  for (const cluster::TopicChange& change : cluster::changed_topics(before, *context_.image)) {
+    if (!change.after) gone.insert(change.before->name);
+  }
+  if (gone.empty()) return;
+  for (auto& [number, coordinator] : coordinators_) {
+    const auto is_gone = [&gone](std::string_view topic) { return gone.contains(topic); };
+    coordinator.machine.forget_topics(is_gone, context_.now, effects_);
+    carry_out(coordinator);
+  }
 }
 
 // Reads of all that load are begun; what has come is taken in, one step a turn.

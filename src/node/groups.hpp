@@ -24,6 +24,8 @@ class Groups {
 
   // Coordinators follow the partitions: new ones are loaded, those of a topic that is gone are ended.
   void follow();
+  // Topics that the new image has no more take the offsets that were committed for them along.
+  void topics_changed(const cluster::MetadataImage& before);
 
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, GroupCall& call);
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, OffsetFetchCall& call);

@@ -63,6 +63,7 @@ void ShardState::apply_image(cluster::ImageHandle image) {
   if (adopted) {
     partitions.apply(*before, *context.image);
     groups.follow();
+    groups.topics_changed(*before);
     transactions.follow();
   }
   context.send(ShardId{0}, ImageSeenMail{context.image->version});

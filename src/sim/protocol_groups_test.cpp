@@ -5,6 +5,7 @@
 
 #include "sim/test_world.hpp"
 #include "wire/api/delete_groups.hpp"
+#include "wire/api/delete_topics.hpp"
 #include "wire/api/describe_groups.hpp"
 #include "wire/api/heartbeat.hpp"
 #include "wire/api/join_group.hpp"
@@ -222,6 +223,36 @@ TEST_P(GroupsTest, offsets_without_members) {
   EXPECT_EQ(committed(line, "loner", 0), -1);
   deletion.group_id = "never seen";
   EXPECT_EQ(line.ask(0, deletion).error_code, ErrorCode::group_id_not_found);
+}
+
+TEST_P(GroupsTest, a_deleted_topic_takes_its_offsets_along) {
+  create_topic(line, "kept", 1);
+  for (int group = 0; group < 8; ++group) {  // over all coordinators
+    ASSERT_EQ(commit(line, "g" + std::to_string(group), 1, 5), ErrorCode::none);
+    ASSERT_EQ(commit(line, "g" + std::to_string(group), 0, 6, "", -1, "kept"), ErrorCode::none);
+  }
+  wire::DeleteTopicsRequest deletion;
+  deletion.topics = {{.name = "t", .topic_id = {}}};
+  ASSERT_EQ(line.ask(6, deletion).responses.at(0).error_code, ErrorCode::none);
+  world.pass(Duration::from_ms(1'000));
+  create_topic(line, "t", 3);
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      world.stop();
+      world.start();
+      world.pass(Duration::from_ms(1'000));  // the coordinators load
+    }
+    Line reader(world);
+    for (int group = 0; group < 8; ++group) {
+      wire::OffsetFetchRequest everything;
+      everything.groups.push_back({.group_id = "g" + std::to_string(group)});
+      const auto response = reader.ask(8, everything);
+      ASSERT_EQ(response.groups.at(0).error_code, ErrorCode::none);
+      ASSERT_EQ(response.groups[0].topics.size(), 1U);
+      EXPECT_EQ(response.groups[0].topics[0].name, "kept");
+      EXPECT_EQ(response.groups[0].topics[0].partitions.at(0).committed_offset, 6);
+    }
+  }
 }
 
 TEST_P(GroupsTest, offsets_by_topic_id) {

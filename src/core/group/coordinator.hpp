@@ -57,6 +57,8 @@ class GroupCoordinator {
   void transaction_ended(ProducerId producer, bool commits, Now now, GroupEffects& out);
   // The outcome of an append; unknown tokens are ignored.
   void persisted(AppendToken token, ErrorCode error, Now now, GroupEffects& out);
+  // The offsets of these topics go, as nobody can use them any more. Does nothing while it is loading.
+  void forget_topics(const std::function<bool(std::string_view)>& is_gone, Now now, GroupEffects& out);
   void tick(Now now, GroupEffects& out);
 
   // ---- requests, each answered by a Reply
@@ -219,6 +221,7 @@ class GroupCoordinator {
   void end_writes(Group* group, OffsetWrites& writes, ErrorCode error);
   void sweep(Turn& turn);
   void expire_offsets(Turn& turn, Group& group, std::size_t& left);
+  void remove_offsets(Turn& turn, Group& group, ExpiryAppend removal);
   bool may_be_forgotten(const Group& group) const;
 
   // ---- timers.cpp

@@ -1,5 +1,5 @@
 // Expiry of offsets and of groups that hold nothing any more, in slices: a sweep looks at a bounded number of
-// offsets per tick and goes on in the next one.
+// offsets per tick and goes on in the next one. Offsets of topics that were deleted go at once.
 #include <algorithm>
 #include <utility>
 
@@ -76,16 +76,44 @@ void GroupCoordinator::expire_offsets(Turn& turn, Group& group, std::size_t& lef
       }
     }
   }
-  std::vector<Change> changes(expiry.writes.changes.begin(), expiry.writes.changes.end());
   const bool is_unused = group.is(State::empty) && group.pending().empty() && group.appends_in_flight == 0;
-  if (is_unused && !keeps_some && group.has_record) {
-    expiry.deletes_group = true;
+  expiry.deletes_group = is_unused && !keeps_some && group.has_record;
+  remove_offsets(turn, group, std::move(expiry));
+}
+
+void GroupCoordinator::remove_offsets(Turn& turn, Group& group, ExpiryAppend removal) {
+  std::vector<Change> changes(removal.writes.changes.begin(), removal.writes.changes.end());
+  if (removal.deletes_group) {
+    group.deletion_in_flight = true;
     changes.push_back(GroupChange{.group = group.id(), .value = std::nullopt});
   }
   if (changes.empty()) return;
-  group.deletion_in_flight = expiry.deletes_group;
-  begin_writes(group, expiry.writes);
-  append(turn, group, make_batch_of_any_size(turn, changes), std::move(expiry));
+  begin_writes(group, removal.writes);
+  append(turn, group, make_batch_of_any_size(turn, changes), std::move(removal));
+}
+
+void GroupCoordinator::forget_topics(const std::function<bool(std::string_view)>& is_gone, Now now,
+                                     GroupEffects& out) {
+  if (availability() != ErrorCode::none) return;
+  Turn turn{now, out};
+  for (auto at = groups_.begin(); at != groups_.end();) {
+    Group& group = at->second;
+    ++at;
+    if (group.deletion_in_flight) continue;
+    ExpiryAppend removal;
+    for (const auto& [topic, partitions] : group.offsets.topics()) {
+      if (!is_gone(topic)) continue;
+      for (const auto& [partition, entry] : partitions) {
+        removal.writes.changes.push_back(
+            {.group = group.id(), .topic = topic, .partition = partition, .value = std::nullopt});
+        if (removal.writes.changes.size() < kExpiredPerBatch) continue;
+        remove_offsets(turn, group, std::exchange(removal, {}));
+      }
+    }
+    remove_offsets(turn, group, std::move(removal));
+    settle(group);
+  }
+  finish(turn);
 }
 
 }  // namespace tailwater::group

@@ -56,6 +56,26 @@ TEST(Expiry, MembersKeepTheirOffsets) {
   EXPECT_EQ(harness.fetch("not read"), -1);
 }
 
+TEST(Expiry, OffsetsOfADeletedTopicGoWithIt) {
+  Harness harness(hour_of_retention());
+  const auto members = harness.stable_group(1);
+  harness.commit({.member = members[0], .generation = 1, .topic = "t", .offset = 1});
+  harness.commit({.member = members[0], .generation = 1, .topic = "t", .partition = 7, .offset = 2});
+  harness.commit({.member = members[0], .generation = 1, .topic = "other", .offset = 3});
+  harness.commit({.group = "simple", .topic = "t", .offset = 4});
+  harness.coordinator->forget_topics([](std::string_view topic) { return topic == "t"; }, harness.now,
+                                     harness.out);
+  harness.drain();
+  EXPECT_EQ(harness.fetch("t"), -1);
+  EXPECT_EQ(harness.fetch("t", 7), -1);
+  EXPECT_EQ(harness.fetch("other"), 3);
+  EXPECT_EQ(harness.fetch("t", 0, "simple"), -1);
+  EXPECT_EQ(harness.state(), "Stable");
+  harness.restart();
+  EXPECT_EQ(harness.fetch("t"), -1);
+  EXPECT_EQ(harness.fetch("other"), 3);
+}
+
 TEST(Expiry, OtherProtocolsKeepEverythingWhileTheyLive) {
   Harness harness(hour_of_retention());
   const auto members = harness.stable_group(1, {.type = "connect"});
