@@ -19,7 +19,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr LogDirectoryOptions kImpatient{.mode = {}, .lock_patience = Duration::from_ms(20)};
+const LogDirectoryOptions kImpatient{.mode = {}, .lock_patience = Duration::from_ms(20)};
 
 TEST(LogDirectory, IsMadeWithTheFoldersAboveIt) {
   const TemporaryFolder folder;
