@@ -290,9 +290,17 @@ TEST(DiskDevice, FilesWithoutInodesAreOutOfSpaceToo) {
   Driver driver(disk);
   for (std::uint64_t i = 0; i < 100; ++i) driver.add_open(i, std::to_string(i));
   driver.run();
-  EXPECT_TRUE(driver.done(0).outcome);
-  ASSERT_FALSE(driver.done(99).outcome);
-  EXPECT_EQ(driver.done(99).outcome.error().code, Errc::out_of_space);
+  // Which of them find no inode is the disk's own business: opens of different files run in any order.
+  std::size_t opened = 0;
+  for (std::size_t i = 0; i < 100; ++i) {
+    if (driver.done(i).outcome) {
+      ++opened;
+    } else {
+      EXPECT_EQ(driver.done(i).outcome.error().code, Errc::out_of_space);
+    }
+  }
+  EXPECT_GT(opened, 0U);
+  EXPECT_LT(opened, 100U);
   driver.add_path(DiskOpKind::create_folder, "folder");
   EXPECT_EQ(driver.run_badly().code, Errc::out_of_space);
 }
