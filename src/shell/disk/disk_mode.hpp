@@ -35,6 +35,8 @@ struct DiskRoot {
   int folder = -1;
   std::string path;
   DiskMode mode = DiskMode::buffered_fdatasync;
+  // Whether syncfs() reaches the disk. Where it says yes and does nothing, each file is synced by itself.
+  bool syncfs = true;
 };
 
 }  // namespace tailwater::shell

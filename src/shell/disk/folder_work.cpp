@@ -228,10 +228,6 @@ void run_truncate(Outcome out) {
   out.result.outcome = job.size;
 }
 
-void run_sync_all(Outcome out) {
-  if (again_if_interrupted([&] { return ::syncfs(out.job.root.folder); }) != 0) out.fail_with(errno);
-}
-
 void run_close(Outcome out) {
   // Linux has released the descriptor whatever close() says, so it must not be closed again.
   if (::close(out.job.descriptor) != 0 && errno != EINTR) out.fail_with(errno);
@@ -298,6 +294,46 @@ std::vector<std::string> names_in(const DiskRoot& root, const std::string& path,
   }
   error = errno;
   return names;
+}
+
+// Everything in a folder and below it, file by file. What is renamed meanwhile is met under its new name: a
+// folder is looked at until a look finds nothing new.
+int sync_tree(const DiskRoot& root, const std::string& folder) {
+  std::set<std::string> met;
+  for (bool more = true; more;) {
+    more = false;
+    int error = 0;
+    for (const std::string& name : names_in(root, folder, error)) {
+      if (!met.insert(name).second) continue;
+      more = true;
+      const std::string path = folder.empty() ? name : folder + "/" + name;
+      const Descriptor opened(
+          ::openat(root.folder, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+      struct stat status{};
+      int failed = opened && ::fstat(opened.get(), &status) == 0 ? 0 : errno;
+      if (failed == 0 && S_ISDIR(status.st_mode)) failed = sync_tree(root, path);
+      if (failed == 0 && S_ISREG(status.st_mode) &&
+          again_if_interrupted([&] { return ::fsync(opened.get()); }) != 0) {
+        failed = errno;
+      }
+      const bool not_ours = failed == ELOOP || failed == ENXIO || failed == EACCES;
+      if (failed != 0 && failed != ENOENT && !not_ours) return failed;
+    }
+    if (error != 0) return error;
+  }
+  return sync_folder(root, folder);
+}
+
+int sync_all(const DiskRoot& root) {
+  if (!root.syncfs) return sync_tree(root, "");
+  return again_if_interrupted([&] { return ::syncfs(root.folder); }) == 0 ? 0 : errno;
+}
+
+void run_sync_all(Outcome out) {
+  const int error = sync_all(out.job.root);
+  if (error == 0) return;
+  out.result.again = error == EMFILE || error == ENFILE;
+  out.fail_with(error);
 }
 
 enum class Cut : std::uint8_t { at_once, in_steps };
@@ -453,12 +489,8 @@ void sync_batch(std::vector<FolderJob>& jobs, const std::vector<SyncWish>& wishe
       }
     }
     const DiskRoot& root = jobs[wanted.front()->result].root;
-    int error = 0;
-    if (folders.size() + files.size() > kSyncsMax) {
-      if (again_if_interrupted([&] { return ::syncfs(root.folder); }) != 0) error = errno;
-    } else {
-      error = sync_each(root, folders, files);
-    }
+    const bool many = folders.size() + files.size() > kSyncsMax;
+    const int error = many && root.syncfs ? sync_all(root) : sync_each(root, folders, files);
     if (error == 0) continue;
     for (const SyncWish* wish : wanted) {
       FolderResult& result = results[first + wish->result];

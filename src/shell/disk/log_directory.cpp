@@ -23,32 +23,38 @@ namespace {
 struct FileSystem {
   std::uint32_t magic;
   const char* name;
-  bool direct;          // worth trying O_DIRECT: the bytes go to a device of this machine, unchanged
+  bool direct;  // worth trying O_DIRECT: the bytes go to a device of this machine, unchanged
+  // syncfs() makes everything durable. The kernel does not pass it on to a FUSE file system, nor as a demand
+  // to flush to the other side of a network, and it succeeds all the same.
+  bool syncfs;
   const char* warning;  // nullptr: none
 };
 
 constexpr FileSystem kFileSystems[] = {
-    {0xEF53, "ext4", true, nullptr},
-    {0x58465342, "xfs", true, nullptr},
-    {0xF2F52010, "f2fs", true, "f2fs writes every block to a new place, which makes journal writes slower"},
-    {0x9123683E, "btrfs", true,
+    {0xEF53, "ext4", true, true, nullptr},
+    {0x58465342, "xfs", true, true, nullptr},
+    {0xF2F52010, "f2fs", true, true,
+     "f2fs writes every block to a new place, which makes journal writes slower"},
+    {0x9123683E, "btrfs", true, true,
      "btrfs copies on write, which makes journal writes slower: prefer ext4 or XFS"},
-    {0xCA451A4E, "bcachefs", true,
+    {0xCA451A4E, "bcachefs", true, true,
      "bcachefs copies on write, which makes journal writes slower: prefer ext4 or XFS"},
-    {0x2FC12FC1, "zfs", false, "ZFS copies on write, which makes journal writes slower: prefer ext4 or XFS"},
-    {0x01021994, "tmpfs", false, "tmpfs is memory: everything is lost when the machine stops"},
-    {0x858458F6, "ramfs", false, "ramfs is memory: everything is lost when the machine stops"},
-    {0x794C7630, "overlay", false,
+    {0x2FC12FC1, "zfs", false, true,
+     "ZFS copies on write, which makes journal writes slower: prefer ext4 or XFS"},
+    {0x01021994, "tmpfs", false, true, "tmpfs is memory: everything is lost when the machine stops"},
+    {0x858458F6, "ramfs", false, true, "ramfs is memory: everything is lost when the machine stops"},
+    {0x794C7630, "overlay", false, true,
      "this is the container's own file system: use a volume, or the data goes with the container"},
-    {0x65735546, "fuse", false, "a FUSE file system decides by itself what durable means"},
-    {0x6969, "nfs", false, "NFS is slow for journals, and its locks may outlive a broker: use a local disk"},
-    {0xFF534D42, "cifs", false, "a network share is slow for journals: use a local disk"},
-    {0xFE534D42, "smb2", false, "a network share is slow for journals: use a local disk"},
-    {0x01021997, "9p", false,
+    {0x65735546, "fuse", false, false, "a FUSE file system decides by itself what durable means"},
+    {0x6969, "nfs", false, false,
+     "NFS is slow for journals, and its locks may outlive a broker: use a local disk"},
+    {0xFF534D42, "cifs", false, false, "a network share is slow for journals: use a local disk"},
+    {0xFE534D42, "smb2", false, false, "a network share is slow for journals: use a local disk"},
+    {0x01021997, "9p", false, false,
      "9p passes files through from another system, which decides what durable means"},
 };
 
-constexpr FileSystem kUnknown{0, "unknown file system", true, nullptr};
+constexpr FileSystem kUnknown{0, "unknown file system", true, false, nullptr};
 constexpr std::int64_t kTryAgainNs = 10'000'000;
 
 const FileSystem& file_system_of(int folder) {
@@ -257,6 +263,7 @@ Result<LogDirectory> LogDirectory::prepare(DirId dir, const std::string& path,
 
   const FileSystem& file_system = file_system_of(directory.folder_.get());
   directory.traits_.file_system = file_system.name;
+  directory.traits_.syncfs = file_system.syncfs;
   if (file_system.warning != nullptr) directory.traits_.warnings.emplace_back(file_system.warning);
   int error = 0;
   directory.mode_ = probe_mode(directory.folder_.get(), file_system, directory.traits_, error);

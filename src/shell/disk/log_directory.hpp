@@ -22,6 +22,7 @@ struct DiskTraits {
   std::uint32_t memory_alignment = 0;  // of direct transfers, 0: not known
   std::uint32_t offset_alignment = 0;
   bool fallocate = false;
+  bool syncfs = false;                // see DiskRoot
   std::string write_cache;            // of the device: "write back", "write through"; empty: not known
   std::vector<std::string> warnings;  // one sentence each
 };
@@ -39,7 +40,7 @@ class LogDirectory {
   static Result<LogDirectory> prepare(DirId dir, const std::string& path,
                                       const LogDirectoryOptions& options = {});
 
-  DiskRoot root() const { return {dir_, folder_.get(), path_, mode_}; }
+  DiskRoot root() const { return {dir_, folder_.get(), path_, mode_, traits_.syncfs}; }
   const std::string& path() const { return path_; }
   bool created() const { return created_; }
   const DiskTraits& traits() const { return traits_; }
