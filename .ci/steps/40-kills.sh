@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# kills 8
-# kill -9 under load: nothing acknowledged is lost, nothing is there twice.
+# kills 10
+# kill -9, sleep and second brokers under load: nothing acknowledged is lost, there twice, or visible though aborted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailwater/interop}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A worker of exactly_once, as an application would write it: takes records of `source` in a group, and in one transaction
+"""A worker, as an application would write it: takes records of `source` in a group, and in one transaction
 puts each into the same partition of `target` and commits the offsets.
 
 usage: transformer.py BROKER NAME BATCH, in the Python of tests/interop (confluent-kafka). It works until SIGTERM and then
@@ -7,6 +7,7 @@ prints one line of JSON: how many transactions it committed, gave up and began a
 """
 
 import json
+import logging
 import signal
 import sys
 
@@ -16,7 +17,8 @@ BROKER, NAME, BATCH = sys.argv[1], sys.argv[2], int(sys.argv[3])
 # The broker is killed all the time: what the library says of it is of no interest. With its own recovery strategy, which is to
 # forget a cluster that is down as a whole, librdkafka 2.16 can stay within send_offsets_to_transaction for ever.
 PATIENT = {"bootstrap.servers": BROKER, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "error_cb": lambda _: None,
-           "log_level": 0, "metadata.recovery.strategy": "none"}
+           "metadata.recovery.strategy": "none"}
+QUIET = logging.Logger("transformer", logging.CRITICAL + 1)  # without it librdkafka tells of each producer that is fenced
 WAIT_S = 30  # for one try; a retriable failure is tried again without end
 told = {"committed": 0, "aborted": 0, "fenced": 0}
 ending = False
@@ -37,7 +39,7 @@ def insist(call, *arguments):
 
 
 def new_producer():
-    producer = Producer(PATIENT | {"transactional.id": NAME, "transaction.timeout.ms": 30000, "linger.ms": 1})
+    producer = Producer(PATIENT | {"transactional.id": NAME, "transaction.timeout.ms": 30000, "linger.ms": 1}, logger=QUIET)
     insist(producer.init_transactions)
     return producer
 
@@ -45,7 +47,7 @@ def new_producer():
 def new_consumer():
     consumer = Consumer(PATIENT | {"group.id": "transformers", "client.id": NAME, "isolation.level": "read_committed",
                                    "auto.offset.reset": "earliest", "enable.auto.commit": False, "session.timeout.ms": 3000,
-                                   "heartbeat.interval.ms": 500, "fetch.wait.max.ms": 50})
+                                   "heartbeat.interval.ms": 500, "fetch.wait.max.ms": 50}, logger=QUIET)
     consumer.subscribe(["source"])
     return consumer
 

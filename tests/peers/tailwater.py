@@ -15,6 +15,7 @@ import time
 START_LIMIT_S = 120
 STOP_LIMIT_S = 120
 LISTENING = re.compile(r"broker listening listener=(\S+) address=(\S+) advertised=(\S+)")
+REFUSAL = re.compile(r"in use by (process \d+|another process)")
 
 
 class Broke(Exception):
@@ -39,15 +40,9 @@ class Broker:
     def start(self):
         """Returns when clients are let in."""
         self.launch()
-        limit = time.monotonic() + START_LIMIT_S
-        while "broker ready" not in (said := self._said(self.said_before)):
-            if self.process.poll() is not None:
-                raise Broke(f"the broker ended with {self.process.returncode} at its start: {said[-800:]}")
-            if time.monotonic() > limit:
-                self.kill()
-                raise Broke(f"the broker was not ready within {START_LIMIT_S} s: {said[-800:]}")
-            time.sleep(0.005)
-        for name, listening, advertised in LISTENING.findall(said):
+        if not self._await_ready():
+            raise Broke(f"the broker ended with {self.process.returncode} at its start: {self._said(self.said_before)[-800:]}")
+        for name, listening, advertised in LISTENING.findall(self._said(self.said_before)):
             self.listening[name], self.advertised[name] = listening, advertised
         # What the system chose stays, so that clients find it again.
         self.settings["listeners"] = ",".join(f"{name}://{where}" for name, where in self.listening.items())
@@ -61,6 +56,47 @@ class Broker:
         with open(self.log, "ab") as log:
             self.said_before = log.tell()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _await_ready(self):
+        """Whether it came up; False when it ended instead."""
+        limit = time.monotonic() + START_LIMIT_S
+        while not self.says("broker ready"):
+            if self.process.poll() is not None:
+                return self.says("broker ready")
+            if time.monotonic() > limit:
+                self.kill()
+                raise Broke(f"the broker was not ready within {START_LIMIT_S} s: {self._said(self.said_before)[-800:]}")
+            time.sleep(0.005)
+        return True
+
+    def says(self, words):
+        """Whether it has said so since it was launched."""
+        return words in self._said(self.said_before)
+
+    # --- a second one on the same folder
+
+    def rival(self):
+        """Another broker with the folder and the addresses of this one, not launched yet."""
+        other = Broker(self.program, self.folder, self.settings, self.inside)
+        other.listening, other.advertised, other.log = self.listening, self.advertised, self.folder / "rival.log"
+        return other
+
+    def await_ready_or_refusal(self):
+        """Whether it serves. If not, it must have ended with a line that says whose the folder is."""
+        if self._await_ready():
+            return True
+        if self.process.returncode <= 0 or not REFUSAL.search(self._said(self.said_before)):
+            raise Broke(f"a second broker ended with {self.process.returncode} without a clear refusal: "
+                        f"{self._said(self.said_before)[-800:]}")
+        return False
+
+    def await_refusal(self):
+        if self.await_ready_or_refusal():
+            raise Broke("a second broker serves the folder of the first one")
+
+    def succeeded_by(self, other):
+        """The other one's process is ours from now on, and its words go where it writes them."""
+        self.process, self.log, self.said_before = other.process, other.log, other.said_before
 
     def _said(self, since):
         with open(self.log, "rb") as log:
@@ -78,11 +114,21 @@ class Broker:
         if ended is not None:
             raise Broke(f"the broker had ended by itself with {ended}: {self.last_words()}")
 
-    def kill(self):
+    def kill(self, wait=True):
         """SIGKILL."""
         self._must_live()
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        if wait:
+            self.process.wait()
+
+    def pause(self):
+        """SIGSTOP: it does nothing any more, and keeps everything."""
+        self._must_live()
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._must_live()
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         """SIGTERM, and a clean end."""
