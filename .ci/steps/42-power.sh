@@ -7,5 +7,5 @@ export INTEROP_CACHE=${INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tailwater/
 cmake --build build/release --target power_file_system
 tests/power/lost --file-system build/release/power_file_system --require
 cuts=(tests/power/run --tailwater build/release/tailwater --file-system build/release/power_file_system --require-all)
-"${cuts[@]}" --cycles 25 --seed 1
-"${cuts[@]}" --cycles 15 --seed 2 --shards 1,2,3
+"${cuts[@]}" --on ext4 --cycles 25 --seed 1 --shards 1,2,3
+"${cuts[@]}" --on fuse --cycles 12 --seed 2

@@ -78,27 +78,32 @@ class Feed:
         said = f"{self.count} records of an idempotent producer"
         if self.process.wait(timeout=DRAIN_LIMIT_S) != 0:
             return said, [f"the producer ended with {self.process.returncode}: not every record was acknowledged"]
-        faults, homes, total = [], {}, 0
-        for partition, records in read_back(broker.address, "kills").items():
-            total += len(records)
-            last = {}
-            for key, value in records:
-                number = int(value.split(":", 1)[0])
-                if homes.setdefault(key, partition) != partition:
-                    faults.append(f"key {key} is in partitions {homes[key]} and {partition}")
-                expected = last.get(key, int(key) - 97) + 97
-                if number != expected:
-                    kind = "twice or out of order" if number < expected else "after a gap"
-                    faults.append(f"partition {partition}: record {number} stands {kind}, {expected} was next")
-                last[key] = number
-        if total != self.count:
-            faults.append(f"{self.count} records were acknowledged, {total} are there")
-        return said, faults
+        return said, fed(read_back(broker.address, "kills"), self.count)
 
     def end(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def fed(seen, written):
+    """What is wrong with the feed's records, (key, value) by partition, of which so many were acknowledged."""
+    faults, homes, total = [], {}, 0
+    for partition, records in seen.items():
+        total += len(records)
+        last = {}
+        for key, value in records:
+            number = int(value.split(":", 1)[0])
+            if homes.setdefault(key, partition) != partition:
+                faults.append(f"key {key} is in partitions {homes[key]} and {partition}")
+            expected = last.get(key, int(key) - 97) + 97
+            if number != expected:
+                kind = "twice or out of order" if number < expected else "after a gap"
+                faults.append(f"partition {partition}: record {number} stands {kind}, {expected} was next")
+            last[key] = number
+    if total != written:
+        faults.append(f"{written} records were acknowledged, {total} are there")
+    return faults
 
 
 class Program:
@@ -147,27 +152,32 @@ class Ledger(Program):
         told = self.told()
         entries, faults = follow(broker, SOURCE)
         faults += told["faults"]
-        places = collections.defaultdict(list)  # transaction -> the indices of its visible records
-        for mine in entries:
-            last = {}
-            for entry in mine:
-                if entry.fate != txn_judge.COMMIT:
-                    continue
-                name, index = entry.value.split(":")
-                producer, number = map(int, name.split("-"))
-                if last.get(producer, (-1, -1)) >= (number, int(index)):
-                    faults.append(f"{entry.value} stands twice or out of order")
-                last[producer] = (number, int(index))
-                places[name].append(int(index))
-        for name, (fate, count) in told["fates"].items():
-            whole, have = list(range(count)), sorted(places.pop(name, []))
-            allowed = {"committed": [whole], "aborted": [[]], "unknown": [[], whole]}[fate]
-            if have not in allowed:
-                faults.append(f"transaction {name} is {fate}; of its {count} records these are visible: {have[:5]}, {len(have)} in all")
-        faults += [f"records of {name}, which was never begun" for name in places]
+        faults += settled(told["fates"], entries)
         fates = collections.Counter(fate for fate, _ in told["fates"].values())
         faults += [f"no transaction is {fate}: nothing was shown" for fate in ("committed", "aborted") if not fates[fate]]
         return "ledger: " + ", ".join(f"{fates[fate]} transactions {fate}" for fate in sorted(fates)), faults
+
+
+def settled(fates, entries):
+    """What is wrong with the ledger's records, by partition, when these were the fates of its transactions."""
+    faults, places = [], collections.defaultdict(list)  # transaction -> the indices of its visible records
+    for mine in entries:
+        last = {}
+        for entry in mine:
+            if entry.fate != txn_judge.COMMIT:
+                continue
+            name, index = entry.value.split(":")
+            producer, number = map(int, name.split("-"))
+            if last.get(producer, (-1, -1)) >= (number, int(index)):
+                faults.append(f"{entry.value} stands twice or out of order")
+            last[producer] = (number, int(index))
+            places[name].append(int(index))
+    for name, (fate, count) in fates.items():
+        whole, have = list(range(count)), sorted(places.pop(name, []))
+        allowed = {"committed": [whole], "aborted": [[]], "unknown": [[], whole]}[fate]
+        if have not in allowed:
+            faults.append(f"transaction {name} is {fate}; of its {count} records these are visible: {have[:5]}, {len(have)} in all")
+    return faults + [f"records of {name}, which was never begun" for name in places]
 
 
 def follow(broker, topic):

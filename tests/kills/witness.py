@@ -54,9 +54,13 @@ class Records(Work):
 
     def turn(self):
         for _ in range(20):
-            number, self.count = self.count, self.count + 1
-            self.producer.produce(TOPIC, str(number).encode(), partition=number % PARTITIONS,
-                                  on_delivery=lambda error, m, number=number: self.answered(error, m, number))
+            number = self.count
+            try:
+                self.producer.produce(TOPIC, str(number).encode(), partition=number % PARTITIONS,
+                                      on_delivery=lambda error, m, number=number: self.answered(error, m, number))
+            except BufferError:
+                break  # the broker is slow, or away for long
+            self.count += 1
         self.producer.poll(0.005)
 
     def answered(self, error, message, number):

@@ -1,11 +1,21 @@
-"""A mounted power_file_system of a test's own (main.cpp): its power is cut and comes back. It ends with the test that
-started it, whatever becomes of that, and leaves nothing behind."""
+"""A mounted power_file_system of a test's own (main.cpp), or an ext4 on a disk that is a file there: the power is cut and
+comes back. It ends with the test that started it, whatever becomes of that, and leaves nothing behind."""
 
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
+
+UNMOUNT_LIMIT_S = 60
+SBIN = os.environ.get("PATH", "") + ":/sbin:/usr/sbin"
+
+
+def system(*command):
+    done = subprocess.run([str(word) for word in command], env=os.environ | {"PATH": SBIN}, capture_output=True, text=True, timeout=120,
+                          check=True)
+    return done.stdout
 
 
 class Absent(Exception):
@@ -50,9 +60,68 @@ class PowerMount:
         self.process.stdout.close()
         self.folder.rmdir()
 
-    def keep(self, target):
-        """A copy for a look at it later."""
-        shutil.copytree(self.folder, target, dirs_exist_ok=True)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+class Ext4:
+    """A real file system on a disk without power: a loop device over a file of a PowerMount. The kernel's flushes of the device
+    are fsyncs of that file, and what it has not flushed is lost, sector by sector."""
+
+    BYTES = 2 << 30
+
+    def __init__(self, program, sync_us=0):
+        if os.geteuid() != 0 or not shutil.which("mkfs.ext4", path=SBIN) or not shutil.which("mount", path=SBIN):
+            raise Absent("an ext4 of our own needs root, mount and mkfs.ext4")
+        self.below = PowerMount(program, sync_us)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tailwater-power-ext4-"))
+        self.image = self.below.folder / "disk"
+        try:
+            with open(self.image, "wb") as image:
+                image.truncate(self.BYTES)
+            system("mkfs.ext4", "-q", "-F", "-m", "0", "-N", "20000", "-J", "size=64", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", self.image)
+            for path, flags in ((self.image, os.O_RDONLY), (self.below.folder, os.O_RDONLY | os.O_DIRECTORY)):
+                descriptor = os.open(path, flags)
+                os.fsync(descriptor)
+                os.close(descriptor)
+            self.attach()
+        except subprocess.CalledProcessError as problem:
+            self.end()
+            raise Absent(f"no ext4 on a loop device: {problem.stderr.strip()}") from None
+
+    def attach(self):
+        system("mount", "-t", "ext4", "-o", "loop", self.image, self.folder)
+
+    def detach(self):
+        # A dead process's ring lets go of its files a little later. The loop device goes with the mount.
+        limit = time.monotonic() + UNMOUNT_LIMIT_S
+        while os.path.ismount(self.folder):
+            try:
+                system("umount", self.folder)
+            except subprocess.CalledProcessError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.01)
+
+    def ask(self, line):
+        return self.below.ask(line)
+
+    def cut(self, seed, victim=None):
+        lost = self.ask(f"cut {seed} {victim.pid if victim else 0}")
+        if victim:
+            victim.wait()
+        self.detach()  # what it still wants to write finds no disk
+        self.ask("on")
+        self.attach()
+        return lost
+
+    def end(self):
+        self.detach()
+        self.below.end()
+        self.folder.rmdir()
 
     def __enter__(self):
         return self

@@ -1,0 +1,95 @@
+"""Goal: the judgement on the load finds each kind of wrong.
+Method: records that are right are built in memory, then spoiled in one way per test.
+"""
+
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "peers"), os.path.join(HERE, "..", "interop", "driver")]
+
+import load  # noqa: E402
+from txn_judge import ABORT, COMMIT, Entry  # noqa: E402
+
+
+class Feed(unittest.TestCase):
+    def setUp(self):
+        self.seen = {0: [], 1: []}
+        for number in range(400):
+            self.seen[number % 97 % 2].append((str(number % 97), f"{number}:xx"))
+
+    def faults(self):
+        return load.fed(self.seen, 400)
+
+    def test_what_is_right_passes(self):
+        self.assertEqual(self.faults(), [])
+
+    def test_lost_in_the_middle(self):
+        del self.seen[0][20]
+        self.assertIn("after a gap", self.faults()[0])
+
+    def test_lost_at_the_end(self):
+        del self.seen[0][-1]
+        self.assertEqual(self.faults(), ["400 records were acknowledged, 399 are there"])
+
+    def test_twice(self):
+        self.seen[1].insert(20, self.seen[1][20])
+        self.assertIn("twice", self.faults()[0])
+
+    def test_in_another_partition(self):
+        self.seen[1].append(self.seen[0].pop())
+        self.assertIn("is in partitions 0 and 1", self.faults()[0])
+
+
+class Ledger(unittest.TestCase):
+    def setUp(self):
+        self.fates = {"0-0": ("committed", 2), "0-1": ("aborted", 2), "1-0": ("unknown", 2), "0-2": ("committed", 1)}
+        self.entries = [[self.entry("0-0:0"), self.entry("0-1:0", ABORT), self.entry("1-0:0"), self.entry("0-2:0")],
+                        [self.entry("0-0:1"), self.entry("1-0:1"), self.entry("0-1:1", ABORT)]]
+
+    @staticmethod
+    def entry(value, fate=COMMIT):
+        return Entry(0, value.encode(), (1, 0), fate)
+
+    def faults(self):
+        return load.settled(self.fates, self.entries)
+
+    def test_what_is_right_passes(self):
+        self.assertEqual(self.faults(), [])
+
+    def test_a_committed_record_is_lost(self):
+        del self.entries[1][0]
+        self.assertIn("transaction 0-0 is committed; of its 2 records these are visible: [0]", self.faults()[0])
+
+    def test_a_committed_transaction_is_lost(self):
+        del self.entries[0][3]
+        self.assertIn("transaction 0-2 is committed", self.faults()[0])
+
+    def test_an_aborted_record_is_visible(self):
+        self.entries[1][2].fate = COMMIT
+        self.assertIn("transaction 0-1 is aborted", self.faults()[0])
+
+    def test_nobody_knows_but_half_of_it_is_there(self):
+        self.entries[1][1].fate = ABORT
+        self.assertIn("transaction 1-0 is unknown", self.faults()[0])
+
+    def test_nobody_knows_and_nothing_is_there(self):
+        self.entries[0][2].fate = self.entries[1][1].fate = ABORT
+        self.assertEqual(self.faults(), [])
+
+    def test_twice(self):
+        self.entries[0].append(self.entry("0-2:0"))
+        self.assertIn("0-2:0 stands twice or out of order", self.faults())
+
+    def test_in_another_order(self):
+        self.entries[0].insert(0, self.entries[0].pop())
+        self.assertIn("0-0:0 stands twice or out of order", self.faults())
+
+    def test_never_begun(self):
+        self.entries[0].append(self.entry("2-0:0"))
+        self.assertEqual(self.faults(), ["records of 2-0, which was never begun"])
+
+
+if __name__ == "__main__":
+    unittest.main()
