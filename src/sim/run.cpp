@@ -4,8 +4,8 @@
 
 namespace tailwater::sim {
 
-Outcome run(std::uint64_t seed, Notes notes, Transactions transactions) {
-  return World(seed, notes, transactions).run();
+Outcome run(std::uint64_t seed, Notes notes) {
+  return World(seed, notes).run();
 }
 
 }  // namespace tailwater::sim

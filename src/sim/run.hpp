@@ -13,7 +13,7 @@ enum class Verdict : std::uint8_t {
   held,
   safety,    // something was promised or shown that is not so
   liveness,  // healed, and still not at rest in time
-  idle,      // nothing held that could have failed: too few records or faults
+  idle,      // nothing held that could have failed: too few records or faults, too short
 };
 
 struct Outcome {
@@ -32,8 +32,6 @@ struct Outcome {
 };
 
 enum class Notes : std::uint8_t { none, kept };
-// Transactions are a workload beside the others, if asked for.
-enum class Transactions : std::uint8_t { none, some };
-Outcome run(std::uint64_t seed, Notes notes = Notes::none, Transactions transactions = Transactions::none);
+Outcome run(std::uint64_t seed, Notes notes = Notes::none);
 
 }  // namespace tailwater::sim

@@ -35,7 +35,7 @@ namespace tailwater::sim {
 
 class World {
  public:
-  World(std::uint64_t seed, Notes notes, Transactions transactions);
+  World(std::uint64_t seed, Notes notes);
   Outcome run();
 
  private:
@@ -58,7 +58,6 @@ class World {
   void check_complaints();
 
   std::uint64_t seed_;
-  Transactions wanted_;
   Agenda agenda_;
   Digest digest_;
   FaultCounts counts_;

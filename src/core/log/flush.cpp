@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/plant.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/tail.hpp"
 
@@ -459,6 +460,8 @@ void Flusher::completed(const DiskDone& done) {
 }
 
 void Flusher::begin_sync() {
+  if (planted(Plant::trim_before_sync)) return end_round();
+  if (planted(Plant::file_without_directory_sync)) names_ = false;
   phase_ = Phase::sync;
   std::size_t files = 0;
   bool single = true;

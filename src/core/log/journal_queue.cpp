@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/plant.hpp"
 #include "core/log/directory.hpp"
 
 namespace tailwater::log {
@@ -238,7 +239,7 @@ void JournalQueue::submit(Frame frame) {
   op.file = dir_.ring_file;
   op.at = formed.position;
   op.pieces.push_back(formed.bytes);
-  op.durable = true;
+  op.durable = !planted(Plant::acknowledgement_before_sync);
   op.urgent = true;
   dir_.shared.outbox.push_back(std::move(op));
   frames_.push_back(std::move(frame));
@@ -288,15 +289,17 @@ void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head
   const std::uint64_t begin = entry.from - head;
   const std::uint64_t end = begin + length;
   CHECK(entry.chunk->valid <= begin);
+  const std::uint32_t image = planted(Plant::rewrite_without_image) ? 0 : head;
+  const std::uint64_t first = entry.from - image;
   dir_.ring.add({.log = log.identity.id,
                  .kind = EntryKind::batches,
-                 .head_length = static_cast<std::uint16_t>(head),
-                 .length = static_cast<std::uint32_t>(length),
+                 .head_length = static_cast<std::uint16_t>(image),
+                 .length = static_cast<std::uint32_t>(end - first),
                  .segment_base = entry.segment.value,
-                 .position = static_cast<std::uint32_t>(begin),
+                 .position = static_cast<std::uint32_t>(first),
                  .argument = entry.begun ? 1u : 0u,
                  .base_offset = entry.chunk->first_offset.value},
-                entry.chunk->range(begin, end));
+                entry.chunk->range(first, end));
   const std::uint64_t before = weight(entry);
   if (!entry.begun) {
     entry.begun = frame.lsn;
@@ -368,7 +371,11 @@ void JournalQueue::completed(const DiskDone& done) {
   dir_.shared.pool.give(found->memory);
   found->memory = {};
   if (!dir_.online() || dir_.check(done)) return;
-  if (dir_.ring.completed(lsn)) retire_frames();
+  if (dir_.ring.completed(lsn)) {
+    retire_frames();
+  } else if (planted(Plant::acknowledgement_out_of_order)) {
+    settle(*found);
+  }
 }
 
 void JournalQueue::abandon() {
@@ -391,30 +398,35 @@ void JournalQueue::note_changed(LogState& log) {
   dir_.shared.news.changed.push_back(log.log);
 }
 
+// Everything in the frame is durable.
+void JournalQueue::settle(Frame& frame) {
+  for (const Item& item : frame.items) {
+    LogState& log = *item.log;
+    --log.references;
+    if (log.removed) continue;
+    if (item.kind == EntryKind::log_start && item.base_offset > log.durable_start) {
+      log.durable_start = std::min(item.base_offset, log.start);
+      note_changed(log);
+    }
+    if (item.kind == EntryKind::compaction) ++log.compaction.durable;
+    if (item.generation != log.generation) continue;
+    log.durable = item.point;
+    dir_.flusher.consider(log);
+    if (item.point.offset == log.durable_end) continue;
+    log.durable_end = item.point.offset;
+    // Without a high watermark of its own a log's durable end is it.
+    if (log.producers && !log.high_watermark) log.producers->release_below(log.durable_end);
+    note_changed(log);
+  }
+  frame.items.clear();
+}
+
 void JournalQueue::retire_frames() {
   const Lsn durable = dir_.ring.durable();
   while (!frames_.empty() && frames_.front().lsn < durable) {
     Frame& frame = frames_.front();
     durable_number_ = frame.last_number;
-    for (const Item& item : frame.items) {
-      LogState& log = *item.log;
-      --log.references;
-      if (log.removed) continue;
-      if (item.kind == EntryKind::log_start && item.base_offset > log.durable_start) {
-        log.durable_start = std::min(item.base_offset, log.start);
-        note_changed(log);
-      }
-      if (item.kind == EntryKind::compaction) ++log.compaction.durable;
-      if (item.generation != log.generation) continue;
-      log.durable = item.point;
-      dir_.flusher.consider(log);
-      if (item.point.offset == log.durable_end) continue;
-      log.durable_end = item.point.offset;
-      // Without a high watermark of its own a log's durable end is it.
-      if (log.producers && !log.high_watermark) log.producers->release_below(log.durable_end);
-      note_changed(log);
-    }
-    frame.items.clear();
+    settle(frame);
     if (spare_items_.size() < kSpareItems) spare_items_.push_back(std::move(frame.items));
     frames_.pop_front();
   }

@@ -107,6 +107,7 @@ class JournalQueue {
   void take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length);
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
   void pop_first();
+  void settle(Frame& frame);
   void retire_frames();
   void note_changed(LogState& log);
   void compact();

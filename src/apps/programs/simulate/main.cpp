@@ -2,6 +2,7 @@
 // that of the worst seed: 0 all held, 127 a crash, 128 no rest in time (liveness), 129 a broken promise
 // (safety); 1 two runs of a seed differed, a seed did too little to mean anything, or a kind of fault never
 // fired over 100 seeds and more; 2 usage.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "base/check.hpp"
 #include "sim/run.hpp"
+#include "simulate/planting.hpp"
 #include "simulate/workers.hpp"
 
 namespace {
@@ -30,7 +32,7 @@ struct Wanted {
   bool twice = false;
   bool quiet = false;
   bool verbose = false;
-  bool transactions = false;
+  bool first = false;
 };
 
 void usage() {
@@ -41,20 +43,26 @@ void usage() {
       "  --jobs N    in so many processes (one for each processor)\n"
       "  --twice     run each seed twice and compare the digests\n"
       "  --verbose   what happened when\n"
-      "  --transactions  transactional producers and readers of committed records as well\n"
-      "  --quiet     only what failed, and the sum");
+      "  --quiet     only what failed, and the sum\n"
+      "  --first     end with the first seed that fails\n"
+      "  --plant X   with bug X, in a build that has bugs to plant (preset `plant`):");
+  std::fputs(tailwater::simulate::plant_names().c_str(), stdout);
 }
 
 bool parse(int count, char** words, Wanted& wanted) {
   const std::map<std::string, bool Wanted::*> flags = {{"--twice", &Wanted::twice},
                                                        {"--quiet", &Wanted::quiet},
                                                        {"--verbose", &Wanted::verbose},
-                                                       {"--transactions", &Wanted::transactions}};
+                                                       {"--first", &Wanted::first}};
   const std::map<std::string, std::uint64_t Wanted::*> numbers = {
       {"--from", &Wanted::from}, {"--seeds", &Wanted::seeds}, {"--jobs", &Wanted::jobs}};
   for (int at = 1; at < count; ++at) {
     if (const auto flag = flags.find(words[at]); flag != flags.end()) {
       wanted.*(flag->second) = true;
+      continue;
+    }
+    if (words[at] == std::string_view("--plant")) {
+      if (++at == count || !tailwater::simulate::plant(words[at])) return false;
       continue;
     }
     const auto number = numbers.find(words[at]);
@@ -97,9 +105,7 @@ std::string line_of(const tailwater::sim::Outcome& outcome) {
 
 Report run(const Wanted& wanted, std::uint64_t seed) {
   using tailwater::sim::Notes;
-  const auto transactions =
-      wanted.transactions ? tailwater::sim::Transactions::some : tailwater::sim::Transactions::none;
-  const auto outcome = tailwater::sim::run(seed, wanted.verbose ? Notes::kept : Notes::none, transactions);
+  const auto outcome = tailwater::sim::run(seed, wanted.verbose ? Notes::kept : Notes::none);
   Report report{seed,
                 outcome.digest,
                 outcome.events,
@@ -109,7 +115,7 @@ Report run(const Wanted& wanted, std::uint64_t seed) {
                 {}};
   if (wanted.verbose) report.text = outcome.notes;
   if (wanted.twice) {
-    const auto again = tailwater::sim::run(seed, Notes::none, transactions);
+    const auto again = tailwater::sim::run(seed, Notes::none);
     if (again.digest != outcome.digest || again.unseed != outcome.unseed) {
       report.text += "SEED=" + std::to_string(seed) + " gave another digest the second time\n";
       report.fate = std::max(report.fate, Fate::differs);
@@ -149,6 +155,18 @@ bool print_faults(const Sum& sum) {
   }
   std::printf("\n");
   return every;
+}
+
+// Over all processes; two runs of a seed count once.
+void print_speed(const Sum& sum) {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  const double used = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  std::printf("SPEED events per CPU second=%.0f CPU seconds=%.1f\n",
+              used > 0 ? static_cast<double>(sum.events) / used : 0.0, used);
 }
 
 void print_sum(const Sum& sum) {
@@ -202,11 +220,13 @@ int main(int count, char** words) {
                                    if (shows_progress)
                                      std::fprintf(stderr, "\r%zu of %llu seeds ", sum.digests.size(),
                                                   static_cast<unsigned long long>(wanted.seeds));
+                                   return !wanted.first || report.fate == Fate::held;
                                  }});
   if (shows_progress) std::fprintf(stderr, "\n");
   const bool every_fault = print_faults(sum);
+  print_speed(sum);
   print_sum(sum);
-  if (!every_fault && wanted.seeds >= kSeedsForEveryFault) {
+  if (!every_fault && sum.digests.size() >= kSeedsForEveryFault) {
     std::fprintf(stderr, "simulate: a kind of fault never fired\n");
     return std::max(1, exit_code(sum.worst));
   }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <type_traits>
@@ -89,8 +90,14 @@ void begin(const Work& work, Worker& worker) {
   std::_Exit(0);
 }
 
-// Takes one report; false when the process is gone, and there is nothing left to do for it.
-bool take(const Work& work, Worker& worker) {
+enum class Next : std::uint8_t {
+  more,
+  nothing,   // the process is gone, and there is nothing left to do for it
+  no_seeds,  // for anybody
+};
+
+// Takes one report.
+Next take(const Work& work, Worker& worker) {
   Head head;
   Report report;
   bool whole = read_all(worker.fd, &head, sizeof head);
@@ -101,13 +108,13 @@ bool take(const Work& work, Worker& worker) {
   }
   if (whole) {
     worker.next = report.seed + work.processes;
-    work.done(report);
-    return true;
+    return work.done(report) ? Next::more : Next::no_seeds;
   }
   ::close(worker.fd);
   int status = 0;
   ::waitpid(worker.pid, &status, 0);
-  if (worker.next >= work.from + work.seeds) return false;
+  worker.pid = -1;
+  if (worker.next >= work.from + work.seeds) return Next::nothing;
   report = {};
   report.seed = worker.next;
   report.fate = Fate::crash;
@@ -115,11 +122,19 @@ bool take(const Work& work, Worker& worker) {
                 (WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                      : "exit " + std::to_string(WEXITSTATUS(status))) +
                 "\n";
-  work.done(report);
   worker.next += work.processes;
-  if (worker.next >= work.from + work.seeds) return false;
+  if (!work.done(report)) return Next::no_seeds;
+  if (worker.next >= work.from + work.seeds) return Next::nothing;
   begin(work, worker);
-  return true;
+  return Next::more;
+}
+
+void end_all(const std::vector<Worker>& workers) {
+  for (const Worker& worker : workers) {
+    if (worker.pid < 0) continue;
+    ::kill(worker.pid, SIGKILL);
+    ::waitpid(worker.pid, nullptr, 0);
+  }
 }
 
 }  // namespace
@@ -137,7 +152,10 @@ void work(const Work& work) {
       give_up("simulate: poll");
     }
     for (std::size_t index = waiting.size(); index-- > 0;) {
-      if (waiting[index].revents == 0 || take(work, workers[index])) continue;
+      if (waiting[index].revents == 0) continue;
+      const Next next = take(work, workers[index]);
+      if (next == Next::no_seeds) return end_all(workers);
+      if (next == Next::more) continue;
       workers.erase(workers.begin() + static_cast<std::ptrdiff_t>(index));
     }
   }

@@ -36,7 +36,8 @@ struct Work {
   std::uint64_t seeds = 1;
   unsigned processes = 1;
   std::function<Report(std::uint64_t seed)> run;
-  std::function<void(const Report&)> done;  // in the order in which they end
+  // In the order in which they end; false: no more seeds.
+  std::function<bool(const Report&)> done;
 };
 
 void work(const Work& work);
