@@ -315,6 +315,7 @@ DiskDone Disk::list(const DiskOp& op) const {
     note(at->first);
   for (auto at = folders_.lower_bound(folder); at != folders_.end() && at->starts_with(folder); ++at)
     note(*at);
+  if (names.empty() && !op.path.empty() && !folders_.contains(full_path(op.dir, op.path))) return absent(op);
   DiskDone done = done_with(op, 0);
   done.names.assign(names.begin(), names.end());
   return done;

@@ -175,6 +175,21 @@ TEST(Disk, a_sync_hardens_what_was_done_before_it_was_asked_for) {
   EXPECT_GT(lost, 0);
 }
 
+TEST(Disk, a_folder_that_is_not_there_is_not_found) {
+  Machine machine(1);
+  const auto list = [&](const std::string& path) {
+    DiskOp op;
+    op.kind = DiskOpKind::list;
+    op.path = path;
+    return machine.perform(std::move(op));
+  };
+  EXPECT_TRUE(list("d").outcome.has_value());
+  EXPECT_TRUE(list("").outcome.has_value());
+  const DiskDone absent = list("e");
+  ASSERT_FALSE(absent.outcome.has_value());
+  EXPECT_EQ(absent.outcome.error().code, Errc::not_found);
+}
+
 TEST(Disk, misuse_is_complained_about) {
   Machine machine(1);
   machine.open("elsewhere/f", true);
