@@ -26,6 +26,11 @@ CommittedReader::CommittedReader(Agenda& agenda, Network& network, Ledger& ledge
       client_(agenda, network, std::move(name), [this] { again(); }),
       partitions_(static_cast<std::size_t>(partitions)) {}
 
+void CommittedReader::look_anew() {
+  stale_ = client_.busy();
+  for (Partition& each : partitions_) each.end = -1;
+}
+
 bool CommittedReader::at_end() const {
   return std::ranges::all_of(partitions_, [](const Partition& each) {
     return each.end >= 0 && each.position == each.end && each.stable == each.end;
@@ -52,6 +57,7 @@ void CommittedReader::again() {
 
 void CommittedReader::step() {
   if (client_.busy() || stopped_) return;
+  stale_ = false;
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
@@ -77,6 +83,7 @@ void CommittedReader::take(const wire::FetchResponse& response) {
       }
     }
   }
+  if (stale_) look_anew();
   again();
 }
 

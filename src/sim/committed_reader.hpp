@@ -19,6 +19,8 @@ class CommittedReader {
 
   void start() { step(); }
   void stop() { stopped_ = true; }
+  // Forgets how far it has come: only answers to requests from now on count.
+  void look_anew();
   // Everything is decided, and read up to the ends, as of the last answers.
   bool at_end() const;
   const TxnWatch::Shown& shown() const { return shown_; }
@@ -45,6 +47,7 @@ class CommittedReader {
   std::vector<Partition> partitions_;
   TxnWatch::Shown shown_;
   bool stopped_ = false;
+  bool stale_ = false;  // what is under way was asked before the last new look
   bool step_asked_ = false;
 };
 

@@ -41,6 +41,8 @@ Options draw_options(Prng& random) {
   options.enabled[static_cast<std::size_t>(death == 0 ? Fault::kill : Fault::power_loss)] = true;
   options.transactors = random.below(4);
   options.transaction_timeout_ms = static_cast<std::int32_t>(one_of(random, {1'000, 3'000, 10'000}));
+  options.recreates = random.one_in(2);
+  options.delete_delay_ms = one_of(random, {0, 1'000, 10'000});
   return options;
 }
 
@@ -51,8 +53,10 @@ std::string Options::text() const {
       "M segment=" + std::to_string(segment_ms) + "ms/" + std::to_string(segment_bytes / kMiB) +
       "M producers=" + std::to_string(exact_producers) + "+" + std::to_string(plain_producers) +
       " members=" + std::to_string(members) + " transactors=" + std::to_string(transactors) + "/" +
-      std::to_string(transaction_timeout_ms) + "ms" + " padding=" + std::to_string(padding_max) +
-      " interval=" + std::to_string(fault_interval.to_ms()) + "ms faults=";
+      std::to_string(transaction_timeout_ms) + "ms" +
+      (recreates ? " recreates=" + std::to_string(delete_delay_ms) + "ms" : "") +
+      " padding=" + std::to_string(padding_max) + " interval=" + std::to_string(fault_interval.to_ms()) +
+      "ms faults=";
   std::string separator;
   for (std::size_t fault = 0; fault < kFaults; ++fault) {
     if (!enabled[fault]) continue;

@@ -25,6 +25,8 @@ struct Options {
   std::uint64_t members = 0;
   std::uint64_t transactors = 0;
   std::int32_t transaction_timeout_ms = 0;
+  bool recreates = false;             // a topic is deleted and created anew, again and again
+  std::uint64_t delete_delay_ms = 0;  // of that topic's files
   std::size_t padding_max = 0;
   Duration producer_pause_max;
   Duration network_delay_max;

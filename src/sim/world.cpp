@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kTopic = "events";
 constexpr std::string_view kTransactional = "payments";
 constexpr std::int32_t kTransactionalPartitions = 3;
+constexpr std::string_view kRecreated = "fleeting";
 constexpr std::int8_t kOfGroups = 0;
 constexpr std::int8_t kOfTransactions = 1;
 constexpr std::string_view kGroup = "readers";
@@ -109,6 +110,7 @@ void World::check_complaints() {
   for (const auto& consumer : consumers_) look(consumer->client());
   for (const auto& member : members_) look(member->client());
   for (const auto& transactor : transactors_) look(transactor->client());
+  if (recreator_) look(recreator_->client());
   if (committed_reader_) look(committed_reader_->client());
   if (committed_auditor_) look(committed_auditor_->client());
   look(admin_);
@@ -121,6 +123,7 @@ std::string World::progress() const {
   for (const auto& producer : producers_) text += ", " + producer->state();
   for (const auto& member : members_) text += ", " + member->name() + ": " + member->state();
   for (const auto& transactor : transactors_) text += ", " + transactor->state();
+  if (recreator_) text += ", " + recreator_->state();
   if (committed_reader_) text += ", " + committed_reader_->state();
   if (committed_auditor_) text += ", " + committed_auditor_->state();
   for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
@@ -226,6 +229,7 @@ void World::begin_unrest() {
   }
   plan_members();
   add_transactors();
+  add_recreator();
   nemesis_.start();
   agenda_.after(kUnrest, [this] { begin_healing(); });
 }
@@ -252,6 +256,18 @@ void World::add_transactors() {
   committed_reader_->start();
 }
 
+void World::add_recreator() {
+  if (!options_.recreates) return;
+  recreator_ = std::make_unique<Recreator>(
+      agenda_, broker_.network(), ledger_,
+      RecreatorSetup{.name = "recreator",
+                     .topic = std::string(kRecreated),
+                     .partitions = static_cast<std::int32_t>(1 + agenda_.random().below(2)),
+                     .delete_delay_ms = options_.delete_delay_ms});
+  nemesis_.add_victim(recreator_->client());
+  recreator_->start();
+}
+
 // Members come and go.
 void World::plan_members() {
   agenda_.soon(Duration::from_ms(10'000), [this] {
@@ -275,19 +291,29 @@ void World::begin_healing() {
   agenda_.after(kHealedLoad, [this] {
     for (const auto& producer : producers_) producer->finish();
     for (const auto& transactor : transactors_) transactor->finish();
+    if (recreator_) recreator_->finish();
     watch_healing();
   });
 }
 
 void World::watch_healing() {
   for (const auto& member : members_) member->start();
+  if (!all_written_ && writers_finished()) {
+    all_written_ = true;
+    if (committed_reader_) committed_reader_->look_anew();
+  }
   if (at_rest()) return begin_looking();
   agenda_.after(kWatch, [this] { watch_healing(); });
 }
 
+bool World::writers_finished() const {
+  return std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); }) &&
+         std::ranges::all_of(transactors_, [](const auto& each) { return each->finished(); }) &&
+         (!recreator_ || recreator_->finished());
+}
+
 bool World::at_rest() const {
-  if (!std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); })) return false;
-  if (!std::ranges::all_of(transactors_, [](const auto& each) { return each->finished(); })) return false;
+  if (!all_written_) return false;
   // Also what was left open is ended by now.
   if (committed_reader_ && !committed_reader_->at_end()) return false;
   for (const auto& member : members_) {
@@ -335,6 +361,7 @@ void World::begin_leaving() {
     for (const auto& consumer : consumers_) consumer->stop();
     for (const auto& producer : producers_) producer->client().disconnect();
     for (const auto& transactor : transactors_) transactor->client().disconnect();
+    if (recreator_) recreator_->client().disconnect();
     auditor_->client().disconnect();
     admin_.disconnect();
   }

@@ -27,6 +27,7 @@
 #include "sim/nemesis.hpp"
 #include "sim/options.hpp"
 #include "sim/producer.hpp"
+#include "sim/recreator.hpp"
 #include "sim/run.hpp"
 #include "sim/transactor.hpp"
 #include "sim/txn_watch.hpp"
@@ -47,10 +48,12 @@ class World {
   void add_producer(const std::string& name, Promise promise);
   void plan_members();
   void add_transactors();
+  void add_recreator();
   void begin_healing();
   void watch_healing();
   void begin_looking();
   void begin_leaving();
+  bool writers_finished() const;
   bool at_rest() const;
   bool left_behind() const;
   std::string progress() const;
@@ -76,7 +79,9 @@ class World {
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<Transactor>> transactors_;
   std::unique_ptr<CommittedReader> committed_reader_;   // all the time
+  bool all_written_ = false;                            // nobody writes any more
   std::unique_ptr<CommittedReader> committed_auditor_;  // at the end
+  std::unique_ptr<Recreator> recreator_;
   std::unique_ptr<Consumer> auditor_;
   Phase phase_ = Phase::setup;
   Instant deadline_ = Instant::max();  // of the present phase
