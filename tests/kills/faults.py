@@ -31,9 +31,7 @@ class Faults:
 
     def cycle(self):
         """Some load, and then what happens."""
-        # Mostly short, so that it falls into starts and hand-overs; at times long enough for groups to settle.
-        time.sleep(self.random.uniform(1, 3) if self.random.random() < 0.25 else self.random.uniform(0.05, 0.5))
-        self.load.check()
+        self.load.go_on(self.broker, self.random)
         kinds = {kind: weight for kind, weight in KINDS.items() if kind != "zombie" or self.load.workers}
         kind = self.random.choices(list(kinds), list(kinds.values()))[0]
         self.counts[kind] += 1

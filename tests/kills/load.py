@@ -21,6 +21,7 @@ from workers import SOURCE, STILL_S, TARGET, Workers, committed
 HERE = pathlib.Path(__file__).resolve().parent
 PARTITIONS, WORKERS, BATCH = 4, 2, 50
 DRAIN_LIMIT_S = 300
+SETTLE_LIMIT_S = 10
 # So that what outlives a pause, or a fenced worker, is noticed within the test.
 SETTINGS = {"num.partitions": PARTITIONS, "group.min.session.timeout.ms": "1000", "group.initial.rebalance.delay.ms": "0",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
@@ -258,6 +259,18 @@ class Load:
     def check(self):
         for part in [*self.parts, *filter(None, [self.workers])]:
             part.check()
+
+    def go_on(self, broker, random):
+        """Some load with nothing happening: mostly short, so that what comes falls into starts and hand-overs; at times until the
+        workers' group has settled and they have done something."""
+        self.check()
+        if self.workers and random.random() < 0.25:
+            before, limit = committed(broker, PARTITIONS), time.monotonic() + SETTLE_LIMIT_S
+            while committed(broker, PARTITIONS) == before and time.monotonic() < limit:
+                time.sleep(0.02)
+            time.sleep(random.uniform(0, 1))
+        else:
+            time.sleep(random.uniform(0.05, 0.5))
 
     def verdict(self, broker):
         """(lines to print, faults); the broker runs for good."""
