@@ -17,6 +17,7 @@ enum class Plant : std::uint8_t {
   trim_before_sync,              // the journal gives space back for bytes whose files were not synced
   rewrite_without_image,         // a block is written again, and the journal does not have what it held
   file_without_directory_sync,   // a new file is synced, its name is not
+  replay_onto_recreated_topic,   // a topic takes the log of its predecessor of the same name
   one_pass_redo,                 // a start begins at the checkpoint, not at what was unflushed then
   lost_tail,                     // the last frame of the journal is taken for torn
   duplicate_after_restart,       // a start forgets what producers had sent
@@ -30,6 +31,7 @@ inline constexpr std::array<std::string_view, kPlants> kPlantNames = {"none",
                                                                       "trim-before-sync",
                                                                       "rewrite-without-image",
                                                                       "file-without-directory-sync",
+                                                                      "replay-onto-recreated-topic",
                                                                       "one-pass-redo",
                                                                       "lost-tail",
                                                                       "duplicate-after-restart",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/plant.hpp"
 #include "records/batch.hpp"
 #include "records/recompress.hpp"
 
@@ -72,6 +73,13 @@ void Partitions::open_log(PartitionState& partition) {
   CHECK(replica != nullptr);
   partition.epoch = meta.leader_epoch;
   partition.log = storage_.find(replica->log);
+  if (planted(Plant::replay_onto_recreated_topic) && partition.log == nullptr) {
+    for (log::Log* each : storage_.logs()) {
+      const bool alike =
+          each->identity().topic == topic.name && each->identity().partition == partition.partition;
+      if (alike && each->attachment == nullptr) partition.log = each;
+    }
+  }
   const log::LogConfig config = log_config(*partition.topic);
   if (partition.log == nullptr) {
     const auto dir = context_.image->dir_of(*replica);
