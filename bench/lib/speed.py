@@ -52,6 +52,7 @@ class Meter:
 
 def sampler(name, work):
     def sample(broker, sizes, load):
+        broker.launch()
         with client.connect(broker):
             broker.launched()
         warm = sizes.kafka_warm_s if isinstance(broker, peers.Kafka) else min(sizes.kafka_warm_s, 2)

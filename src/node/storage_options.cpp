@@ -1,6 +1,7 @@
 #include "node/storage_options.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "node/context.hpp"
@@ -10,6 +11,8 @@ namespace tailwater::node {
 namespace {
 constexpr std::uint64_t kRequestShare = 4;
 constexpr std::uint64_t kRequestBudgetMin = std::uint64_t{16} << 20;
+constexpr std::uint64_t kRingBytesLeast = std::uint64_t{64} << 20;
+constexpr std::uint64_t kRingBytesMost = std::uint64_t{1} << 30;
 }  // namespace
 
 std::uint64_t request_budget(const ShardOptions& options) {
@@ -25,10 +28,13 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.seed = options.seed;
   storage.boot_id = options.boot_id;
   storage.memory_bytes = options.memory_budget - std::min(options.memory_budget, request_budget(options));
-  if (options.config.journal_bytes_max > 0) {
-    storage.ring_bytes_max = static_cast<std::uint64_t>(options.config.journal_bytes_max);
-    storage.ring_bytes_start = std::min(storage.ring_bytes_start, storage.ring_bytes_max);
-  }
+  // Without a wish a ring grows to an eighth of the memory, so that what it holds is written to the segments
+  // in large runs, and the next start finds room for all of it.
+  storage.ring_bytes_max =
+      options.config.journal_bytes_max > 0
+          ? static_cast<std::uint64_t>(options.config.journal_bytes_max)
+          : std::clamp(std::bit_floor(storage.memory_bytes / 8), kRingBytesLeast, kRingBytesMost);
+  storage.ring_bytes_start = std::min(storage.ring_bytes_start, storage.ring_bytes_max);
   storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
   storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
   storage.compaction = options.config.log_cleaner_enable;

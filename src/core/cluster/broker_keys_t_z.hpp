@@ -23,8 +23,9 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .fallback = "0",
      .check = at_least_or_zero(524'288),
      .documentation =
-         "The greatest size of each journal in bytes; 0 lets the broker choose. A batch of records "
-         "may be as large as a quarter of it, below 2 MiB as an eighth."},
+         "The greatest size of each journal in bytes; 0 takes an eighth of the memory for records, at least "
+         "64 MiB, at most 1 GiB. A batch of records may be as large as a quarter of it, below 2 MiB as an "
+         "eighth."},
     {.name = "tailwater.log.format",
      .type = ConfigType::string,
      .fallback = "text",

@@ -60,6 +60,8 @@ struct StorageOptions {
   // Memory of all logs together: recent bytes (dirty and clean) and cold blocks. Requests and responses are
   // not in it.
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;
+  // Of them, what recent bytes that are in their files take before any reader missed one (cache::TailRoom).
+  std::uint64_t tail_bytes_start = std::uint64_t{256} << 20;
   std::uint32_t dirty_percent_max = 50;
   std::uint32_t cold_percent_max = 25;
   std::uint32_t cold_block_bytes = std::uint32_t{256} << 10;

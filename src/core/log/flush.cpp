@@ -58,6 +58,12 @@ bool Flusher::under_pressure() const {
   return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
 }
 
+// What the journal takes from one round to the next: a round costs at least one flush of the device, which
+// the journal's own writes wait for, so that it should be worth it.
+std::uint64_t Flusher::round_distance() const {
+  return std::min<std::uint64_t>(dir_.ring.capacity() / 8, dir_.shared.options.flush_round_bytes);
+}
+
 void Flusher::turn() {
   if (retry_at_ <= dir_.now.monotonic) {
     retry_at_ = Instant::max();
@@ -79,13 +85,11 @@ void Flusher::turn() {
 
 void Flusher::select() {
   bytes_ = 0;
-  if (dir_.stopping) {
-    select_everything();
-  } else if (under_pressure()) {
-    select_oldest();
-  }
+  if (dir_.stopping) return select_everything();
+  const bool pressure = under_pressure();
+  if (pressure) select_oldest();
   // Under pressure these come along as far as the round has room.
-  if (!dir_.stopping) select_ripe();
+  if (pressure || dir_.ring.next() - round_began_ >= round_distance()) select_ripe();
 }
 
 void Flusher::select_oldest() {
@@ -265,6 +269,7 @@ void Flusher::gather(LogState& log, Part& part) {
 
 void Flusher::begin_round() {
   phase_ = Phase::write;
+  round_began_ = dir_.ring.next();
   unwritten_ = jobs_.size();
   names_ = false;
   for (std::size_t index = 0; index < jobs_.size(); ++index) {
@@ -350,6 +355,9 @@ void Flusher::allocate(std::size_t index, Part& part) {
     DiskOp more = op(DiskOpKind::preallocate, Role::allocate, index, kind);
     more.at = allocated;
     more.size = allocation(allocated, part.size[k]) - allocated;
+    // A write that lets a file grow is one that the kernel gives to a thread of its own: in a file that goes
+    // on growing the size goes ahead of the records, too, until its end is cut to them.
+    more.extend = kind == FileKind::records && allocated > 0;
     submit(index, part.files[k], std::move(more));
   }
 }

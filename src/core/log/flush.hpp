@@ -1,7 +1,7 @@
 // Writes the bytes of logs from memory into their segment files, off the acknowledged path, in rounds: many
 // logs at once, one sync at the end. What a round wrote counts only when that sync is done.
-//   when     a log has a run of flush_run_bytes; the ring or the budget of unflushed bytes is half full
-//   (oldest first);
+//   when     the journal took an eighth of its ring since the last round, and a log has a run of
+//   flush_run_bytes; the ring or the budget of unflushed bytes is half full (oldest first);
 //            the clean stop (everything, and every file ends exactly)
 //   what     only bytes that the journal has made durable. While more bytes of the log are in flight only
 //   whole blocks;
@@ -81,6 +81,7 @@ class Flusher {
   void select_ripe();
   void select_everything();
   bool under_pressure() const;
+  std::uint64_t round_distance() const;
   bool take(LogState& log);
   bool ready(const LogState& log) const;
   void plan_parts(LogState& log, Job& job);
@@ -106,6 +107,7 @@ class Flusher {
 
   Directory& dir_;
   Phase phase_ = Phase::idle;
+  Lsn round_began_;
   std::vector<Job> jobs_;
   std::size_t unwritten_ = 0;  // jobs that are not in step done
   std::uint64_t bytes_ = 0;

@@ -11,6 +11,7 @@
 #include "core/cache/block_pool.hpp"
 #include "core/cache/cold_cache.hpp"
 #include "core/cache/tail_cache.hpp"
+#include "core/cache/tail_room.hpp"
 #include "core/log/compaction_pace.hpp"
 #include "core/log/files.hpp"
 #include "core/log/log_state.hpp"
@@ -42,6 +43,7 @@ struct Shared {
   explicit Shared(StorageOptions given)
       : options(std::move(given)),
         cold(pool, options.cold_block_bytes, options.memory_bytes / 100 * options.cold_percent_max),
+        room(options.tail_bytes_start, options.memory_bytes),
         files(options, outbox),
         pace(options.compaction_bytes_per_second) {}
   Shared(const Shared&) = delete;
@@ -52,6 +54,7 @@ struct Shared {
   cache::BlockPool pool;
   cache::TailCache tail{pool};
   cache::ColdCache cold;
+  cache::TailRoom room;
   Files files;
   CompactionPace pace;
   News news;
