@@ -3,6 +3,7 @@ bench/run repeats them, brokers in turns, and makes rows of them. A sample that 
 """
 
 import dataclasses
+import subprocess
 import time
 
 import client
@@ -49,6 +50,7 @@ class Case:
     smoke_rounds: int = 1
     kafka_settings: tuple = ({},)  # one column of Kafka for each
     compared: int = 0  # the column of Kafka that the ratio is with
+    stays_up: bool = False  # one Kafka for all rounds; the sample launches it if nobody did
 
 
 def first_record(broker):
@@ -107,6 +109,34 @@ def partitions(broker, sizes, load):
     begin = time.monotonic()
     broker.stop(clean=True)
     return result | {"partitions.stop": time.monotonic() - begin}
+
+
+def killed(broker, sizes, load):
+    """Many partitions, kill -9 under load, and a start: the time until each of them took a record."""
+    records, count, group = client.batch(1, 100), sizes.partitions, 1000
+    first_record(broker)
+    broker.launched()
+    with client.connect(broker) as connection:
+        create_many(connection, broker, "many", count)
+        for low in range(0, count, group):
+            client.write(connection, "many", range(low, min(low + group, count)), records, 0.02)
+    words = ["--scenario", "d", "--topic", "many", "--partitions", str(count)]
+    loaded = subprocess.Popen([peers.load_program, "--port", str(broker.port), *words, "--seconds", "60"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(min(sizes.load_s, 5))
+        broker.kill()
+    finally:
+        loaded.kill()
+        loaded.wait()
+    with load.window(broker):
+        begin = broker.launch()
+        with client.connect(broker) as connection:
+            for low in range(0, count, group):
+                client.write(connection, "many", range(low, min(low + group, count)), records, 0.005)
+        took = time.monotonic() - begin
+        broker.launched()
+    return {"killed.served": took, "killed.rss": proc.resident_mib(broker.pid)}
 
 
 COMMIT_PARTITIONS = 1000
@@ -186,12 +216,15 @@ CASES = [
                         Row("partitions.cpu", "  CPU of the broker", "s"),
                         Row("partitions.stop", "  a clean stop afterwards", "s"),
                         Row("partitions.rss", "  memory then", "MiB", "< 200")], partitions, 3),
+    Case("killed", [Row("killed.served", "kill -9 under load with {partitions} partitions: until each took a record", "s", "< 3"),
+                    Row("killed.rss", "  memory then", "MiB")], killed, 3),
     Case("commits", [Row("commits.load", "{commits} committed offsets loaded after a start", "s", "< 2"),
                      Row("commits.rate", "  committed before", "k/s", "", True),
                      Row("commits.rss", "  memory then", "MiB")], commits, 2),
     Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
 ] + [
-    # Tailwater with fsync against Kafka without, its default.
-    Case(f"speed-{name}", list(speed.rows(Row, name, title, work)), speed.sampler(name, work), 5, 1, (peers.FLUSHED, {}), 1)
-    for name, (title, work) in speed.SCENARIOS.items()
+    # Tailwater with fsync against Kafka without, its default; Kafka stays up from round to round, and warm.
+    Case(f"speed-{name}", list(speed.rows(Row, name, scenario)), speed.sampler(scenario, name), 5, 1, (peers.FLUSHED, {}), 1,
+         stays_up=True)
+    for name, scenario in speed.SCENARIOS.items()
 ]

@@ -88,6 +88,11 @@ class Tailwater:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = self.pid = None
+
     def stop(self, clean=True):
         assert clean, "Tailwater is always stopped cleanly: its exit code is checked"
         if not self.process:
@@ -140,6 +145,13 @@ class Kafka:
 
     def alive(self):
         return subprocess.run([str(KAFKA), "status", str(self.folder)], check=False).returncode == 0
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        while self.alive():
+            time.sleep(0.01)
+        (self.folder / "pid").unlink()
+        self.pid = None
 
     def stop(self, clean=False):
         with contextlib.suppress(Broke, subprocess.TimeoutExpired):

@@ -3,27 +3,57 @@ broker is measured and not its client. CPU is taken between the two lines that i
 measured time. Every run checks that what was acknowledged is there.
 """
 
+import dataclasses
 import json
+import os
+import pathlib
+import shutil
 import subprocess
 
 import client
 import peers
 import proc
 
+MIB = 1 << 20
+
+
+@dataclasses.dataclass
+class Scenario:
+    """What `load` is told, and what its work is counted in: bytes, requests or transactions."""
+
+    title: str
+    work: str
+    words: tuple
+
+
+def _named(name, title, work):
+    return Scenario(title, work, ("--scenario", name))
+
+
 SCENARIOS = {
-    "a": ("256 KiB batches of 1 KiB records", "bytes"),
-    "a16": ("16 KiB batches of 1 KiB records", "bytes"),
-    "b": ("batches of 1,000 records of 100 B", "bytes"),
-    "c": ("one 100 B record a request, 64 connections x 1", "requests"),
-    "c5": ("one 100 B record a request, 64 connections x 5", "requests"),
-    "d": ("1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests"),
-    "d-paced": ("the same at 10 MB/s", "requests"),
+    "a": _named("a", "256 KiB batches of 1 KiB records", "bytes"),
+    "a16": _named("a16", "16 KiB batches of 1 KiB records", "bytes"),
+    "b": _named("b", "batches of 1,000 records of 100 B", "bytes"),
+    "c": _named("c", "one 100 B record a request, 64 connections x 1", "requests"),
+    "c5": _named("c5", "one 100 B record a request, 64 connections x 5", "requests"),
+    "d": _named("d", "1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests"),
+    "d-paced": _named("d-paced", "the same at 10 MB/s", "requests"),
+    "j": _named("j", "transactions of one record, 1 producer", "transactions"),
+    "j16": _named("j16", "transactions of one record, 16 producers", "transactions"),
 }
+# Does the cost of durability grow with the number of partitions? Requests and batches are equal in each group;
+# a request has one batch of a partition, so that small ones begin at ten.
+for count in (10, 100, 1000):
+    SCENARIOS[f"small-{count}"] = Scenario(f"{count} partitions, 10 batches of 1.1 KB a request", "bytes",
+                                           ("--scenario", "d", "--partitions", str(count)))
+for count in (1, 100, 1000):
+    SCENARIOS[f"large-{count}"] = Scenario(f"{count} partitions, batches of 256 KiB", "bytes",
+                                           ("--scenario", "a", "--partitions", str(count)))
 
 
-def run(program, port, name, seconds, warm_s, on_line):
+def run(program, port, words, seconds, warm_s, on_line):
     """Runs the load program to its end; calls on_line with each line that it writes while it works."""
-    command = [program, "--port", str(port), "--scenario", name, "--seconds", str(seconds), "--warm", str(warm_s)]
+    command = [program, "--port", str(port), *words, "--seconds", str(seconds), "--warm", str(warm_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
         said = []
         for line in process.stderr:
@@ -50,29 +80,49 @@ class Meter:
         return broker_after - broker, machine_after - machine
 
 
-def sampler(name, work):
+def page_cache(folder):
+    """A file that stays: a page cache that grows into memory which nobody touched yet costs the broker that
+    relies on it several times as much as one that recycles its pages. Gives what was written, in bytes."""
+    facts = dict(line.split(":", 1) for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    free = int(facts["MemFree"].split()[0]) * 1024
+    space = shutil.disk_usage(folder).free
+    size = min(free - 3 * 1024 * MIB, space // 3)
+    block = b"t" * MIB
+    with open(pathlib.Path(folder) / "page-cache", "wb") as file:
+        for _ in range(max(size, 0) // MIB):
+            file.write(block)
+        os.fsync(file.fileno())
+    return max(size, 0)
+
+
+def sampler(scenario, name):
     def sample(broker, sizes, load):
-        broker.launch()
+        first = broker.pid is None
+        if first:
+            broker.launch()
         with client.connect(broker):
             broker.launched()
-        warm = sizes.kafka_warm_s if isinstance(broker, peers.Kafka) else min(sizes.kafka_warm_s, 2)
+        warm = sizes.kafka_warm_s if first and isinstance(broker, peers.Kafka) else min(sizes.kafka_warm_s, 2)
         meter = Meter(broker.pid)
         with load.window(broker):
-            told = run(peers.load_program, broker.port, name, sizes.load_s, warm, meter.note)
+            told = run(peers.load_program, broker.port, scenario.words, sizes.load_s, warm, meter.note)
         broker_s, machine_s = meter.used()
         machine_s -= told["client_cpu_s"]
-        per = told["mb_per_s"] * told["seconds"] / 1000 if work == "bytes" else told["requests"] / 1e6
-        result = {"rate": told["mb_per_s"] if work == "bytes" else told["requests_per_s"] / 1000,
-                  "cpu": broker_s / per, "machine": machine_s / per,
+        rate, per = {
+            "bytes": (told["mb_per_s"], told["mb_per_s"] * told["seconds"] / 1000),
+            "requests": (told["requests_per_s"] / 1000, told["requests"] / 1e6),
+            "transactions": (told["requests_per_s"], told["requests"] / 1e6),
+        }[scenario.work]
+        result = {"rate": rate, "cpu": broker_s / per, "machine": machine_s / per,
                   "p50": told["p50_us"] / 1000, "p99": told["p99_us"] / 1000, "p999": told["p999_us"] / 1000}
         return {f"{name}.{key}": value for key, value in result.items()}
     return sample
 
 
-def rows(row, name, title, work):
+def rows(row, name, scenario):
     """`row` is the harness's Row."""
-    rate, cost = ("MB/s", "s/GB") if work == "bytes" else ("k/s", "us")
-    yield row(f"{name}.rate", f"({name}) {title}", rate, "", True)
+    rate, cost = {"bytes": ("MB/s", "s/GB"), "requests": ("k/s", "us"), "transactions": ("/s", "us")}[scenario.work]
+    yield row(f"{name}.rate", f"({name}) {scenario.title}", rate, "", True)
     yield row(f"{name}.cpu", "  CPU of the broker", cost)
     yield row(f"{name}.machine", "  CPU of the machine less the client", cost)
     yield row(f"{name}.p50", "  latency, median", "ms")

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kInBytes = 64 * 1024;
 constexpr double kPatience_s = 30;
+constexpr std::int64_t kAgainAfter_ns = 1'000'000;
 
 std::int64_t now_ns() {
   timespec now{};
@@ -39,7 +40,7 @@ Lanes::Lanes(const Plan& plan)
     Lane& lane = lanes_[number];
     lane.socket = connect_to(plan_);
     ::fcntl(lane.socket, F_SETFL, O_NONBLOCK);
-    lane.request = produce_request(plan_, number);
+    lane.script = make_script(plan_, number);
     lane.in.resize(kInBytes);
     epoll_event event{};
     event.events = EPOLLIN;
@@ -98,7 +99,9 @@ void Lanes::loop(double seconds) {
     std::int64_t now = now_ns();
     if (now >= end) return;
     if (interval_ns_ > 0 && !stopping_) give_due(now);
-    const std::int64_t next = interval_ns_ > 0 && !stopping_ ? std::min(next_ns_, end) : end;
+    send_again(now);
+    std::int64_t next = interval_ns_ > 0 && !stopping_ ? std::min(next_ns_, end) : end;
+    if (!again_.empty()) next = std::min(next, again_.front().first);
     const std::int64_t wait_ns = std::max<std::int64_t>(next - now_ns(), 0);
     const timespec wait{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
     const int count = ::epoll_pwait2(poller_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
@@ -131,9 +134,18 @@ void Lanes::refill(Lane& lane, std::int64_t now) {
 }
 
 void Lanes::submit(Lane& lane, std::int64_t intended) {
-  store_big(lane.request.data() + kCorrelationAt, static_cast<std::uint32_t>(++lane.correlation));
   lane.intended.push_back(intended);
+  send(lane);
+}
+
+void Lanes::send(Lane& lane) {
+  lane.request = lane.script->next();
+  store_big(lane.request.data() + kCorrelationAt, static_cast<std::uint32_t>(++lane.correlation));
   push(lane);
+}
+
+void Lanes::send_again(std::int64_t now) {
+  for (; !again_.empty() && again_.front().first <= now; again_.pop_front()) send(*again_.front().second);
 }
 
 // Sends what is left of the request that is going out.
@@ -173,15 +185,23 @@ void Lanes::read(Lane& lane) {
 }
 
 void Lanes::answered(Lane& lane, Bytes answer, std::int64_t now) {
-  std::string problem;
-  if (lane.intended.empty() || !is_success(answer, problem)) {
-    throw std::runtime_error(problem.empty() ? "an answer to nothing" : problem);
+  if (lane.intended.empty()) throw std::runtime_error("an answer to nothing");
+  switch (lane.script->hear(answer)) {
+    case Script::Heard::wrong:
+      throw std::runtime_error(lane.script->problem());
+    case Script::Heard::more:
+      return send(lane);
+    case Script::Heard::again:
+      again_.emplace_back(now + kAgainAfter_ns, &lane);
+      return;
+    case Script::Heard::done:
+      break;
   }
   const std::int64_t intended = lane.intended.front();
   lane.intended.pop_front();
   ++outcome_.acknowledged;
   if (!measuring_) return;
-  ++outcome_.requests;
+  ++outcome_.units;
   outcome_.latencies.add(now - intended);
 }
 

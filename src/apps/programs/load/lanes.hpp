@@ -6,19 +6,22 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
 #include "programs/load/latencies.hpp"
 #include "programs/load/plan.hpp"
+#include "programs/load/script.hpp"
 
 namespace tailwater::load {
 
 struct Outcome {
-  std::uint64_t requests = 0;  // answered in the measured time
+  std::uint64_t units = 0;  // requests or transactions, done in the measured time
   double seconds = 0;
   Latencies latencies;
-  std::uint64_t acknowledged = 0;  // requests of the whole run
+  std::uint64_t acknowledged = 0;  // units of the whole run
 };
 
 class Lanes {
@@ -46,8 +49,9 @@ class Lanes {
  private:
   struct Lane {
     int socket = -1;
-    Buffer request;
-    std::size_t sent = 0;               // of the request that is going out
+    std::unique_ptr<Script> script;
+    MutableBytes request;               // the one that is going out, or was last
+    std::size_t sent = 0;               // of it
     std::deque<std::int64_t> intended;  // times of the requests that are not answered
     std::int32_t correlation = 0;
     Buffer in;
@@ -62,6 +66,8 @@ class Lanes {
   void finish();
   void give_due(std::int64_t now);
   void submit(Lane& lane, std::int64_t intended);
+  void send(Lane& lane);
+  void send_again(std::int64_t now);
   void push(Lane& lane);
   void read(Lane& lane);
   void answered(Lane& lane, Bytes answer, std::int64_t now);
@@ -73,7 +79,8 @@ class Lanes {
   std::int64_t interval_ns_ = 0;  // between requests; 0: closed loop
   std::int64_t next_ns_ = 0;
   std::size_t next_lane_ = 0;
-  std::deque<std::int64_t> overdue_;  // of a paced run: all lanes were busy
+  std::deque<std::pair<std::int64_t, Lane*>> again_;  // requests that the broker wants later, and when
+  std::deque<std::int64_t> overdue_;                  // of a paced run: all lanes were busy
   bool stopping_ = false;
   bool measuring_ = false;
   std::int64_t begin_ns_ = 0;

@@ -4,15 +4,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <thread>
 
 #include "programs/load/lanes.hpp"
 #include "programs/load/plan.hpp"
 #include "programs/load/requests.hpp"
 
 namespace {
+
+constexpr int kMarkerTries = 200;
 
 double own_cpu_s() {
   rusage usage{};
@@ -30,14 +34,14 @@ void tell(const char* what) {
 }
 
 void print(const tailwater::load::Plan& plan, const tailwater::load::Outcome& outcome, double cpu_s) {
-  const double records = static_cast<double>(outcome.requests) * plan.batches * plan.records;
+  const double records = static_cast<double>(outcome.units) * plan.batches * plan.records;
   const double megabytes = records * plan.record_bytes / 1e6;
   std::printf(
       "{\"requests\": %llu, \"records\": %.0f, \"seconds\": %.3f, \"requests_per_s\": %.0f, "
       "\"records_per_s\": %.0f, \"mb_per_s\": %.2f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"p999_us\": %.0f, "
       "\"max_us\": %.0f, \"client_cpu_s\": %.3f}\n",
-      static_cast<unsigned long long>(outcome.requests), records, outcome.seconds,
-      static_cast<double>(outcome.requests) / outcome.seconds, records / outcome.seconds,
+      static_cast<unsigned long long>(outcome.units), records, outcome.seconds,
+      static_cast<double>(outcome.units) / outcome.seconds, records / outcome.seconds,
       megabytes / outcome.seconds, outcome.latencies.quantile_us(0.5), outcome.latencies.quantile_us(0.99),
       outcome.latencies.quantile_us(0.999), outcome.latencies.max_us(), cpu_s);
 }
@@ -59,8 +63,14 @@ int run(tailwater::load::Plan plan) {
         cpu_s = own_cpu_s() - cpu_s;
         tell("measured");
       });
-  const std::int64_t written = static_cast<std::int64_t>(outcome.acknowledged) * plan.batches * plan.records;
-  const std::int64_t found = asker.records_in(plan) - before;
+  // A transaction's marker has an offset, too, and may be written after the answer.
+  const std::int64_t unit = std::int64_t{plan.batches} * plan.records + (plan.transactions ? 1 : 0);
+  const std::int64_t written = static_cast<std::int64_t>(outcome.acknowledged) * unit;
+  std::int64_t found = asker.records_in(plan) - before;
+  for (int tries = 0; tries < kMarkerTries && plan.transactions && found < written; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    found = asker.records_in(plan) - before;
+  }
   if (found != written) {
     std::fprintf(stderr, "load: %lld records were acknowledged, %lld are there\n",
                  static_cast<long long>(written), static_cast<long long>(found));

@@ -45,6 +45,17 @@ constexpr Scenario kScenarios[] = {
        apply_scenario("d", plan);
        plan.megabytes_per_s = 10;
      }},
+    {"j", "transactions of one record, 1 producer",
+     [](Plan& plan) {
+       plan.transactions = true;
+       plan.connections = 1;
+       plan.in_flight = 1;
+     }},
+    {"j16", "the same by 16 producers",
+     [](Plan& plan) {
+       apply_scenario("j", plan);
+       plan.connections = 16;
+     }},
 };
 
 constexpr std::string_view kUsage =
@@ -56,6 +67,7 @@ constexpr std::string_view kUsage =
     "  --records N           of a batch; --record-bytes N of a record's value\n"
     "  --acks N              -1, 0 or 1\n"
     "  --rate MB             of values a second, at fixed times (0: as fast as answers come)\n"
+    "  --transactions N      1: each batch in a transaction of its own, one in flight\n"
     "  --seconds S  --warm S  --topic NAME\n"
     "It prints one line of JSON. Latencies count from the time at which a request was to be sent.\n";
 
@@ -77,6 +89,8 @@ bool read_option(std::string_view option, const std::string& word, Plan& plan) {
   if (option == "--records") return read(word, plan.records) && plan.records > 0;
   if (option == "--record-bytes") return read(word, plan.record_bytes);
   if (option == "--acks") return read(word, plan.acks) && plan.acks >= -1 && plan.acks <= 1 && plan.acks != 0;
+  if (option == "--transactions")
+    return word == "0" || word == "1" ? (plan.transactions = word == "1", true) : false;
   if (option == "--rate") return read(word, plan.megabytes_per_s) && plan.megabytes_per_s >= 0;
   if (option == "--seconds") return read(word, plan.seconds) && plan.seconds > 0;
   if (option == "--warm") return read(word, plan.warm_s) && plan.warm_s >= 0;
@@ -114,6 +128,8 @@ std::optional<Refusal> parse(int count, const char* const* words, Plan& plan) {
     }
   }
   if (plan.port == 0) return Refusal{"load: --port is missing; see --help\n", 2};
+  if (plan.transactions && (plan.in_flight > 1 || plan.batches > 1))
+    return Refusal{"load: a producer has one transaction at a time, of one batch\n", 2};
   if (plan.batches > plan.partitions) return Refusal{"load: more batches than partitions\n", 2};
   return std::nullopt;
 }

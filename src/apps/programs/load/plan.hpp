@@ -20,6 +20,7 @@ struct Plan {
   std::uint32_t records = 1;         // of a batch
   std::uint32_t record_bytes = 100;  // of a value
   std::int16_t acks = -1;
+  bool transactions = false;   // each batch in a transaction of its own; a producer for each connection
   double megabytes_per_s = 0;  // of values, at fixed times; 0: as fast as answers come
 
   double warm_s = 1;

@@ -13,9 +13,10 @@
 #include "base/prng.hpp"
 #include "records/builder.hpp"
 #include "wire/api/create_topics.hpp"
+#include "wire/api/find_coordinator.hpp"
+#include "wire/api/init_producer_id.hpp"
 #include "wire/api/list_offsets.hpp"
 #include "wire/api/produce.hpp"
-#include "wire/header.hpp"
 
 namespace tailwater::load {
 
@@ -24,22 +25,14 @@ namespace {
 constexpr std::int16_t kProduceVersion = 7;
 constexpr std::int16_t kCreateTopicsVersion = 4;
 constexpr std::int16_t kListOffsetsVersion = 4;
+constexpr std::int16_t kFindCoordinatorVersion = 4;
+constexpr std::int16_t kInitProducerIdVersion = 5;
 constexpr int kTries = 600;
 
-[[noreturn]] void give_up(const std::string& what) {
-  throw std::runtime_error(what);
-}
-
 template <class Request>
-Buffer frame_of(std::int16_t version, const Request& request, std::int32_t correlation_id) {
-  Buffer frame(4);
-  wire::Writer writer(frame);
-  wire::encode_request_header(writer, {.api_key = static_cast<std::int16_t>(wire::ApiOf<Request>::key),
-                                       .api_version = version,
-                                       .correlation_id = correlation_id,
-                                       .client_id = "load"});
-  encode(writer, version, request);
-  store_big(frame.data(), static_cast<std::uint32_t>(frame.size() - 4));
+Buffer frame_of(std::int16_t version, const Request& request) {
+  Buffer frame;
+  write_frame(frame, version, request);
   return frame;
 }
 
@@ -59,7 +52,12 @@ void receive_all(int socket, MutableBytes to) {
   }
 }
 
-// Noise that does not compress, the same in every run.
+}  // namespace
+
+void give_up(const std::string& what) {
+  throw std::runtime_error(what);
+}
+
 Buffer noise(std::size_t size, std::uint64_t seed) {
   Buffer bytes(size);
   Prng random(seed);
@@ -67,13 +65,15 @@ Buffer noise(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-}  // namespace
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 Buffer produce_request(const Plan& plan, std::uint32_t connection) {
   records::BatchBuilder builder;
-  const std::int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                               std::chrono::system_clock::now().time_since_epoch())
-                               .count();
+  const std::int64_t now = wall_ms();
   for (std::uint32_t record = 0; record < plan.records; ++record) {
     const Buffer value = noise(plan.record_bytes, std::uint64_t{connection} << 32 | record);
     if (!builder.add(now, std::nullopt, Bytes(value))) give_up("the batch is too large");
@@ -89,7 +89,7 @@ Buffer produce_request(const Plan& plan, std::uint32_t connection) {
     const std::uint32_t partition = (connection * plan.batches + each) % plan.partitions;
     topic.partition_data.push_back({.index = static_cast<std::int32_t>(partition), .records = Bytes(batch)});
   }
-  return frame_of(kProduceVersion, request, 0);
+  return frame_of(kProduceVersion, request);
 }
 
 // Version 7: correlation id, topics (name, partitions (index, error, offset, time, start)), throttle time.
@@ -136,18 +136,12 @@ Asker::~Asker() {
 
 template <class Request>
 auto Asker::ask(std::int16_t version, const Request& request) {
-  send_all(socket_, frame_of(version, request, 1));
+  send_all(socket_, frame_of(version, request));
   std::byte size[4];
   receive_all(socket_, size);
   answer_.resize(load_big<std::uint32_t>(size));
   receive_all(socket_, answer_);
-  wire::Reader reader(answer_);
-  typename wire::ApiOf<Request>::Response response;
-  if (!wire::decode_response_header(reader, wire::ApiOf<Request>::key, version) ||
-      !decode(reader, version, response)) {
-    give_up("an answer that cannot be read");
-  }
-  return response;
+  return read_answer<Request>(version, answer_);
 }
 
 void Asker::make_topic(const Plan& plan) {
@@ -167,6 +161,26 @@ void Asker::make_topic(const Plan& plan) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   give_up("the topic's partitions have no leaders");
+}
+
+Producer Asker::take_producer(const std::string& transactional_id) {
+  wire::FindCoordinatorRequest find;
+  find.key_type = 1;
+  find.coordinator_keys = {transactional_id};
+  wire::InitProducerIdRequest request;
+  request.transactional_id = transactional_id;
+  request.transaction_timeout_ms = 60'000;
+  wire::ErrorCode error = wire::ErrorCode::none;
+  for (int tries = 0; tries < kTries; ++tries) {
+    error = ask(kFindCoordinatorVersion, find).coordinators.at(0).error_code;
+    if (error == wire::ErrorCode::none) {
+      const auto answer = ask(kInitProducerIdVersion, request);
+      error = answer.error_code;
+      if (error == wire::ErrorCode::none) return {answer.producer_id, answer.producer_epoch};
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  give_up("no producer id: " + std::string(wire::name(error)));
 }
 
 std::int64_t Asker::records_in(const Plan& plan) {

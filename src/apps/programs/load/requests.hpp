@@ -8,10 +8,47 @@
 
 #include "base/bytes.hpp"
 #include "programs/load/plan.hpp"
+#include "wire/header.hpp"
 
 namespace tailwater::load {
 
 inline constexpr std::size_t kCorrelationAt = 8;  // in a request's frame, behind size, key and version
+
+[[noreturn]] void give_up(const std::string& what);
+// Noise that does not compress, the same in every run.
+Buffer noise(std::size_t size, std::uint64_t seed);
+std::int64_t wall_ms();
+
+// Appends the request's frame, whole with its size.
+template <class Request>
+void write_frame(Buffer& frame, std::int16_t version, const Request& request) {
+  const std::size_t begin = frame.size();
+  frame.resize(begin + 4);
+  wire::Writer writer(frame);
+  wire::encode_request_header(writer, {.api_key = static_cast<std::int16_t>(wire::ApiOf<Request>::key),
+                                       .api_version = version,
+                                       .correlation_id = 1,
+                                       .client_id = "load"});
+  encode(writer, version, request);
+  store_big(frame.data() + begin, static_cast<std::uint32_t>(frame.size() - begin - 4));
+}
+
+// The answer is without its size.
+template <class Request>
+auto read_answer(std::int16_t version, Bytes answer) {
+  wire::Reader reader(answer);
+  typename wire::ApiOf<Request>::Response response;
+  if (!wire::decode_response_header(reader, wire::ApiOf<Request>::key, version) ||
+      !decode(reader, version, response)) {
+    give_up("an answer that cannot be read");
+  }
+  return response;
+}
+
+struct Producer {
+  std::int64_t id = -1;
+  std::int16_t epoch = -1;
+};
 
 // The Produce request of one connection, whole with its size.
 Buffer produce_request(const Plan& plan, std::uint32_t connection);
@@ -31,6 +68,7 @@ class Asker {
 
   // Returns when all its partitions take records.
   void make_topic(const Plan& plan);
+  Producer take_producer(const std::string& transactional_id);
   // The end offsets of the topic's partitions, added up.
   std::int64_t records_in(const Plan& plan);
 
