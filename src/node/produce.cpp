@@ -18,6 +18,10 @@ constexpr std::int16_t kFirstVersionWithIds = 13;
 constexpr std::int32_t kTimeoutMinMs = 1'000;
 // Kafka's own tools may write to internal topics under this name.
 constexpr std::string_view kAdminClient = "__admin_client";
+// What an answer takes about, so that its memory is asked for once.
+constexpr std::size_t kAnswerBytes = 64;
+constexpr std::size_t kTopicAnswerBytes = 64;
+constexpr std::size_t kPartAnswerBytes = 40;
 }  // namespace
 
 Result<void> Produces::serve(const Request& request, Bytes body, session::BlockRef block) {
@@ -131,6 +135,8 @@ void Produces::answer(Pending& pending) {
 
 session::Response Produces::response_of(const Pending& pending) {
   session::Response frame;
+  frame.bytes.reserve(kAnswerBytes + pending.topics.size() * kTopicAnswerBytes +
+                      pending.parts.size() * kPartAnswerBytes);
   wire::ProduceResponseWriter writer(frame.bytes, pending.request.version, pending.request.correlation_id,
                                      pending.topics.size());
   std::size_t at = 0;

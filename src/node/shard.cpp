@@ -210,7 +210,10 @@ void hand_out_transactions(ShardState& shard) {
 void hand_out(ShardState& shard) {
   Context& context = shard.context;
   std::map<std::pair<ShardId, std::uint64_t>, ProducedMail> elsewhere;
-  for (auto& answer : std::exchange(shard.partitions.answers, {})) {
+  // What is handed out may bring more, for the next time; the two vectors keep their memory.
+  shard.handed_out.clear();
+  std::swap(shard.handed_out, shard.partitions.answers);
+  for (auto& answer : shard.handed_out) {
     const auto& asker = answer.asker;
     if (context.is_self(asker.shard)) {
       shard.produces.produced(asker.request, std::move(answer.result));

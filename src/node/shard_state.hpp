@@ -44,6 +44,7 @@ class ShardState {
   session::ReceivePool receive_pool;
   Calls calls;
   Partitions partitions;
+  std::vector<Partitions::ProduceAnswer> handed_out;  // of this turn
   Connections connections;
   Produces produces;
   Fetches fetches;

@@ -22,7 +22,8 @@ ReceivePool::~ReceivePool() {
 
 BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
   auto* block = new Block;
-  block->memory = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  block->memory = bytes == kScratchBytes && spare_ ? std::move(spare_)
+                                                   : std::make_unique_for_overwrite<std::byte[]>(bytes);
   block->capacity = bytes;
   block->reserved = reserved;
   block->pool = this;
@@ -50,6 +51,7 @@ BlockRef ReceivePool::reserve_by_force(std::size_t bytes) {
 
 void ReceivePool::give_back(Block* block) {
   budget_.release(block->reserved);
+  if (block->capacity == kScratchBytes) spare_ = std::move(block->memory);
   delete block;
 }
 

@@ -80,6 +80,8 @@ class ReceivePool {
 
   MemoryBudget& budget_;
   BlockRef scratch_;
+  // The last shared block that came back late: the next one is made of its memory.
+  std::unique_ptr<std::byte[]> spare_;
 };
 
 // One connection's receiving side.
