@@ -29,6 +29,7 @@ class Chaos {
     world_.options.memory_bytes = (std::uint64_t{1} << 20) << random_.below(4);
     world_.options.cold_block_bytes = 4096u << random_.below(3);
     world_.options.retention_interval = Duration::from_ms(1'000);
+    world_.options.tail_bytes_start = (std::uint64_t{16} << 10) << random_.below(8);
     logs_max_ = 1 + random_.below(12);
     config_.segment_bytes = 2'000 + static_cast<std::uint32_t>(random_.below(60'000));
     config_.index_interval_bytes = 1 + static_cast<std::uint32_t>(random_.below(3'000));
