@@ -93,6 +93,7 @@ void CoordinatorLog::write(std::uint64_t token, Buffer batch) {
 }
 
 void CoordinatorLog::retry() {
+  if (deferred_.empty()) return;
   PartitionState* found = partition();
   if (found == nullptr || found->log == nullptr) return;
   while (!deferred_.empty() && !partitions_.held_back()) {
