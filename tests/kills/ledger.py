@@ -2,10 +2,11 @@
 """Transactional producers that write to `source` what a transformer then takes from there, and remember how each transaction ended.
 
 usage: ledger.py BROKER SEED PARTITIONS, in the Python of tests/interop (confluent-kafka). It works until its standard input
-ends; by then the broker must run for good. It prints one line of JSON: by transaction "PRODUCER-NUMBER" its fate and how
-many records it has, and the faults that it saw itself. A record's value is "PRODUCER-NUMBER:INDEX". Fates:
+ends; by then the broker must run for good. It prints one line of JSON: by transaction "PRODUCER-NUMBER" its fate, how many
+records it has, and for each that was acknowledged partition and offset; and the faults that it saw itself. A record's
+value is "PRODUCER-NUMBER:INDEX". Fates:
 
-    committed   commit_transaction was acknowledged: every record is there once, and visible
+    committed   commit_transaction was acknowledged, and every record before: each is there once, where it was acknowledged
     aborted     abort_transaction was acknowledged, or another producer with the same transactional.id was let in before the
                 commit was asked for (fenced): no record is visible
     unknown     an error took the answer, or the transaction outlived its time-out: all of it or nothing
@@ -56,6 +57,9 @@ class Writer(threading.Thread):
         except Exception as problem:  # told at the end: a writer that stopped early proves nothing
             self.faults.append(f"{self.name} ended: {problem!r}")
 
+    # Also after an abort that left records unanswered: librdkafka 2.16 numbers the records of the next transaction from where
+    # those began, in the same epoch. If the broker had one after all, and its answer was lost, it takes the next for the
+    # same one sent again, as it must, and acknowledges it where the first one stands. A new epoch makes them distinct.
     def let_in(self):
         while True:
             producer = Producer(PATIENT | {"transactional.id": self.name, "transaction.timeout.ms": TIMEOUT_MS, "linger.ms": 1}, logger=QUIET)
@@ -70,25 +74,30 @@ class Writer(threading.Thread):
         name, records = f"{self.number}-{self.count}", self.random.randint(1, 40)
         self.count += 1
         way = self.random.choices(["commit", "abort", "fence", "dawdle"], [60, 25, 12, 1])[0]
-        self.fates[name] = ("unknown", records)
+        places = {}  # index -> where it was acknowledged
+        self.fates[name] = ("unknown", records, places)
         try:
             self.producer.begin_transaction()
             for index in range(records):
-                self.producer.produce("source", f"{name}:{index}", partition=self.random.randrange(PARTITIONS))
-            self.producer.flush(self.random.choice([0, 0, 0.05]))
+                self.producer.produce("source", f"{name}:{index}", partition=self.random.randrange(PARTITIONS),
+                                      on_delivery=lambda error, m, index=index: error or places.update({index: (m.partition(), m.offset())}))
+            self.producer.flush(self.random.choice([0, 0.05, 1]))
             if way == "dawdle":
                 ending.wait(1.5 * TIMEOUT_MS / 1000)
             if way == "fence":
                 return self.fence(name, records)
             insist(self.producer.abort_transaction if way == "abort" else self.producer.commit_transaction)
-            self.fates[name] = ("aborted" if way == "abort" else "committed", records)
+            self.producer.poll(0)
+            self.fates[name] = ("aborted" if way == "abort" else "committed", records, places)
+            if len(places) < records:
+                self.producer = self.let_in()  # see there
         except KafkaException as problem:
             self.give_up(name, records, problem.args[0])
 
     def fence(self, name, records):
         """Another one with our transactional.id is let in; what the old one says then must not be heard."""
         zombie, self.producer = self.producer, self.let_in()
-        self.fates[name] = ("aborted", records)
+        self.fates[name] = ("aborted", records, {})
         try:
             zombie.produce("source", f"{name}:{records}", partition=0)
             zombie.commit_transaction(WAIT_S)
@@ -100,8 +109,7 @@ class Writer(threading.Thread):
         if error.txn_requires_abort():
             try:
                 insist(self.producer.abort_transaction)
-                self.fates[name] = ("aborted", records)
-                return
+                self.fates[name] = ("aborted", records, {})
             except KafkaException:
                 pass
         self.producer = self.let_in()

@@ -154,15 +154,15 @@ class Ledger(Program):
         entries, faults = follow(broker, SOURCE)
         faults += told["faults"]
         faults += settled(told["fates"], entries)
-        fates = collections.Counter(fate for fate, _ in told["fates"].values())
+        fates = collections.Counter(fate for fate, *_ in told["fates"].values())
         faults += [f"no transaction is {fate}: nothing was shown" for fate in ("committed", "aborted") if not fates[fate]]
         return "ledger: " + ", ".join(f"{fates[fate]} transactions {fate}" for fate in sorted(fates)), faults
 
 
 def settled(fates, entries):
-    """What is wrong with the ledger's records, by partition, when these were the fates of its transactions."""
-    faults, places = [], collections.defaultdict(list)  # transaction -> the indices of its visible records
-    for mine in entries:
+    """What is wrong with the ledger's records, by partition, when these were the fates of its transactions (ledger.py)."""
+    faults, found = [], collections.defaultdict(dict)  # transaction -> index -> place of its visible records
+    for partition, mine in enumerate(entries):
         last = {}
         for entry in mine:
             if entry.fate != txn_judge.COMMIT:
@@ -172,13 +172,17 @@ def settled(fates, entries):
             if last.get(producer, (-1, -1)) >= (number, int(index)):
                 faults.append(f"{entry.value} stands twice or out of order")
             last[producer] = (number, int(index))
-            places[name].append(int(index))
-    for name, (fate, count) in fates.items():
-        whole, have = list(range(count)), sorted(places.pop(name, []))
-        allowed = {"committed": [whole], "aborted": [[]], "unknown": [[], whole]}[fate]
-        if have not in allowed:
-            faults.append(f"transaction {name} is {fate}; of its {count} records these are visible: {have[:5]}, {len(have)} in all")
-    return faults + [f"records of {name}, which was never begun" for name in places]
+            if int(index) in found[name]:
+                faults.append(f"{entry.value} is in two partitions")
+            found[name][int(index)] = (partition, entry.offset)
+    for name, (fate, count, places) in fates.items():
+        have, told = found.pop(name, {}), {int(index): tuple(place) for index, place in places.items()}
+        right = {"committed": have == told and len(have) == count, "aborted": not have,
+                 "unknown": len(have) in (0, count)}[fate]
+        if not right:
+            faults.append(f"transaction {name} is {fate}; of its {count} records {len(told)} were acknowledged and {len(have)} are visible: "
+                          f"missing {sorted(told.items() - have.items())[:3]}, too much {sorted(have.items() - told.items())[:3]}")
+    return faults + [f"records of {name}, which was never begun" for name in found]
 
 
 def follow(broker, topic):

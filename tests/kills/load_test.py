@@ -44,13 +44,14 @@ class Feed(unittest.TestCase):
 
 class Ledger(unittest.TestCase):
     def setUp(self):
-        self.fates = {"0-0": ("committed", 2), "0-1": ("aborted", 2), "1-0": ("unknown", 2), "0-2": ("committed", 1)}
-        self.entries = [[self.entry("0-0:0"), self.entry("0-1:0", ABORT), self.entry("1-0:0"), self.entry("0-2:0")],
-                        [self.entry("0-0:1"), self.entry("1-0:1"), self.entry("0-1:1", ABORT)]]
+        self.fates = {"0-0": ("committed", 2, {"0": [0, 0], "1": [1, 0]}), "0-1": ("aborted", 2, {}), "1-0": ("unknown", 2, {}),
+                      "0-2": ("committed", 1, {"0": [0, 3]})}
+        self.entries = [[self.entry(0, "0-0:0"), self.entry(1, "0-1:0", ABORT), self.entry(2, "1-0:0"), self.entry(3, "0-2:0")],
+                        [self.entry(0, "0-0:1"), self.entry(1, "1-0:1"), self.entry(2, "0-1:1", ABORT)]]
 
     @staticmethod
-    def entry(value, fate=COMMIT):
-        return Entry(0, value.encode(), (1, 0), fate)
+    def entry(offset, value, fate=COMMIT):
+        return Entry(offset, value.encode(), (1, 0), fate)
 
     def faults(self):
         return load.settled(self.fates, self.entries)
@@ -60,11 +61,19 @@ class Ledger(unittest.TestCase):
 
     def test_a_committed_record_is_lost(self):
         del self.entries[1][0]
-        self.assertIn("transaction 0-0 is committed; of its 2 records these are visible: [0]", self.faults()[0])
+        self.assertIn("transaction 0-0 is committed; of its 2 records 2 were acknowledged and 1 are visible", self.faults()[0])
 
     def test_a_committed_transaction_is_lost(self):
         del self.entries[0][3]
         self.assertIn("transaction 0-2 is committed", self.faults()[0])
+
+    def test_a_record_is_not_where_it_was_acknowledged(self):
+        self.entries[0][3].offset = 4
+        self.assertIn("missing [(0, (0, 3))], too much [(0, (0, 4))]", self.faults()[0])
+
+    def test_committed_though_not_all_was_acknowledged(self):
+        del self.fates["0-0"][2]["1"]
+        self.assertIn("transaction 0-0 is committed; of its 2 records 1 were acknowledged and 2 are visible", self.faults()[0])
 
     def test_an_aborted_record_is_visible(self):
         self.entries[1][2].fate = COMMIT
@@ -79,15 +88,19 @@ class Ledger(unittest.TestCase):
         self.assertEqual(self.faults(), [])
 
     def test_twice(self):
-        self.entries[0].append(self.entry("0-2:0"))
+        self.entries[0].append(self.entry(4, "0-2:0"))
         self.assertIn("0-2:0 stands twice or out of order", self.faults())
+
+    def test_in_two_partitions(self):
+        self.entries[1].append(self.entry(4, "0-2:0"))
+        self.assertIn("0-2:0 is in two partitions", self.faults())
 
     def test_in_another_order(self):
         self.entries[0].insert(0, self.entries[0].pop())
         self.assertIn("0-0:0 stands twice or out of order", self.faults())
 
     def test_never_begun(self):
-        self.entries[0].append(self.entry("2-0:0"))
+        self.entries[0].append(self.entry(4, "2-0:0"))
         self.assertEqual(self.faults(), ["records of 2-0, which was never begun"])
 
 
