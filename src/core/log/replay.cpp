@@ -288,8 +288,25 @@ bool Replay::append(LogState& log, const Stash& stash, std::uint64_t position, B
   return true;
 }
 
+// An entry whose batch never came whole may have brought the head of the block that the log's end cuts. Where
+// that block counts as not flushed (or may be torn by what came behind) it is written anew from there.
+bool Replay::take_head(LogState& log, const Stash& stash) {
+  const Segment& segment = log.active();
+  if (stash.head.empty() || segment.base != stash.segment || segment.size != stash.position) return false;
+  cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), 0);
+  place_head(chunk, stash, stash.position);
+  dir_.set_dirty(log, stash.lsn);
+  return true;
+}
+
 void Replay::reach_checkpoint() {
   past_checkpoint_ = true;
+  for (const auto& [id, stash] : stashes_) {
+    const auto found = dir_.logs.find(id);
+    if (found == dir_.logs.end()) continue;
+    const Segment& segment = found->second->active();
+    if (segment.flushed < segment.size) take_head(*found->second, stash);
+  }
   for (const Cut& cut : cuts_) settle_cut(*dir_.logs.at(cut.log), cut.place);
   for (const auto& [id, log] : dir_.logs) {
     if (!settle(*log)) return;
@@ -374,15 +391,9 @@ bool Replay::finish() {
   if (!error_.empty()) return false;
   for (auto& [id, stash] : stashes_) {
     const auto found = dir_.logs.find(id);
-    if (found == dir_.logs.end() || stash.head.empty()) continue;
+    if (found == dir_.logs.end()) continue;
     LogState& log = *found->second;
-    Segment& segment = log.active();
-    if (segment.base != stash.segment || segment.size != stash.position) continue;
-    // The batch never came whole, but the block that it cuts may have been written with it.
-    cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), 0);
-    place_head(chunk, stash, stash.position);
-    dir_.set_dirty(log, stash.lsn);
-    settle_cut(log, end_place(log));
+    if (take_head(log, stash)) settle_cut(log, end_place(log));
   }
   for (const auto& [id, log] : dir_.logs) {
     const Segment& active = log->active();

@@ -49,6 +49,7 @@ class Replay {
   bool take_batches(LogState& log, Stash& stash);
   bool redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
   bool append(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
+  bool take_head(LogState& log, const Stash& stash);
   void place_head(cache::Chunk& chunk, const Stash& stash, std::uint64_t position);
   void undo(LogState& log, const journal::EntryHeader& entry);
   static bool holds_beyond(const LogState& log, const TailPlace& place);

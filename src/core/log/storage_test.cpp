@@ -552,5 +552,34 @@ TEST(StorageTest, MemoryGrowsByWhatReadersMissedAndNotBefore) {
   EXPECT_TRUE(in_memory(world, log, Offset{10'000}));
 }
 
+TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndACheckpointInBetween) {
+  World world(11);
+  world.disk.in_order = true;
+  world.options.flush_run_bytes = 2'000;
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {.value_size = 3'000}).has_value());
+  Log& b = world.create("b");
+  // Until a checkpoint knows that "a" is flushed up to within a block, and then until the next is near.
+  const auto used = [&] { return world.storage->report(DirId{0}).ring_used_bytes; };
+  for (std::uint64_t before = 0; used() >= before; world.pump()) {
+    before = used();
+    ASSERT_TRUE(world.append(b, {.value_size = 5'000}).has_value());
+  }
+  for (; used() < 100 << 10; world.pump()) ASSERT_TRUE(world.append(b, {.value_size = 5'000}).has_value());
+  // The first frame of this one comes to the disk, with the head of the block, but not the second.
+  ASSERT_TRUE(world.append(world.log("a"), {.value_size = 20'000}).has_value());
+  world.turn();
+  world.storage->completed(world.disk.step(), world.now);
+  world.crash();
+  // The journal goes on further behind: room is made by a flush of "b" and a checkpoint.
+  for (int each = 0; each < 2; ++each) {
+    world.start_and_recover();
+    ASSERT_TRUE(world.storage->report(DirId{0}).state != DirState::offline)
+        << world.storage->report(DirId{0}).failure.message;
+    world.verify();
+    world.crash();
+  }
+}
+
 }  // namespace
 }  // namespace tailwater::log
