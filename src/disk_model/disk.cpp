@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "base/check.hpp"
@@ -31,6 +32,14 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
 
+std::shared_ptr<File> stable_file(Bytes content, Sequence now) {
+  auto file = std::make_shared<File>();
+  file->write(0, content, now);
+  file->allocated = content.size();
+  file->harden(now);
+  return file;
+}
+
 std::uint64_t size_of(const DiskOp& op) {
   std::uint64_t size = 0;
   for (const Bytes piece : op.pieces) size += piece.size();
@@ -39,13 +48,38 @@ std::uint64_t size_of(const DiskOp& op) {
 
 }  // namespace
 
+Disk::Disk(const Disk& other)
+    : no_room(other.no_room),
+      durable_write_(other.durable_write_),
+      open_(other.open_),
+      tree_(other.tree_),
+      stable_(other.stable_),
+      changes_(other.changes_),
+      next_user_(other.next_user_),
+      users_(other.users_),
+      sequence_(other.sequence_),
+      complaints_(other.complaints_) {
+  std::map<FilePtr, FilePtr> copies;
+  const auto copy = [&](FilePtr& file) {
+    if (file == nullptr) return;
+    FilePtr& mine = copies[file];
+    if (mine == nullptr) mine = std::make_shared<File>(*file);
+    file = mine;
+  };
+  for (auto& [key, open] : open_) copy(open.file);
+  for (Tree* tree : {&tree_, &stable_}) {
+    for (auto& [path, file] : tree->files) copy(file);
+  }
+  for (Change& each : changes_) copy(each.file);
+}
+
 std::string Disk::full_path(DirId dir, const std::string& path) {
   return std::to_string(dir.value) + "/" + path;
 }
 
 std::uint64_t Disk::bytes() const {
   std::uint64_t total = 0;
-  for (const auto& [path, file] : names_) total += file->size();
+  for (const auto& [path, file] : tree_.files) total += file->size();
   return total;
 }
 
@@ -99,15 +133,32 @@ DiskDone Disk::perform(UserId user, DiskOp& op, Sequence submitted) {
   }
 }
 
-void Disk::perform_in_part(UserId user, DiskOp& op) {
+void Disk::perform_in_part(UserId user, DiskOp& op, std::uint64_t cut) {
   op.durable = false;
   if (op.kind == DiskOpKind::read || op.kind == DiskOpKind::close || op.kind == DiskOpKind::sync ||
       op.kind == DiskOpKind::sync_all)
     return;
+  ++sequence_;
   if (op.kind == DiskOpKind::open) {
     const std::string path = full_path(op.dir, op.path);
-    if (op.create && !names_.contains(path))
-      change({Change::Kind::create, path, {}, std::make_shared<File>()}, false);
+    if (op.create && !tree_.files.contains(path))
+      change(Change::Kind::create, path, {}, std::make_shared<File>());
+    return;
+  }
+  if (op.kind == DiskOpKind::replace) {
+    change(Change::Kind::create, full_path(op.dir, op.path), {}, stable_file(op.content, sequence_));
+    return;
+  }
+  const auto open = open_.find({user, op.file});
+  if (op.kind == DiskOpKind::write && open != open_.end()) {
+    std::uint64_t at = op.at;
+    for (const Bytes piece : op.pieces) {
+      const std::size_t first = std::min<std::uint64_t>(piece.size(), cut);
+      open->second.file->write(at, piece.first(first), sequence_);
+      open->second.file->write(at + first, piece.subspan(first), sequence_);
+      cut -= first;
+      at += piece.size();
+    }
     return;
   }
   const std::size_t complaints = complaints_.size();
@@ -132,7 +183,7 @@ DiskDone Disk::refuse(UserId user, const DiskOp& op, Error error, Prng& random) 
   }
   if (found != open_.end() && op.kind == DiskOpKind::sync) found->second.file->doom(sequence_);
   if (op.kind == DiskOpKind::sync_all) {
-    for (const auto& [path, file] : names_) file->doom(sequence_);
+    for (const auto& [path, file] : tree_.files) file->doom(sequence_);
     for (auto& [other, owed] : users_) owed = other != user;
   }
   return done_with(op, std::unexpected(std::move(error)));
@@ -140,7 +191,7 @@ DiskDone Disk::refuse(UserId user, const DiskOp& op, Error error, Prng& random) 
 
 // --- content
 
-void Disk::write(Open& open, const DiskOp& op, bool durable) {
+void Disk::write(Open& open, const DiskOp& op, Sequence submitted) {
   const std::uint64_t size = size_of(op);
   bool aligned = op.at % kDiskBlock == 0;
   for (const Bytes piece : op.pieces) {
@@ -157,7 +208,9 @@ void Disk::write(Open& open, const DiskOp& op, bool durable) {
     file.write(at, piece, sequence_);
     at += piece.size();
   }
-  if (durable) file.harden_range(op.at, size);
+  if (!op.durable) return;
+  if (durable_write_ == DurableWrite::whole_file) file.harden(submitted);
+  file.harden_range(op.at, size);
 }
 
 DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted) {
@@ -170,7 +223,7 @@ DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted
       return done_with(op, size);
     }
     case DiskOpKind::write:
-      write(open, op, op.durable);
+      write(open, op, submitted);
       return done_with(op, size_of(op));
     case DiskOpKind::sync:
       file.harden(submitted);
@@ -194,16 +247,17 @@ DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted
   }
 }
 
-DiskDone Disk::open_file(UserId user, const DiskOp& op) {
+DiskDone Disk::open_file(UserId user, const DiskOp& op, Sequence submitted) {
   const std::string path = full_path(op.dir, op.path);
-  auto at = names_.find(path);
-  if (at == names_.end()) {
+  auto at = tree_.files.find(path);
+  if (at == tree_.files.end()) {
     if (!op.create) return absent(op);
     if (no_room) return done_with(op, fail(Errc::out_of_space, "there is no room"));
-    if (!folders_.contains(parent_of(path))) complain("a file in a folder that was never made: " + path);
-    change({Change::Kind::create, path, {}, std::make_shared<File>()}, op.durable);
-    at = names_.find(path);
+    if (!tree_.folders.contains(parent_of(path))) complain("a file in a folder that was never made: " + path);
+    change(Change::Kind::create, path, {}, std::make_shared<File>());
+    at = tree_.files.find(path);
   }
+  if (op.create && op.durable) harden_names(path, path, submitted);
   if (op.exclusive) {
     if (at->second->locked) return done_with(op, fail(Errc::busy, op.path + " is in use by another process"));
     at->second->locked = true;
@@ -215,72 +269,109 @@ DiskDone Disk::open_file(UserId user, const DiskOp& op) {
 
 // --- names
 
-void Disk::apply(Names& names, const Change& change) {
-  if (change.kind == Change::Kind::create) {
-    names[change.path] = change.file;
-    return;
+void Disk::apply(Tree& tree, const Change& change) {
+  switch (change.kind) {
+    case Change::Kind::create:
+      tree.files[change.path] = change.file;
+      return;
+    case Change::Kind::create_folder:
+      tree.folders.insert(change.path);
+      return;
+    case Change::Kind::remove:
+      tree.files.erase(change.path);
+      tree.folders.erase(change.path);
+      return;
+    case Change::Kind::rename:
+      break;
   }
-  Names moved;
-  for (auto at = names.lower_bound(change.path); at != names.end() && at->first.starts_with(change.path);) {
-    if (!is_in(at->first, change.path)) {
-      ++at;
-      continue;
-    }
-    if (change.kind == Change::Kind::rename)
-      moved[change.path2 + at->first.substr(change.path.size())] = at->second;
-    at = names.erase(at);
+  const auto renamed = [&](const std::string& path) {
+    return change.path2 + path.substr(change.path.size());
+  };
+  std::map<std::string, FilePtr> files;
+  for (auto& [path, file] : tree.files) {
+    if (is_in(path, change.path)) files[renamed(path)] = file;
   }
-  for (auto& [path, file] : moved) names[path] = file;
+  std::set<std::string> folders;
+  for (const std::string& path : tree.folders) {
+    if (is_in(path, change.path)) folders.insert(renamed(path));
+  }
+  std::erase_if(tree.files, [&](const auto& entry) { return is_in(entry.first, change.path); });
+  std::erase_if(tree.folders, [&](const std::string& path) { return is_in(path, change.path); });
+  for (auto& [path, file] : files) tree.files[path] = file;
+  tree.folders.merge(folders);
 }
 
-void Disk::change(Change change, bool durable) {
-  apply(names_, change);
-  const std::string folder = parent_of(change.path);
-  const std::string folder2 = change.path2.empty() ? folder : parent_of(change.path2);
-  changes_.push_back(std::move(change));
-  if (!durable) return;
+void Disk::change(Change::Kind kind, const std::string& path, const std::string& path2, FilePtr file) {
+  apply(tree_, changes_.emplace_back(Change{sequence_, kind, path, path2, std::move(file)}));
+}
+
+void Disk::harden_names(const std::string& path, const std::string& path2, Sequence submitted) {
+  const std::string folder = parent_of(path);
+  const std::string folder2 = parent_of(path2);
   std::erase_if(changes_, [&](const Change& each) {
-    const std::string here = parent_of(each.path);
-    // A change of a folder above happened before, too.
-    const bool above = is_in(folder, each.path) || is_in(folder2, each.path);
-    if (here != folder && here != folder2 && !above) return false;
-    apply(stable_names_, each);
+    if (each.when != sequence_) {
+      if (each.when > submitted) return false;
+      const std::string here = parent_of(each.path);
+      // The names of the folders above, and of the folder that the operation is about, are synced as well.
+      const bool above = is_in(path, each.path) || is_in(path2, each.path) ||
+                         (!each.path2.empty() && is_in(path2, each.path2));
+      if (here != folder && here != folder2 && !above) return false;
+    }
+    apply(stable_, each);
     return true;
   });
+}
+
+// With the folders above it; the log directory itself is always there.
+void Disk::create_folders(const std::string& path) {
+  for (std::size_t end = path.find('/'); end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string folder = path.substr(0, end);
+    if (!tree_.folders.contains(folder)) change(Change::Kind::create_folder, folder);
+  }
+}
+
+void Disk::remove(const std::string& path) {
+  std::vector<std::string> names;
+  for (auto at = tree_.folders.lower_bound(path); at != tree_.folders.end() && at->starts_with(path); ++at) {
+    if (is_in(*at, path)) names.push_back(*at);
+  }
+  for (auto at = tree_.files.lower_bound(path); at != tree_.files.end() && at->first.starts_with(path);
+       ++at) {
+    if (is_in(at->first, path)) names.push_back(at->first);
+  }
+  // Files before the folders that they are in.
+  for (auto name = names.rbegin(); name != names.rend(); ++name) change(Change::Kind::remove, *name);
 }
 
 DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
   const std::string path = full_path(op.dir, op.path);
   switch (op.kind) {
     case DiskOpKind::open:
-      return open_file(user, op);
+      return open_file(user, op, submitted);
     case DiskOpKind::create_folder:
-      if (no_room && !folders_.contains(path))
+      if (no_room && !tree_.folders.contains(path))
         return done_with(op, fail(Errc::out_of_space, "there is no room"));
-      folders_.insert(path);
-      if (op.durable) stable_folders_.insert(path);
+      create_folders(path);
+      if (op.durable) harden_names(path, path, submitted);
       return done_with(op, 0);
     case DiskOpKind::rename: {
       const std::string to = full_path(op.dir, op.path2);
-      const auto first = names_.lower_bound(path);
-      const bool any = folders_.contains(path) || (first != names_.end() && is_in(first->first, path));
-      if (!any) return absent(op);
+      if (!tree_.folders.contains(path) && !tree_.files.contains(path)) return absent(op);
       if (!op.durable) complain("a rename that is not durable: " + path);
-      if (folders_.erase(path) > 0) folders_.insert(to);
-      if (stable_folders_.erase(path) > 0) stable_folders_.insert(to);
-      change({Change::Kind::rename, path, to, nullptr}, op.durable);
+      change(Change::Kind::rename, path, to);
+      if (op.durable) harden_names(path, to, submitted);
       return done_with(op, 0);
     }
     case DiskOpKind::remove:
-      folders_.erase(path);
-      stable_folders_.erase(path);
-      change({Change::Kind::remove, path, {}, nullptr}, op.durable);
+      remove(path);
+      if (op.durable) harden_names(path, path, submitted);
       return done_with(op, 0);
     case DiskOpKind::replace:
-      return replace(op);
+      return replace(op, submitted);
     case DiskOpKind::load: {
-      const auto at = names_.find(path);
-      if (at == names_.end()) return absent(op);
+      const auto at = tree_.files.find(path);
+      if (at == tree_.files.end()) return absent(op);
       DiskDone done = done_with(op, at->second->size());
       done.content = at->second->content();
       return done;
@@ -293,15 +384,12 @@ DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
 }
 
 // Without an answer to wait for, the new content may be there under the old name or not at all, but whole.
-DiskDone Disk::replace(DiskOp& op) {
+DiskDone Disk::replace(DiskOp& op, Sequence submitted) {
   if (no_room) return done_with(op, fail(Errc::out_of_space, "there is no room"));
-  auto file = std::make_shared<File>();
-  const std::uint64_t size = op.content.size();
-  file->write(0, op.content, sequence_);
-  file->allocated = size;
-  file->harden(sequence_);
-  change({Change::Kind::create, full_path(op.dir, op.path), {}, std::move(file)}, true);
-  return done_with(op, size);
+  const std::string path = full_path(op.dir, op.path);
+  change(Change::Kind::create, path, {}, stable_file(op.content, sequence_));
+  harden_names(path, path, submitted);
+  return done_with(op, op.content.size());
 }
 
 DiskDone Disk::list(const DiskOp& op) const {
@@ -311,11 +399,14 @@ DiskDone Disk::list(const DiskOp& op) const {
     const std::string rest = path.substr(folder.size());
     names.insert(rest.substr(0, rest.find('/')));
   };
-  for (auto at = names_.lower_bound(folder); at != names_.end() && at->first.starts_with(folder); ++at)
+  for (auto at = tree_.files.lower_bound(folder); at != tree_.files.end() && at->first.starts_with(folder);
+       ++at)
     note(at->first);
-  for (auto at = folders_.lower_bound(folder); at != folders_.end() && at->starts_with(folder); ++at)
+  for (auto at = tree_.folders.lower_bound(folder); at != tree_.folders.end() && at->starts_with(folder);
+       ++at)
     note(*at);
-  if (names.empty() && !op.path.empty() && !folders_.contains(full_path(op.dir, op.path))) return absent(op);
+  if (names.empty() && !op.path.empty() && !tree_.folders.contains(full_path(op.dir, op.path)))
+    return absent(op);
   DiskDone done = done_with(op, 0);
   done.names.assign(names.begin(), names.end());
   return done;
@@ -323,41 +414,59 @@ DiskDone Disk::list(const DiskOp& op) const {
 
 DiskDone Disk::sync_all(const DiskOp& op, Sequence submitted) {
   const std::string root = full_path(op.dir, "");
-  for (const auto& [path, file] : names_) {
+  for (const auto& [path, file] : tree_.files) {
     if (path.starts_with(root)) file->harden(submitted);
   }
   std::erase_if(changes_, [&](const Change& each) {
-    if (!each.path.starts_with(root)) return false;
-    apply(stable_names_, each);
+    if (!each.path.starts_with(root) || each.when > submitted) return false;
+    apply(stable_, each);
     return true;
   });
-  for (const std::string& folder : folders_) {
-    if (folder.starts_with(root)) stable_folders_.insert(folder);
-  }
   return done_with(op, 0);
 }
 
-Losses Disk::lose(Prng& random) {
+// --- power loss
+
+std::vector<Disk::FilePtr> Disk::all_files() const {
+  std::vector<FilePtr> files;
+  std::set<File*> seen;  // only asked for, never gone through
+  const auto add = [&](const FilePtr& file) {
+    if (file != nullptr && seen.insert(file.get()).second) files.push_back(file);
+  };
+  for (const auto& [path, file] : stable_.files) add(file);
+  for (const Change& each : changes_) add(each.file);
+  return files;
+}
+
+std::vector<Unsettled> Disk::unsettled() const {
+  std::vector<Unsettled> all;
+  for (const Change& each : changes_) all.push_back({each.when, Unsettled::Kind::name});
+  for (const FilePtr& file : all_files()) file->list(all);
+  return all;
+}
+
+void Disk::settle(const std::vector<bool>& kept) {
   CHECK(open_.empty());
+  const std::vector<FilePtr> files = all_files();
+  auto at = kept.begin();
+  for (const Change& each : std::exchange(changes_, {})) {
+    if (*at++) apply(stable_, each);
+  }
+  for (const FilePtr& file : files) file->settle(at);
+  CHECK(at == kept.end());
+  // Nothing is found without the folder that it is in. Folders come before what is in them.
+  const auto lost = [&](const std::string& path) {
+    const std::string folder = parent_of(path);
+    return folder.find('/') != std::string::npos && !stable_.folders.contains(folder);
+  };
+  std::erase_if(stable_.folders, lost);
+  std::erase_if(stable_.files, [&](const auto& entry) { return lost(entry.first); });
+  tree_ = stable_;
+}
+
+Losses Disk::lose(Prng& random) {
   Losses losses;
-  for (const Change& each : changes_) {
-    if (random.one_in(2)) {
-      apply(stable_names_, each);
-    } else {
-      ++losses.names;
-    }
-  }
-  changes_.clear();
-  names_ = stable_names_;
-  std::erase_if(folders_, [&](const std::string& folder) {
-    return !stable_folders_.contains(folder) && random.one_in(2);
-  });
-  for (const auto& [path, file] : names_) {
-    file->lose(random, losses);
-    for (std::string folder = parent_of(path); folder.find('/') != std::string::npos;
-         folder = parent_of(folder))
-      folders_.insert(folder);
-  }
+  settle(keep_by_chance(unsettled(), random, losses));
   return losses;
 }
 

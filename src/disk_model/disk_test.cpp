@@ -14,7 +14,10 @@ constexpr int kSeeds = 200;
 constexpr FileId kFile{1};
 
 struct Machine {
-  explicit Machine(std::uint64_t seed) : random(seed) { folder("d"); }
+  explicit Machine(std::uint64_t seed, DurableWrite durable_write = DurableWrite::own_bytes)
+      : random(seed), disk(durable_write) {
+    folder("d");
+  }
 
   DiskDone perform(DiskOp op) { return disk.perform(user, op, disk.now()); }
   void folder(const std::string& path) {
@@ -59,6 +62,15 @@ struct Machine {
   void lose_power() {
     disk.leave(user);
     disk.lose(random);
+    user = disk.enter();
+  }
+  // Power loss that leaves what `keeps` says of each thing that is not stable.
+  template <class Keeps>
+  void settle(Keeps keeps) {
+    disk.leave(user);
+    std::vector<bool> kept;
+    for (const Unsettled& each : disk.unsettled()) kept.push_back(keeps(each));
+    disk.settle(kept);
     user = disk.enter();
   }
   bool exists() const { return disk.files().contains("0/d/f"); }
@@ -188,6 +200,105 @@ TEST(Disk, a_folder_that_is_not_there_is_not_found) {
   const DiskDone absent = list("e");
   ASSERT_FALSE(absent.outcome.has_value());
   EXPECT_EQ(absent.outcome.error().code, Errc::not_found);
+}
+
+TEST(Disk, a_durable_write_hardens_its_own_bytes_or_the_whole_file) {
+  for (const DurableWrite kind : {DurableWrite::own_bytes, DurableWrite::whole_file}) {
+    Machine machine(1, kind);
+    machine.open("d/f", true);
+    machine.write(0, 'a', false);
+    machine.write(kDiskBlock, 'b', true);
+    machine.settle([](const Unsettled&) { return false; });
+    EXPECT_EQ(machine.content().front(), kind == DurableWrite::whole_file ? std::byte{'a'} : std::byte{0});
+    EXPECT_EQ(machine.content().back(), std::byte{'b'});
+  }
+}
+
+TEST(Disk, a_write_that_is_kept_outlives_a_truncation_that_is_lost) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', true);
+  machine.write(kDiskBlock, 'a', true);
+  machine.simple(DiskOpKind::truncate, kDiskBlock);
+  machine.write(kDiskBlock, 'b', false);
+  machine.settle([](const Unsettled& each) { return each.kind != Unsettled::Kind::size; });
+  ASSERT_EQ(machine.content().size(), 2 * kDiskBlock);
+  EXPECT_EQ(machine.content().back(), std::byte{'b'});
+}
+
+TEST(Disk, sectors_cut_off_by_a_stable_truncation_do_not_come_back) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', true);
+  machine.write(kDiskBlock, 'b', false);
+  machine.simple(DiskOpKind::truncate, kDiskBlock);
+  machine.write(kDiskBlock, 'c', true);
+  machine.settle([](const Unsettled&) { return true; });
+  EXPECT_EQ(machine.content().back(), std::byte{'c'});
+}
+
+TEST(Disk, without_its_folder_a_file_is_not_found) {
+  Machine machine(1);
+  DiskOp folder;
+  folder.kind = DiskOpKind::create_folder;
+  folder.path = "e";
+  machine.perform(std::move(folder));
+  machine.open("e/f", false);
+  int first = 0;
+  machine.settle([&](const Unsettled&) { return first++ > 0; });
+  EXPECT_FALSE(machine.disk.files().contains("0/e/f"));
+}
+
+TEST(Disk, a_folder_is_removed_name_by_name) {
+  for (const bool kept : {false, true}) {
+    Machine machine(1);
+    machine.open("d/f", true);
+    DiskOp remove;
+    remove.kind = DiskOpKind::remove;
+    remove.path = "d";
+    machine.disk.perform_in_part(machine.user, remove);
+    EXPECT_EQ(machine.disk.unsettled().size(), 2U) << "the file and the folder";
+    machine.settle([&](const Unsettled&) { return kept; });
+    EXPECT_EQ(machine.exists(), !kept);
+  }
+}
+
+TEST(Disk, a_write_in_flight_may_be_cut_inside_a_sector) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', true);
+  const Buffer bytes(kDiskBlock, std::byte{'b'});
+  DiskOp write;
+  write.kind = DiskOpKind::write;
+  write.file = kFile;
+  write.pieces.emplace_back(bytes);
+  machine.disk.perform_in_part(machine.user, write, kSector + 100);
+  int part = 0;
+  machine.settle([&](const Unsettled&) { return part++ < 2; });
+  EXPECT_EQ(std::ranges::count(machine.content(), std::byte{'b'}), static_cast<int>(kSector) + 100);
+}
+
+TEST(Disk, a_name_that_is_opened_as_durable_is_stable_though_it_was_there) {
+  Machine machine(1);
+  machine.open("d/f", false);
+  machine.simple(DiskOpKind::close);
+  machine.open("d/f", true);
+  machine.settle([](const Unsettled&) { return false; });
+  EXPECT_TRUE(machine.exists());
+}
+
+TEST(Disk, a_copy_goes_its_own_way) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', false);
+  Disk copy(machine.disk);
+  copy.leave(machine.user);
+  copy.settle(std::vector<bool>(copy.unsettled().size(), false));
+  EXPECT_TRUE(copy.files().at("0/d/f")->content().empty());
+  EXPECT_EQ(machine.content().front(), std::byte{'a'});
+  EXPECT_TRUE(machine.simple(DiskOpKind::sync).outcome.has_value());
+  machine.settle([](const Unsettled&) { return false; });
+  EXPECT_EQ(machine.content().front(), std::byte{'a'});
 }
 
 TEST(Disk, misuse_is_complained_about) {

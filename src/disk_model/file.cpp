@@ -2,107 +2,148 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace tailwater::disk_model {
 
+std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& random, Losses& losses) {
+  std::vector<bool> kept(unsettled.size());
+  const std::uint64_t whole = random.below(4);
+  std::map<Sequence, std::uint64_t> fates;
+  for (std::size_t index = 0; index < unsettled.size(); ++index) {
+    const Unsettled& each = unsettled[index];
+    auto fate = fates.find(each.operation);
+    if (fate == fates.end()) {
+      const std::uint64_t own = random.below(4);
+      fate = fates.emplace(each.operation, whole < 2 ? whole : own).first;
+    }
+    // Of an operation everything, nothing, a half or most of it.
+    const bool half = random.one_in(2);
+    const bool most = !random.one_in(8);
+    kept[index] = fate->second == 0 || (fate->second == 2 && half) || (fate->second == 3 && most);
+    if (kept[index]) continue;
+    if (each.kind == Unsettled::Kind::sector) ++losses.sectors;
+    if (each.kind == Unsettled::Kind::size) ++losses.sizes;
+    if (each.kind == Unsettled::Kind::name) ++losses.names;
+  }
+  return kept;
+}
+
 void File::write(std::uint64_t at, Bytes bytes, Sequence now) {
   if (bytes.empty()) return;
-  if (content_.size() < at + bytes.size()) resize(at + bytes.size(), now);
-  for (std::uint64_t sector = at / kSector; sector * kSector < at + bytes.size(); ++sector) {
-    Overwritten& old = overwritten_.emplace_back();
-    old.sector = sector;
-    old.when = now;
-    old.length =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(kSector, content_.size() - sector * kSector));
-    std::memcpy(old.before.data(), content_.data() + sector * kSector, old.length);
+  const std::uint64_t end = at + bytes.size();
+  if (content_.size() < end) resize(end, now);
+  for (std::uint64_t from = at; from < end;) {
+    const std::uint64_t to = std::min(end, (from / kSector + 1) * kSector);
+    Part& part = parts_.emplace_back();
+    part.when = now;
+    part.at = from;
+    part.length = static_cast<std::uint32_t>(to - from);
+    std::memcpy(part.bytes.data(), bytes.data() + (from - at), part.length);
+    from = to;
   }
   std::memcpy(content_.data() + at, bytes.data(), bytes.size());
 }
 
 void File::resize(std::uint64_t size, Sequence now) {
-  Resized& change = resized_.emplace_back();
-  change.when = now;
-  change.before = content_.size();
-  if (size < content_.size()) {
-    change.cut.assign(content_.begin() + static_cast<std::ptrdiff_t>(size), content_.end());
-    std::erase_if(overwritten_, [&](const Overwritten& old) { return old.sector * kSector >= size; });
-  }
+  if (size == content_.size()) return;
+  Part& part = parts_.emplace_back();
+  part.when = now;
+  part.at = size;
   content_.resize(size);
 }
 
+// A sector beyond the size is not seen.
+void File::apply(Buffer& to, const Part& part) {
+  if (part.is_size()) {
+    to.resize(part.at);
+  } else if (part.at < to.size()) {
+    std::memcpy(to.data() + part.at, part.bytes.data(),
+                std::min<std::uint64_t>(part.length, to.size() - part.at));
+  }
+}
+
+// When the newer part is stable the older one cannot come back: its sector or size was written again, or its
+// bytes were cut off.
+bool File::overrules(const Part& newer, const Part& older) {
+  if (older.is_size()) return newer.is_size();
+  return newer.is_size() ? older.at >= newer.at : older.sector() == newer.sector();
+}
+
+template <class Chosen>
+void File::make_stable(Chosen chosen) {
+  std::size_t left = 0;
+  for (std::size_t index = 0; index < parts_.size(); ++index) {
+    const Part& part = parts_[index];
+    if (!chosen(part)) {
+      if (left != index) parts_[left] = part;
+      ++left;
+      continue;
+    }
+    apply(stable_, part);
+    const auto first = parts_.begin();
+    const auto end = first + static_cast<std::ptrdiff_t>(left);
+    left = static_cast<std::size_t>(
+        std::remove_if(first, end, [&](const Part& older) { return overrules(part, older); }) - first);
+  }
+  parts_.resize(left);
+}
+
 void File::harden_range(std::uint64_t at, std::uint64_t size) {
-  std::erase_if(overwritten_, [&](const Overwritten& old) {
-    return old.sector >= at / kSector && old.sector * kSector < at + size;
+  // The size that the bytes need brings all earlier changes of it along.
+  const Part* needed = nullptr;
+  std::uint64_t before = stable_.size();
+  for (const Part& part : parts_) {
+    if (!part.is_size()) continue;
+    if (before < at + size) needed = &part;
+    before = part.at;
+  }
+  const Sequence newest_size = needed == nullptr ? 0 : needed->when;
+  make_stable([&](const Part& part) {
+    if (part.is_size()) return part.when <= newest_size;
+    return part.sector() >= at / kSector && part.sector() * kSector < at + size;
   });
-  const auto last = std::find_if(resized_.rbegin(), resized_.rend(),
-                                 [&](const Resized& change) { return change.before < at + size; });
-  resized_.erase(resized_.begin(), last.base());
 }
 
 void File::harden(Sequence until) {
-  // A later write that is hardened makes up for a doomed one below it.
-  const auto made_up_for = [&](const Overwritten& doomed) {
-    return std::ranges::any_of(overwritten_, [&](const Overwritten& other) {
-      return !other.doomed && other.sector == doomed.sector && other.when > doomed.when &&
-             other.when <= until;
-    });
-  };
-  std::erase_if(overwritten_, [&](const Overwritten& old) { return old.doomed && made_up_for(old); });
-  std::erase_if(overwritten_, [&](const Overwritten& old) { return old.when <= until && !old.doomed; });
-  std::erase_if(resized_, [&](const Resized& change) { return change.when <= until; });
+  make_stable([&](const Part& part) { return part.when <= until && !part.doomed; });
 }
 
 void File::doom(Sequence until) {
-  for (Overwritten& old : overwritten_) old.doomed = old.doomed || old.when <= until;
+  for (Part& part : parts_) part.doomed = part.doomed || (part.when <= until && !part.is_size());
 }
 
 void File::damage(std::uint64_t at, Bytes bytes) {
   std::memcpy(content_.data() + at, bytes.data(), bytes.size());
+  std::memcpy(stable_.data() + at, bytes.data(), bytes.size());
+}
+
+void File::list(std::vector<Unsettled>& unsettled) const {
+  for (const Part& part : parts_)
+    unsettled.push_back({part.when, part.is_size() ? Unsettled::Kind::size : Unsettled::Kind::sector});
+}
+
+void File::settle(std::vector<bool>::const_iterator& kept) {
+  // A size on the disk is the newest that was kept.
+  std::size_t sized = 0;
+  for (std::size_t index = 0; index < parts_.size(); ++index) {
+    if (parts_[index].is_size() && kept[static_cast<std::ptrdiff_t>(index)]) sized = index + 1;
+  }
+  for (std::size_t index = 0; index < parts_.size(); ++index, ++kept) {
+    const Part& part = parts_[index];
+    if (part.is_size() ? index < sized : *kept) apply(stable_, part);
+  }
+  parts_.clear();
+  content_ = stable_;
 }
 
 void File::lose(Prng& random, Losses& losses) {
-  take_back_sectors(random, losses);
-  take_back_sizes(random, losses);
-  overwritten_.clear();
-  resized_.clear();
-}
-
-void File::take_back_sectors(Prng& random, Losses& losses) {
-  if (overwritten_.empty()) return;
-  // All is kept, all is lost, or a half or a small part of the sectors.
-  const std::uint64_t mood = random.below(4);
-  if (mood == 0) return;
-  std::vector<std::pair<std::uint64_t, std::size_t>> order;  // by sector, then by time
-  order.reserve(overwritten_.size());
-  for (const Overwritten& old : overwritten_) order.emplace_back(old.sector, order.size());
-  std::ranges::sort(order);
-  for (std::size_t first = 0; first < order.size();) {
-    std::size_t behind = first + 1;
-    while (behind < order.size() && order[behind].first == order[first].first) ++behind;
-    const bool kept = mood == 2 ? random.one_in(2) : mood == 3 && !random.one_in(8);
-    if (!kept) {
-      const std::size_t chosen = mood == 1 ? first : first + random.below(behind - first);
-      const Overwritten& old = overwritten_[order[chosen].second];
-      ++losses.sectors;
-      const std::uint64_t at = old.sector * kSector;
-      const std::uint64_t end = std::min<std::uint64_t>(at + old.length, content_.size());
-      if (end > at) std::memcpy(content_.data() + at, old.before.data(), end - at);
-    }
-    first = behind;
-  }
-}
-
-void File::take_back_sizes(Prng& random, Losses& losses) {
-  std::uint64_t back = random.below(resized_.size() + 1);
-  losses.sizes += back;
-  for (; back > 0; --back) {
-    const Resized change = std::move(resized_.back());
-    resized_.pop_back();
-    content_.resize(change.before);
-    const std::size_t from = change.before - change.cut.size();
-    std::ranges::copy(change.cut, content_.begin() + static_cast<std::ptrdiff_t>(from));
-  }
+  std::vector<Unsettled> unsettled;
+  list(unsettled);
+  const std::vector<bool> kept = keep_by_chance(unsettled, random, losses);
+  auto at = kept.begin();
+  settle(at);
 }
 
 }  // namespace tailwater::disk_model

@@ -1,6 +1,6 @@
 // A file as a disk has it: its content, and what of that would survive a power loss. Writes and changes of
-// the size are volatile until they are hardened; a power loss takes any of the volatile sectors back, each to
-// any of its earlier states, and any end of the changes of the size.
+// the size are volatile until they are hardened. A power loss takes or leaves each sector of each volatile
+// write; of the changes of the size it leaves those up to one of them, since they are one number.
 #pragma once
 
 #include <array>
@@ -18,6 +18,14 @@ using Sequence = std::uint64_t;
 
 inline constexpr std::size_t kSector = 512;
 
+// One thing that a power loss takes or leaves: a sector of a write, a change of a size or of a name. Those
+// with the same number were done by one operation.
+struct Unsettled {
+  enum class Kind : std::uint8_t { sector, size, name };
+  Sequence operation = 0;
+  Kind kind{};
+};
+
 // What a power loss took.
 struct Losses {
   std::uint64_t sectors = 0;
@@ -25,11 +33,14 @@ struct Losses {
   std::uint64_t names = 0;
 };
 
+// What a power loss leaves by chance: everything or nothing, or of each operation all, a part or nothing.
+std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& random, Losses& losses);
+
 class File {
  public:
   const Buffer& content() const { return content_; }
   std::uint64_t size() const { return content_.size(); }
-  bool stable() const { return overwritten_.empty() && resized_.empty(); }
+  bool stable() const { return parts_.empty(); }
 
   void write(std::uint64_t at, Bytes bytes, Sequence now);
   void resize(std::uint64_t size, Sequence now);
@@ -40,7 +51,12 @@ class File {
   void harden(Sequence until);
   // A sync that failed: what was volatile may be lost for ever, however often a sync succeeds afterwards.
   void doom(Sequence until);
-  // A power loss.
+
+  // What is volatile, in the order in which it was done.
+  void list(std::vector<Unsettled>& unsettled) const;
+  // A power loss that leaves of list() what `kept` says; `kept` moves behind the last of it.
+  void settle(std::vector<bool>::const_iterator& kept);
+  // A power loss by chance.
   void lose(Prng& random, Losses& losses);
 
   // Up to where blocks are allocated, whatever the size says.
@@ -50,26 +66,26 @@ class File {
   void damage(std::uint64_t at, Bytes bytes);
 
  private:
-  // What stood in a sector before a volatile write.
-  struct Overwritten {
-    std::uint64_t sector = 0;
+  // Bytes within one sector, or (without a length) a change of the size to `at`.
+  struct Part {
     Sequence when = 0;
-    bool doomed = false;
+    std::uint64_t at = 0;
     std::uint32_t length = 0;
-    std::array<std::byte, kSector> before;
-  };
-  struct Resized {
-    Sequence when = 0;
-    std::uint64_t before = 0;
-    Buffer cut;  // what a truncation took away
+    bool doomed = false;
+    std::array<std::byte, kSector> bytes;
+
+    bool is_size() const { return length == 0; }
+    std::uint64_t sector() const { return at / kSector; }
   };
 
-  void take_back_sectors(Prng& random, Losses& losses);
-  void take_back_sizes(Prng& random, Losses& losses);
+  static void apply(Buffer& to, const Part& part);
+  static bool overrules(const Part& newer, const Part& older);
+  template <class Chosen>
+  void make_stable(Chosen chosen);
 
   Buffer content_;
-  std::vector<Overwritten> overwritten_;
-  std::vector<Resized> resized_;
+  Buffer stable_;
+  std::vector<Part> parts_;  // what content_ has beyond stable_
 };
 
 }  // namespace tailwater::disk_model
