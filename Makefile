@@ -4,12 +4,13 @@ SHELL := /bin/sh
 
 PRESET ?= release
 SEEDS ?= 100
+STATES ?= 20000
 FROM ?= 1
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 INSTALL := tools/install.sh tools/packages.txt
 
-.PHONY: build run test interop simulate bench fuzz fmt tidy clean help dependencies dependencies-ci install-check
+.PHONY: build run test interop simulate crash-states bench fuzz fmt tidy clean help dependencies dependencies-ci install-check
 
 dependencies:
 	@$(INSTALL)
@@ -39,6 +40,10 @@ simulate: build/$(PRESET)/build.ninja ## run the simulator: make simulate SEEDS=
 	@cmake --build build/$(PRESET) --target simulate -j $(JOBS)
 	@build/$(PRESET)/simulate --from $(FROM) --seeds $(SEEDS)
 
+crash-states: build/$(PRESET)/build.ninja ## let the power go at every step: make crash-states STATES=20000 FROM=0
+	@cmake --build build/$(PRESET) --target crash_states -j $(JOBS)
+	@build/$(PRESET)/crash_states --from $(FROM) --states $(STATES)
+
 bench: build dependencies-ci ## compare with Apache Kafka on this machine
 	@cmake --build build/$(PRESET) --target load -j $(JOBS)
 	@bench/run --tailwater build/$(PRESET)/tailwater
@@ -59,4 +64,4 @@ clean: ## remove everything that was built
 help: ## show this list
 	@echo "Tailwater: an event-streaming broker that every Kafka client can use."
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

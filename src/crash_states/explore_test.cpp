@@ -1,0 +1,119 @@
+// Goal: a storage recovers from every state that a power loss may leave, power losses during its recoveries
+// included; and a port that lies is found out, so the states can show what they are for. Method: short
+// scripts gone through whole, in all three disk modes; then the courses over a port with each lie.
+#include "crash_states/explore.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace tailwater::crash_states {
+namespace {
+
+struct Script {
+  const char* name;
+  std::vector<Act> acts;
+};
+
+const Script kScripts[] = {
+    {"appends", {Act::create, Act::append, Act::append}},
+    {"a_clean_stop", {Act::append, Act::burst, Act::restart, Act::append}},
+    {"a_kill", {Act::append, Act::append, Act::kill, Act::append}},
+    {"a_truncation", {Act::burst, Act::settle, Act::truncate, Act::append}},
+    {"a_name_used_again", {Act::append, Act::settle, Act::remove, Act::create, Act::append}},
+    {"a_log_start", {Act::burst, Act::settle, Act::start, Act::settle}},
+    {"a_transaction", {Act::transaction, Act::transaction, Act::abort, Act::append}},
+    {"a_flush", {Act::burst, Act::burst, Act::burst, Act::settle, Act::append}},
+};
+
+constexpr Workload kScripted{
+    .name = "script", .logs = 2, .value_max = 3'000, .segment_bytes = 8'000, .flush_run_bytes = 8 << 10};
+
+using ScriptInMode = std::tuple<std::size_t, std::size_t>;
+
+class ExploreTest : public ::testing::TestWithParam<ScriptInMode> {};
+
+TEST_P(ExploreTest, a_short_script_recovers_from_every_state) {
+  const auto [script, mode] = GetParam();
+  Explorer explorer(kScripted, static_cast<Mode>(mode), Lie::none, 7, {.second_crash_every = 4});
+  std::vector<Act> acts = kScripts[script].acts;
+  acts.push_back(Act::settle);
+  const Tally tally = explorer.run(acts);
+  EXPECT_EQ(tally.failure, "") << tally.failed_state;
+  EXPECT_GT(tally.points, 20U);
+  EXPECT_GT(tally.states, 30U);
+  EXPECT_GT(tally.kinds[static_cast<std::size_t>(disk_model::ChoiceKind::every)], 0U);
+  EXPECT_GT(tally.kinds[static_cast<std::size_t>(Kind::second_crash)], 0U);
+  EXPECT_GT(tally.kinds[static_cast<std::size_t>(Kind::second_life)], 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, ExploreTest,
+                         ::testing::Combine(::testing::Range(std::size_t{0}, std::size(kScripts)),
+                                            ::testing::Range(std::size_t{0}, kModes)),
+                         [](const ::testing::TestParamInfo<ScriptInMode>& info) {
+                           return std::string(kScripts[std::get<0>(info.param)].name) + "_" +
+                                  std::string(kModeNames[std::get<1>(info.param)]);
+                         });
+
+TEST(Explore, the_same_seed_gives_the_same_states) {
+  for (const Workload& workload : workloads()) {
+    Explorer explorer(workload, Mode::direct_dsync, Lie::none, 3, {.states = 20, .states_per_point = 4});
+    const Tally first = explorer.run();
+    const Tally second = explorer.run();
+    EXPECT_EQ(first.failure, "") << first.failed_state;
+    EXPECT_EQ(first.states, second.states);
+    EXPECT_EQ(first.kinds, second.kinds);
+    EXPECT_EQ(first.repeated, second.repeated);
+  }
+}
+
+struct Caught {
+  const char* name;
+  Lie lie;
+};
+
+constexpr Caught kLies[] = {
+    {"syncs", Lie::drop_syncs},
+    {"durable_writes", Lie::drop_durability},
+    {"folder_syncs", Lie::drop_folder_syncs},
+    {"trim_before_sync", Lie::trim_before_sync},
+};
+
+using LieInMode = std::tuple<std::size_t, std::size_t>;
+
+class LieTest : public ::testing::TestWithParam<LieInMode> {};
+
+// Half of what CI tries.
+constexpr std::uint64_t kStatesToFindIt = 10'000;
+
+TEST_P(LieTest, is_found_out) {
+  const auto [lie, mode] = GetParam();
+  std::uint64_t states = 0;
+  for (std::uint64_t seed = 1; states < kStatesToFindIt; ++seed) {
+    for (const Workload& workload : workloads()) {
+      Explorer explorer(workload, static_cast<Mode>(mode), kLies[lie].lie, seed,
+                        {.states = 100, .states_per_point = 12});
+      const Tally tally = explorer.run();
+      states += tally.states;
+      if (!tally.failure.empty()) {
+        RecordProperty("states", static_cast<int>(states));
+        RecordProperty("failure", tally.failure);
+        return;
+      }
+    }
+  }
+  FAIL() << "not found in " << states << " states";
+}
+
+INSTANTIATE_TEST_SUITE_P(Lies, LieTest,
+                         ::testing::Combine(::testing::Range(std::size_t{0}, std::size(kLies)),
+                                            ::testing::Range(std::size_t{0}, kModes)),
+                         [](const ::testing::TestParamInfo<LieInMode>& info) {
+                           return std::string(kLies[std::get<0>(info.param)].name) + "_" +
+                                  std::string(kModeNames[std::get<1>(info.param)]);
+                         });
+
+}  // namespace
+}  // namespace tailwater::crash_states
