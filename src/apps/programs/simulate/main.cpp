@@ -217,6 +217,7 @@ int main(int count, char** words) {
                                  [&](const Report& report) {
                                    sum.add(report);
                                    std::fputs(report.text.c_str(), stdout);
+                                   if (report.fate != Fate::held) std::fflush(stdout);
                                    if (shows_progress)
                                      std::fprintf(stderr, "\r%zu of %llu seeds ", sum.digests.size(),
                                                   static_cast<unsigned long long>(wanted.seeds));
