@@ -8,4 +8,5 @@ python3 -B -m unittest discover -q -s tests/kills -p '*_test.py'
 tests/kills/run --tailwater build/release/tailwater --cycles 50 --seed 1 --require-all
 tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 2 --shards 3 --require-all
 tests/kills/run --tailwater build/release/tailwater --cycles 15 --seed 3 --shards 1,2,3 --require-all
+tests/kills/run --tailwater build/release/tailwater --cycles 10 --seed 4 --shards 1,2 --durability os --require-all
 tests/kills/exactly_once --tailwater build/release/tailwater --shards 1,3 --require-all

@@ -47,7 +47,10 @@ log::LogConfig Partitions::log_config(const TopicState& topic) const {
           .min_compaction_lag_ms = config.min_compaction_lag_ms,
           .max_compaction_lag_ms = config.max_compaction_lag_ms,
           .delete_retention_ms = config.delete_retention_ms,
-          .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time};
+          .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time,
+          .os_durable = config.durability == cluster::Durability::os,
+          .flush_messages = config.flush_messages,
+          .flush_ms = config.flush_ms};
 }
 
 void Partitions::configure(TopicState& topic) {

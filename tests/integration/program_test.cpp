@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "integration/support.hpp"
 #include "wire/api/metadata.hpp"
@@ -110,6 +112,14 @@ std::vector<std::string> serve(const TemporaryFolder& folder, std::vector<std::s
   return words;
 }
 
+// Where a program that is ready listens.
+std::uint16_t port_of(const Program& program) {
+  constexpr std::string_view kBefore = "listener=PLAINTEXT address=127.0.0.1:";
+  const std::size_t at = program.error.find(kBefore);
+  if (at == std::string::npos) return 0;
+  return static_cast<std::uint16_t>(std::stoi(program.error.substr(at + kBefore.size())));
+}
+
 TEST(Program, ServesUntilItIsTold) {
   const TemporaryFolder folder;
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -137,10 +147,7 @@ TEST(Program, LogsEachRequestWhereThatIsAskedFor) {
     Program program(
         serve(folder, {"--override", std::string("tailwater.request.log=") + (asked ? "true" : "false")}));
     ASSERT_TRUE(program.says(" ready ")) << program.error;
-    constexpr std::string_view kBefore = "listener=PLAINTEXT address=127.0.0.1:";
-    const std::size_t at = program.error.find(kBefore);
-    ASSERT_NE(at, std::string::npos);
-    Client client(static_cast<std::uint16_t>(std::stoi(program.error.substr(at + kBefore.size()))));
+    Client client(port_of(program));
     ASSERT_TRUE(client.call(wire::MetadataRequest{}, 9).has_value());
     if (asked) {
       EXPECT_TRUE(program.says("request Metadata v9 from 127.0.0.1")) << program.error;
@@ -148,6 +155,51 @@ TEST(Program, LogsEachRequestWhereThatIsAskedFor) {
     program.signal(SIGTERM);
     EXPECT_EQ(program.exit_code(), 0) << program.error;
     EXPECT_EQ(program.error.find("request Metadata") != std::string::npos, asked);
+  }
+}
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void create_topic_with(Client& client, const std::string& name, const std::string& durability) {
+  wire::CreateTopicsRequest request;
+  request.topics.push_back({.name = name, .num_partitions = 1, .replication_factor = 1});
+  request.topics[0].configs.push_back({.name = "tailwater.durability", .value = durability});
+  const auto answer = client.call(request, 5);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->body.topics.at(0).error_code, wire::ErrorCode::none);
+}
+
+// Each durability has its own ring; what either acknowledged outlives the process.
+TEST(Program, KeepsWhatBothDurabilitiesAcknowledgedWhenItIsKilled) {
+  const TemporaryFolder folder;
+  const Buffer batch = record_batch(10, 100);
+  constexpr std::string_view kRecord = "abcdefghijklmnopqrstuvwxyz";
+  const auto ring_has_records = [&](const char* ring) {
+    return content_of(folder.path() / "journal" / ring).find(kRecord) != std::string::npos;
+  };
+  for (int round = 0; round < 4; ++round) {
+    Program program(serve(folder, {"--override", "log.flush.interval.messages=1000000"}));
+    ASSERT_TRUE(program.says(" ready ")) << program.error;
+    Client client(port_of(program));
+    if (round == 0) {
+      create_topic_with(client, "soft", "os");
+      EXPECT_EQ(produce(client, "soft", 0, batch), 0);
+      EXPECT_TRUE(ring_has_records("0-os.jnl"));
+      EXPECT_FALSE(ring_has_records("0.jnl"));
+      create_topic_with(client, "hard", "fsync");
+      EXPECT_EQ(produce(client, "hard", 0, batch), 0);
+      EXPECT_TRUE(ring_has_records("0.jnl"));
+    } else {
+      EXPECT_EQ(produce(client, "soft", 0, batch), round * 10);
+      EXPECT_EQ(produce(client, "hard", 0, batch), round * 10);
+    }
+    // The machine did not go down.
+    EXPECT_EQ(program.error.find("went down"), std::string::npos) << program.error;
+    program.signal(round == 2 ? SIGTERM : SIGKILL);
+    EXPECT_EQ(program.exit_code(), round == 2 ? 0 : 128 + SIGKILL);
   }
 }
 

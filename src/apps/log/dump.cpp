@@ -79,7 +79,7 @@ class Dumper {
   Dumper(Folder& folder, const Options& options) : folder_(folder), options_(options) {}
 
   void run() {
-    for (const std::uint32_t shard : folder_.shards()) show_shard(shard);
+    for (const std::string& journal : folder_.journals()) show_journal_state(journal);
     for (const std::string& name : folder_.log_folders()) {
       if (!shown_.contains(name) && wanted(name)) show_stray(name);
     }
@@ -105,9 +105,9 @@ class Dumper {
     return folder.substr(0, folder.rfind('-')) == options_.topic;
   }
 
-  void show_shard(std::uint32_t shard);
-  void show_superblocks(std::uint32_t shard, const Folder::Head& head);
-  void show_journal(std::uint32_t shard, const journal::Superblock& superblock);
+  void show_journal_state(const std::string& journal);
+  void show_superblocks(const std::string& journal, const Folder::Head& head);
+  void show_journal(const std::string& journal, const journal::Superblock& superblock);
   void show_entry(const journal::EntryCursor::Entry& entry);
   void show_log(const log::ManifestLog& log);
   void show_segment(const std::string& folder, const log::Segment& segment);
@@ -123,21 +123,20 @@ class Dumper {
   std::set<std::string> shown_;
 };
 
-void Dumper::show_shard(std::uint32_t shard) {
-  const auto head = folder_.head(shard);
+void Dumper::show_journal_state(const std::string& journal) {
+  const auto head = folder_.head(journal);
   if (!head) return item("error", head.error().message, {{"what", cli::text(head.error().message)}});
-  show_superblocks(shard, *head);
+  show_superblocks(journal, *head);
   if (head->state == journal::RingHead::unformatted || head->state == journal::RingHead::damaged) return;
   const std::uint64_t generation = head->counts.manifest_generation;
   std::optional<log::Manifest> state;
-  const std::string file = Folder::manifest(shard, generation);
+  const std::string file = Folder::manifest(journal, generation);
   note(
-      "The manifest is the state of all logs of the shard at one address of the journal: the segments, what "
-      "of "
-      "them is in files, leader epochs, producers.");
+      "The manifest is the state of all logs of the journal at one address of it: the segments, what of them "
+      "is in files, leader epochs, producers.");
   if (generation == 0) {
     item("manifest", "no manifest was written yet: everything is in the journal", {{"generation", 0}});
-  } else if (auto decoded = folder_.load_manifest(shard, generation)) {
+  } else if (auto decoded = folder_.load_manifest(journal, generation)) {
     state = std::move(*decoded);
     item("manifest",
          fmt::format("{}: {} logs as of LSN {}, {} paths to be removed", file, state->logs.size(),
@@ -151,7 +150,7 @@ void Dumper::show_shard(std::uint32_t shard) {
   } else {
     item("error", decoded.error().message, {{"what", cli::text(decoded.error().message)}});
   }
-  show_journal(shard, head->counts);
+  show_journal(journal, head->counts);
   if (!state) return;
   note(
       "A log is a partition. Its folder has segments (.log: the batches as clients send them, and as Apache "
@@ -161,13 +160,14 @@ void Dumper::show_shard(std::uint32_t shard) {
   }
 }
 
-void Dumper::show_superblocks(std::uint32_t shard, const Folder::Head& head) {
-  const std::string file = Folder::ring(shard);
+void Dumper::show_superblocks(const std::string& journal, const Folder::Head& head) {
+  const std::string file = Folder::ring(journal);
   note(fmt::format(
-      "{}: the journal of shard {}, a ring of frames. What is produced is written here first, and "
-      "acknowledged when it is durable; later it goes to the segments, and the ring is trimmed. Its "
-      "two superblocks are written in turn; the one with the larger sequence counts.",
-      file, shard));
+      "{}: the journal {}, a ring of frames; its name begins with the shard's number, and -os is for topics "
+      "with tailwater.durability=os. What is produced is written here first, and acknowledged when it is "
+      "durable, or there when the operating system has it; later it goes to the segments, and the ring is "
+      "trimmed. Its two superblocks are written in turn; the one with the larger sequence counts.",
+      file, journal));
   for (std::size_t each = 0; each < 2; ++each) {
     const char name = each == 0 ? 'A' : 'B';
     const auto& block = head.blocks[each];
@@ -201,7 +201,7 @@ void Dumper::show_superblocks(std::uint32_t shard, const Folder::Head& head) {
   }
 }
 
-void Dumper::show_journal(std::uint32_t shard, const journal::Superblock& superblock) {
+void Dumper::show_journal(const std::string& journal, const journal::Superblock& superblock) {
   journal::RingScan scan(superblock);
   Buffer memory;
   std::uint64_t frames = 0;
@@ -211,7 +211,7 @@ void Dumper::show_journal(std::uint32_t shard, const journal::Superblock& superb
         "A frame is one durable write; its entries are batches, or changes of logs, by the ids of the logs.");
   while (const auto range = scan.wanted()) {
     memory.resize(range->size);
-    const auto got = folder_.files().read(Folder::ring(shard), range->position, memory);
+    const auto got = folder_.files().read(Folder::ring(journal), range->position, memory);
     if (!got) return item("error", got.error().message, {{"what", cli::text(got.error().message)}});
     scan.feed(
         Bytes(memory).first(*got), [&](const journal::FrameHeader& frame, journal::EntryCursor entries) {

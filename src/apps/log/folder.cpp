@@ -36,15 +36,25 @@ Result<Folder> Folder::open(const std::string& path) {
   return Folder(std::move(files), std::move(*directory));
 }
 
-std::vector<std::uint32_t> Folder::shards() const {
-  std::vector<std::uint32_t> found;
+std::vector<std::string> Folder::journals() const {
+  std::vector<std::pair<std::uint32_t, bool>> found;
   for (std::string_view name : files_.list("journal")) {
     if (!name.ends_with(".jnl")) continue;
-    if (const auto shard = number(name.substr(0, name.size() - 4), UINT32_MAX))
-      found.push_back(static_cast<std::uint32_t>(*shard));
+    name.remove_suffix(4);
+    const bool soft = name.ends_with("-os");
+    if (soft) name.remove_suffix(3);
+    if (const auto shard = number(name, UINT32_MAX))
+      found.emplace_back(static_cast<std::uint32_t>(*shard), soft);
   }
   std::sort(found.begin(), found.end());
-  return found;
+  std::vector<std::string> names;
+  for (const auto& [shard, soft] : found) names.push_back(log::journal_name(shard, soft));
+  return names;
+}
+
+bool Folder::has_soft_ring(const std::string& journal) {
+  const std::string shard = journal.substr(0, journal.find('-'));
+  return files_.size(ring(shard + "-os")).has_value();
 }
 
 bool Folder::is_half_dealt() const {
@@ -75,8 +85,8 @@ std::vector<Offset> Folder::segments(const std::string& log_folder) const {
   return found;
 }
 
-std::vector<std::uint64_t> Folder::generations(std::uint32_t shard) const {
-  const std::string mark = std::to_string(shard) + "-";
+std::vector<std::uint64_t> Folder::generations(const std::string& journal) const {
+  const std::string mark = journal + "-";
   std::vector<std::uint64_t> found;
   for (std::string_view name : files_.list("manifest")) {
     if (!name.starts_with(mark)) continue;
@@ -86,9 +96,9 @@ std::vector<std::uint64_t> Folder::generations(std::uint32_t shard) const {
   return found;
 }
 
-Result<Folder::Head> Folder::head(std::uint32_t shard) {
+Result<Folder::Head> Folder::head(const std::string& journal) {
   Buffer bytes(2 * journal::kBlock);
-  const auto got = files_.read(ring(shard), 0, bytes);
+  const auto got = files_.read(ring(journal), 0, bytes);
   if (!got) return std::unexpected(got.error());
   bytes.resize(*got);
   Head head;
@@ -103,8 +113,8 @@ Result<Folder::Head> Folder::head(std::uint32_t shard) {
   return head;
 }
 
-Result<log::Manifest> Folder::load_manifest(std::uint32_t shard, std::uint64_t generation) {
-  const std::string path = manifest(shard, generation);
+Result<log::Manifest> Folder::load_manifest(const std::string& journal, std::uint64_t generation) {
+  const std::string path = manifest(journal, generation);
   const auto content = files_.load(path);
   if (!content) return std::unexpected(content.error());
   auto decoded = log::decode_manifest(*content);
@@ -112,27 +122,27 @@ Result<log::Manifest> Folder::load_manifest(std::uint32_t shard, std::uint64_t g
   return decoded;
 }
 
-Result<void> Folder::commit(std::uint32_t shard, log::Manifest& state) {
-  auto now = head(shard);
+Result<void> Folder::commit(const std::string& journal, log::Manifest& state) {
+  auto now = head(journal);
   if (!now) return std::unexpected(now.error());
   if (now->state != journal::RingHead::formatted || !now->counts.clean)
-    return fail(Errc::storage, ring(shard) + " was not stopped cleanly");
+    return fail(Errc::storage, ring(journal) + " was not stopped cleanly");
   journal::Superblock& superblock = now->counts;
   state.generation = superblock.manifest_generation + 1;
   state.journal_id = superblock.journal_id;
   state.checkpoint = superblock.trim;
-  const std::string path = manifest(shard, state.generation);
+  const std::string path = manifest(journal, state.generation);
   if (auto done = files_.replace(path, log::encode(state)); !done) return done;
   ++superblock.sequence;
   superblock.manifest_generation = state.generation;
   Buffer block(journal::kBlock);
   journal::encode(superblock, block);
   const std::uint64_t at = journal::superblock_position(superblock.sequence);
-  if (auto done = files_.overwrite(ring(shard), at, block); !done) return done;
+  if (auto done = files_.overwrite(ring(journal), at, block); !done) return done;
   // The manifest before stays, so that there is something to look at should this one rot.
-  for (const std::uint64_t old : generations(shard)) {
+  for (const std::uint64_t old : generations(journal)) {
     if (old + 1 >= state.generation) continue;
-    if (auto done = files_.remove(manifest(shard, old)); !done) return done;
+    if (auto done = files_.remove(manifest(journal, old)); !done) return done;
   }
   return {};
 }

@@ -24,20 +24,22 @@ class Folder {
   const shell::LogDirectory& directory() const { return directory_; }
   const std::string& path() const { return files_.folder(); }
 
-  // The shards that have a journal here, ascending.
-  std::vector<std::uint32_t> shards() const;
+  // The journals here by the names that log::journal_name() gives them, a shard's two beside each other.
+  std::vector<std::string> journals() const;
+  // Whether the shard that the journal is of has a second one, for tailwater.durability=os.
+  bool has_soft_ring(const std::string& journal);
   // A change of the number of shards was interrupted: only a broker's start goes on with it.
   bool is_half_dealt() const;
   // "topic-partition" folders, whoever they belong to.
   std::vector<std::string> log_folders() const;
   // Base offsets of the segment files in a log's folder, ascending.
   std::vector<Offset> segments(const std::string& log_folder) const;
-  // Generations of a shard's manifests that are there, ascending.
-  std::vector<std::uint64_t> generations(std::uint32_t shard) const;
+  // Generations of a journal's manifests that are there, ascending.
+  std::vector<std::uint64_t> generations(const std::string& journal) const;
 
-  static std::string ring(std::uint32_t shard) { return "journal/" + std::to_string(shard) + ".jnl"; }
-  static std::string manifest(std::uint32_t shard, std::uint64_t generation) {
-    return "manifest/" + std::to_string(shard) + "-" + std::to_string(generation);
+  static std::string ring(const std::string& journal) { return "journal/" + journal + ".jnl"; }
+  static std::string manifest(const std::string& journal, std::uint64_t generation) {
+    return "manifest/" + journal + "-" + std::to_string(generation);
   }
 
   struct Head {
@@ -46,10 +48,10 @@ class Folder {
     std::array<bool, 2> healed{};                              // one of its copies is damaged
     journal::Superblock counts;                                // the newer of them
   };
-  Result<Head> head(std::uint32_t shard);
-  Result<log::Manifest> load_manifest(std::uint32_t shard, std::uint64_t generation);
-  // Makes this the shard's state, durably. REQUIRES: its journal is empty, as after a clean stop.
-  Result<void> commit(std::uint32_t shard, log::Manifest& state);
+  Result<Head> head(const std::string& journal);
+  Result<log::Manifest> load_manifest(const std::string& journal, std::uint64_t generation);
+  // Makes this the state of the journal's logs, durably. REQUIRES: it is empty, as after a clean stop.
+  Result<void> commit(const std::string& journal, log::Manifest& state);
 
  private:
   Folder(RealFiles files, shell::LogDirectory directory)

@@ -1,8 +1,8 @@
 // Indexes follow from the batches of their segments; the state of a shard's logs (manifest) from the one
 // before it and the segments, if the journal was empty when it was written. Nothing of a segment is changed,
 // unless the user gives up what is damaged (mend.hpp).
-//   1 the journal is emptied into the segments, as by `log seal`; if the manifest is the reason why that
-//     fails, it is made anew first
+//   1 manifests that cannot be read are made anew; then the journals are emptied into the segments, as by
+//     `log seal`
 //   2 damaged pieces are taken out of segments, if that is wished
 //   3 indexes that do not fit their segments are made anew: a state that does without them is written, then
 //     the files, then the state that counts on them again; a crash in between costs longer walks, no more
@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -43,7 +44,9 @@ class Rebuilder {
   enum class Damaged : std::uint8_t { keep, drop };
   Rebuilder(Folder& folder, Damaged damaged) : folder_(folder), damaged_(damaged) {}
 
-  Result<void> shard(std::uint32_t number);
+  // Those that cannot be read, as far as they can be made anew.
+  Result<void> manifests();
+  Result<void> shard(const std::string& journal);
   const std::vector<Change>& changes() const { return changes_; }
   bool left_damage() const { return left_damage_; }
 
@@ -53,37 +56,41 @@ class Rebuilder {
     Buffer content;
   };
 
-  Result<log::Manifest> empty_journal(std::uint32_t number);
+  Result<log::Manifest> empty_journal(const std::string& journal);
   Result<bool> segment(const log::ManifestLog& log, log::Segment& segment);
   Result<bool> drop_damaged(const log::ManifestLog& log, log::Segment& segment);
 
   Folder& folder_;
   Damaged damaged_;
   std::vector<Change> changes_;
+  std::map<std::string, std::string> causes_;  // why a journal's manifest was not made anew
   std::vector<Fresh> fresh_;
   bool left_damage_ = false;
 };
 
-Result<log::Manifest> Rebuilder::empty_journal(std::uint32_t number) {
-  const auto try_it = [&]() -> Result<Drained> {
-    RealDisk disk(folder_.directory());
-    return drain(number, [&](log::DiskEffects&& effects, Instant until) {
-      return disk.carry(std::move(effects), until);
-    });
-  };
-  auto drained = try_it();
+Result<log::Manifest> Rebuilder::empty_journal(const std::string& journal) {
+  RealDisk disk(folder_.directory());
+  auto drained =
+      drain(journal, folder_.has_soft_ring(journal),
+            [&](log::DiskEffects&& effects, Instant until) { return disk.carry(std::move(effects), until); });
   if (drained) return std::move(drained->state);
-  auto found = find_state(folder_, number);
-  if (!found) {
-    return fail(Errc::storage, fmt::format("the broker's start fails: {}; and its cause cannot be mended: {}",
-                                           drained.error().message, found.error().message));
+  return fail(Errc::storage, fmt::format("the broker's start fails: {}; and its cause cannot be mended: {}",
+                                         drained.error().message, causes_[journal]));
+}
+
+// Before any start: both rings of a shard start together, so one that cannot would leave the other in use.
+Result<void> Rebuilder::manifests() {
+  for (const std::string& journal : folder_.journals()) {
+    auto found = find_state(folder_, journal);
+    if (!found) {
+      causes_[journal] = found.error().message;
+      continue;
+    }
+    if (auto done = folder_.commit(journal, found->state); !done) return done;
+    changes_.push_back({Folder::manifest(journal, found->state.generation),
+                        fmt::format("made from {} and the segments: {}", found->source, found->summary)});
   }
-  if (auto done = folder_.commit(number, found->state); !done) return std::unexpected(done.error());
-  changes_.push_back({Folder::manifest(number, found->state.generation),
-                      fmt::format("made from {} and the segments: {}", found->source, found->summary)});
-  drained = try_it();
-  if (!drained) return std::unexpected(drained.error());
-  return std::move(drained->state);
+  return {};
 }
 
 // Whether pieces of it were taken out.
@@ -151,8 +158,8 @@ Result<bool> Rebuilder::segment(const log::ManifestLog& log, log::Segment& segme
   return true;
 }
 
-Result<void> Rebuilder::shard(std::uint32_t number) {
-  auto state = empty_journal(number);
+Result<void> Rebuilder::shard(const std::string& journal) {
+  auto state = empty_journal(journal);
   if (!state) return std::unexpected(state.error());
   log::Manifest without = *state;
   for (std::size_t each = 0; each < state->logs.size(); ++each) {
@@ -165,7 +172,7 @@ Result<void> Rebuilder::shard(std::uint32_t number) {
         if (*dropped) {
           // The state follows the file at once.
           without.logs[each].segments[at] = log.segments[at];
-          if (auto done = folder_.commit(number, without); !done) return done;
+          if (auto done = folder_.commit(journal, without); !done) return done;
         }
         if (log.segments[at].size == 0) continue;
       }
@@ -176,11 +183,11 @@ Result<void> Rebuilder::shard(std::uint32_t number) {
     }
   }
   if (fresh_.empty()) return {};
-  if (auto done = folder_.commit(number, without); !done) return done;
+  if (auto done = folder_.commit(journal, without); !done) return done;
   for (const Fresh& file : std::exchange(fresh_, {})) {
     if (auto done = folder_.files().replace(file.path, file.content); !done) return done;
   }
-  return folder_.commit(number, *state);
+  return folder_.commit(journal, *state);
 }
 
 Result<int> rebuild(const Options& options) {
@@ -191,10 +198,10 @@ Result<int> rebuild(const Options& options) {
                                    ": a change of the number of shards was interrupted; start "
                                    "the broker, which goes on with it");
   Rebuilder rebuilder(*folder, options.drop_damaged ? Rebuilder::Damaged::drop : Rebuilder::Damaged::keep);
-  Result<void> done;
-  for (const std::uint32_t shard : folder->shards()) {
-    done = rebuilder.shard(shard);
+  Result<void> done = rebuilder.manifests();
+  for (const std::string& journal : folder->journals()) {
     if (!done) break;
+    done = rebuilder.shard(journal);
   }
   cli::json::array items;
   for (const Change& change : rebuilder.changes()) {

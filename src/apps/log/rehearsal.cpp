@@ -16,9 +16,10 @@ namespace {
 constexpr std::int64_t kLookMs = 500;
 constexpr std::int64_t kNeverMs = std::int64_t{1} << 40;
 
-log::StorageOptions storage_options(std::uint32_t shard) {
+log::StorageOptions storage_options(const std::string& journal, bool soft_ring) {
   log::StorageOptions options;
-  options.shard = ShardId{shard};
+  options.shard = ShardId{static_cast<std::uint32_t>(std::stoul(journal))};
+  options.os_ring = soft_ring;
   options.dirs = {DirId{0}};
   options.seed = std::random_device{}();
   options.boot_id = shell::boot_id();
@@ -35,8 +36,9 @@ int wait_ms(Instant until) {
 
 }  // namespace
 
-Result<Drained> drain(std::uint32_t shard, const Carry& carry) {
-  log::Storage storage(storage_options(shard));
+Result<Drained> drain(const std::string& journal, bool soft_ring, const Carry& carry) {
+  log::Storage storage(storage_options(journal, soft_ring));
+  const bool soft = journal.ends_with("-os");
   log::DiskEffects effects;
   storage.start(shell::read_clocks(), effects);
   bool stopping = false;
@@ -49,7 +51,7 @@ Result<Drained> drain(std::uint32_t shard, const Carry& carry) {
       stopping = true;
     }
     if (stopping && storage.stopped() && in_flight == 0 && report.state == log::DirState::stopped)
-      return Drained{storage.describe(DirId{0}), report};
+      return Drained{storage.describe(DirId{0}, soft), storage.report(DirId{0}, soft)};
     storage.clear_news();
     storage.take_faults();
     storage.turn(shell::read_clocks(), effects);

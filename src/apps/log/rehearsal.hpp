@@ -27,8 +27,9 @@ struct Drained {
   log::Manifest state;  // of all logs, as after a clean stop
   log::DirReport report;
 };
-// Starts the storage of one shard, stops it cleanly, and gives its state. The error says why it cannot start.
-Result<Drained> drain(std::uint32_t shard, const Carry& carry);
+// Starts the storage of the journal's shard, stops it cleanly, and gives the state of this journal's logs.
+// `soft_ring`: the shard has one. The error says why it cannot start.
+Result<Drained> drain(const std::string& journal, bool soft_ring, const Carry& carry);
 
 // The real disk.
 class RealDisk {

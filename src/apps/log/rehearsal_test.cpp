@@ -147,7 +147,7 @@ TEST_F(RehearsalTest, AStorageIsDrainedInARehearsalAndThenForReal) {
   const auto before = everything();
   RealFiles real(folder);
   RehearsalDisk rehearsal(real);
-  const auto rehearsed = drain(0, [&](log::DiskEffects&& effects, Instant until) {
+  const auto rehearsed = drain("0", false, [&](log::DiskEffects&& effects, Instant until) {
     return rehearsal.carry(std::move(effects), until);
   });
   ASSERT_TRUE(rehearsed.has_value()) << rehearsed.error().message;
@@ -163,8 +163,9 @@ TEST_F(RehearsalTest, AStorageIsDrainedInARehearsalAndThenForReal) {
   ASSERT_TRUE(directory.has_value());
   {
     RealDisk disk(*directory);
-    const auto drained = drain(
-        0, [&](log::DiskEffects&& effects, Instant until) { return disk.carry(std::move(effects), until); });
+    const auto drained = drain("0", false, [&](log::DiskEffects&& effects, Instant until) {
+      return disk.carry(std::move(effects), until);
+    });
     ASSERT_TRUE(drained.has_value()) << drained.error().message;
   }
   EXPECT_EQ(real.load("orders-0/00000000000000000000.log").value_or(Buffer{}), *segment);

@@ -42,11 +42,11 @@ Result<int> seal(const Options& options) {
                                    "the broker, which goes on with it");
   std::uint64_t logs = 0;
   std::uint64_t replayed = 0;
-  for (const std::uint32_t shard : folder->shards()) {
+  for (const std::string& journal : folder->journals()) {
     RealDisk disk(folder->directory());
-    const auto drained = drain(shard, [&](log::DiskEffects&& effects, Instant until) {
-      return disk.carry(std::move(effects), until);
-    });
+    const auto drained = drain(
+        journal, folder->has_soft_ring(journal),
+        [&](log::DiskEffects&& effects, Instant until) { return disk.carry(std::move(effects), until); });
     if (!drained) return fail(Errc::storage, options.folder + ": " + drained.error().message);
     logs += drained->state.logs.size();
     replayed += drained->report.replayed_bytes;

@@ -101,11 +101,30 @@ class LogFinder {
   Offset known_to_;
 };
 
-Result<FoundState> newest_readable(Folder& folder, std::uint32_t shard) {
-  auto generations = folder.generations(shard);
+// Folders of logs of the other journals, which share the directory.
+Result<void> leave_out_others(Folder& folder, const std::string& journal, std::set<std::string>& folders) {
+  for (const std::string& other : folder.journals()) {
+    if (other == journal) continue;
+    const auto head = folder.head(other);
+    if (head && head->state == journal::RingHead::formatted && head->counts.manifest_generation == 0)
+      continue;
+    const auto state = head ? folder.load_manifest(other, head->counts.manifest_generation)
+                            : Result<log::Manifest>(std::unexpected(head.error()));
+    if (!state) {
+      return fail(Errc::unsupported, "which logs are those of the journal " + other +
+                                         " beside it is not known: " + state.error().message);
+    }
+    for (const log::ManifestLog& log : state->logs)
+      folders.erase(fmt::format("{}-{}", log.topic, log.partition.value));
+  }
+  return {};
+}
+
+Result<FoundState> newest_readable(Folder& folder, const std::string& journal) {
+  auto generations = folder.generations(journal);
   for (auto each = generations.rbegin(); each != generations.rend(); ++each) {
-    auto decoded = folder.load_manifest(shard, *each);
-    if (decoded) return FoundState{std::move(*decoded), Folder::manifest(shard, *each), {}};
+    auto decoded = folder.load_manifest(journal, *each);
+    if (decoded) return FoundState{std::move(*decoded), Folder::manifest(journal, *each), {}};
   }
   return fail(Errc::corrupt,
               "no manifest can be read, so it is not known which topics the folders belong to");
@@ -113,25 +132,22 @@ Result<FoundState> newest_readable(Folder& folder, std::uint32_t shard) {
 
 }  // namespace
 
-Result<FoundState> find_state(Folder& folder, std::uint32_t shard) {
-  const auto head = folder.head(shard);
+Result<FoundState> find_state(Folder& folder, const std::string& journal) {
+  const auto head = folder.head(journal);
   if (!head) return std::unexpected(head.error());
   if (head->state != journal::RingHead::formatted)
-    return fail(Errc::corrupt, Folder::ring(shard) + " has a superblock that cannot be read");
-  if (folder.load_manifest(shard, head->counts.manifest_generation))
+    return fail(Errc::corrupt, Folder::ring(journal) + " has a superblock that cannot be read");
+  if (folder.load_manifest(journal, head->counts.manifest_generation))
     return fail(Errc::storage, "the manifest is whole, and nothing else can be made anew");
   if (!head->counts.clean)
     return fail(Errc::storage,
                 "the broker was not stopped cleanly, so that the journal has to be replayed, "
                 "which needs the manifest; take the folder from a replica or a backup");
-  auto found = newest_readable(folder, shard);
+  auto found = newest_readable(folder, journal);
   if (!found) return found;
-  if (folder.shards().size() > 1)
-    return fail(Errc::unsupported,
-                "several shards share the folder, and which of them has which log is only "
-                "in their manifests");
   std::set<std::string> folders;
   for (std::string& name : folder.log_folders()) folders.insert(std::move(name));
+  if (auto done = leave_out_others(folder, journal, folders); !done) return std::unexpected(done.error());
   for (log::ManifestLog& log : found->state.logs) {
     folders.erase(fmt::format("{}-{}", log.topic, log.partition.value));
     if (auto done = LogFinder(folder, log).run(); !done) return std::unexpected(done.error());

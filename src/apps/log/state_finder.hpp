@@ -1,5 +1,5 @@
-// Makes a shard's manifest anew when the one that counts is damaged or gone: who the logs are comes from the
-// manifest before it, what they hold from their segments.
+// Makes a journal's manifest anew when the one that counts is damaged or gone: who the logs are comes from
+// the manifest before it, what they hold from their segments.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,6 @@ struct FoundState {
 // Refuses, with the reason, where something that was acknowledged might be left out: the journal is not empty
 // (its entries cannot be told from what the segments have already), a superblock is not that of a clean stop,
 // a log has no folder, a folder has no log, or a segment is damaged.
-Result<FoundState> find_state(Folder& folder, std::uint32_t shard);
+Result<FoundState> find_state(Folder& folder, const std::string& journal);
 
 }  // namespace tailwater::apps::logtools

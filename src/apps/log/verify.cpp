@@ -39,13 +39,13 @@ bool Verifier::run() {
            "start the broker: it goes on with it");
     return whole_;
   }
-  for (const std::uint32_t number : folder_.shards()) shard(number);
+  for (const std::string& journal : folder_.journals()) shard(journal);
   return whole_;
 }
 
-void Verifier::shard(std::uint32_t number) {
-  const std::string ring = Folder::ring(number);
-  const auto head = folder_.head(number);
+void Verifier::shard(const std::string& journal) {
+  const std::string ring = Folder::ring(journal);
+  const auto head = folder_.head(journal);
   if (!head) return damage(ring, std::nullopt, head.error().message, kKeep);
   // A ring whose making was interrupted holds nothing yet.
   if (head->state == journal::RingHead::unformatted) return;
@@ -61,12 +61,12 @@ void Verifier::shard(std::uint32_t number) {
     damage(ring, each * journal::kBlock, fmt::format("superblock {} cannot be read", name),
            "nothing: the other one counts, and the broker writes this one anew when it runs");
   }
-  if (head->state != journal::RingHead::damaged) manifests(number, *head);
+  if (head->state != journal::RingHead::damaged) manifests(journal, *head);
 
   RehearsalDisk disk(folder_.files());
-  const auto drained = drain(number, [&](log::DiskEffects&& effects, Instant until) {
-    return disk.carry(std::move(effects), until);
-  });
+  const auto drained =
+      drain(journal, folder_.has_soft_ring(journal),
+            [&](log::DiskEffects&& effects, Instant until) { return disk.carry(std::move(effects), until); });
   if (drained) {
     seen_.journal_bytes += drained->report.replayed_bytes;
     for (const log::ManifestLog& each : drained->state.logs) log(disk, each);
@@ -76,7 +76,7 @@ void Verifier::shard(std::uint32_t number) {
          "'tailwater log rebuild' tries to mend it, and says what it cannot");
   // What there is can be looked at all the same.
   if (head->state != journal::RingHead::damaged) {
-    if (const auto state = folder_.load_manifest(number, head->counts.manifest_generation)) {
+    if (const auto state = folder_.load_manifest(journal, head->counts.manifest_generation)) {
       for (log::ManifestLog each : state->logs) {
         for (log::Segment& segment : each.segments) segment.size = segment.flushed;
         log(folder_.files(), each);
@@ -90,15 +90,15 @@ void Verifier::shard(std::uint32_t number) {
 }
 
 // Whether the one that counts can be read at all is for the rehearsed start to say.
-void Verifier::manifests(std::uint32_t number, const Folder::Head& head) {
-  for (const std::uint64_t generation : folder_.generations(number)) {
-    const auto decoded = folder_.load_manifest(number, generation);
+void Verifier::manifests(const std::string& journal, const Folder::Head& head) {
+  for (const std::uint64_t generation : folder_.generations(journal)) {
+    const auto decoded = folder_.load_manifest(journal, generation);
     if (decoded && decoded->healed) {
-      damage(Folder::manifest(number, generation), std::nullopt, "one of its two copies is damaged",
+      damage(Folder::manifest(journal, generation), std::nullopt, "one of its two copies is damaged",
              "nothing: the other copy counts, and the next manifest replaces both");
     }
     if (decoded || generation >= head.counts.manifest_generation) continue;
-    damage(Folder::manifest(number, generation), std::nullopt, decoded.error().message,
+    damage(Folder::manifest(journal, generation), std::nullopt, decoded.error().message,
            "nothing: it is the one before the manifest that counts, and goes soon");
   }
 }

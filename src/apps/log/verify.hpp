@@ -43,8 +43,8 @@ class Verifier {
 
  private:
   void damage(std::string file, std::optional<std::uint64_t> position, std::string what, std::string remedy);
-  void shard(std::uint32_t number);
-  void manifests(std::uint32_t number, const Folder::Head& head);
+  void shard(const std::string& journal);
+  void manifests(const std::string& journal, const Folder::Head& head);
   void log(Files& files, const log::ManifestLog& log);
   void segment(Files& files, const log::ManifestLog& log, const log::Segment& segment);
   Buffer index(Files& files, const std::string& path, std::uint64_t size);

@@ -16,7 +16,7 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .importance = Importance::high,
      .check = one_of("fsync,os"),
      .update = UpdateMode::cluster_wide,
-     .documentation = "When a record counts as written: fsync means on stable storage, os means handed to "
+     .documentation = "When a record is acknowledged: fsync means on stable storage, os means handed to "
                       "the operating system, as Kafka does."},
     {.name = "tailwater.journal.bytes",
      .type = ConfigType::int64,

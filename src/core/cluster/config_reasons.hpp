@@ -25,8 +25,8 @@ inline constexpr std::string_view kNoShareGroups = "share groups are not served"
 inline constexpr std::string_view kNoStreamsGroups =
     "streams groups are not served; Kafka Streams works with the classic protocol";
 inline constexpr std::string_view kJournal = "the journal gathers writes by itself, without waiting";
-inline constexpr std::string_view kDurable =
-    "every record is on stable storage before it is acknowledged; see tailwater.durability";
+inline constexpr std::string_view kJournalState =
+    "a start reads the journal and its manifest, not how far each log was flushed";
 inline constexpr std::string_view kPreallocates = "space is always reserved ahead";
 inline constexpr std::string_view kMemory = "one budget rules all memory; see tailwater.memory.bytes";
 inline constexpr std::string_view kMap = "the map of keys is filled as far as its memory goes";

@@ -74,19 +74,19 @@ constexpr ConfigKey kTopicKeys[] = {
      .fallback = "9223372036854775807",
      .check = at_least(1),
      .update = UpdateMode::cluster_wide,
-     .effect = KeyEffect::none,
-     .reason = kDurable,
      .synonyms = {{{"log.flush.interval.messages"}}},
-     .documentation = "How many records may be written before the log is flushed."},
+     .documentation =
+         "With tailwater.durability=os: before so many records are unsynced, they are synced, and "
+         "acknowledged after that. With fsync each is."},
     {.name = "flush.ms",
      .type = ConfigType::int64,
      .fallback = "9223372036854775807",
      .check = at_least(0),
      .update = UpdateMode::cluster_wide,
-     .effect = KeyEffect::none,
-     .reason = kDurable,
      .synonyms = {{{"log.flush.interval.ms"}, {"log.flush.scheduler.interval.ms"}}},
-     .documentation = "How long a record may be unflushed, in milliseconds."},
+     .documentation =
+         "With tailwater.durability=os: for how many milliseconds a record may be unsynced. With fsync "
+         "none is."},
     {.name = "follower.replication.throttled.replicas",
      .type = ConfigType::list,
      .fallback = "",
@@ -313,7 +313,7 @@ constexpr ConfigKey kTopicKeys[] = {
      .check = one_of("fsync,os"),
      .update = UpdateMode::cluster_wide,
      .synonyms = {{{"tailwater.durability"}}},
-     .documentation = "When a record counts as written: fsync means on stable storage, os means handed to "
+     .documentation = "When a record is acknowledged: fsync means on stable storage, os means handed to "
                       "the operating system, as Kafka does."},
     {.name = "unclean.leader.election.enable",
      .type = ConfigType::boolean,

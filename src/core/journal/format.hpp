@@ -26,7 +26,7 @@
 //               truncate     the log ends at base_offset, which lies at `position` of segment_base
 //               log_start    the log begins at base_offset
 //               epoch_start  leader epoch `argument` begins at base_offset
-//               remove       the log is gone; argument 1: its folder was renamed away, too
+//               remove       the log is gone; argument 1: its folder was renamed away, 2: it had none
 //               restart      the log is empty and goes on at base_offset
 //               compaction   a step of compaction, named by `argument` (core/log/compaction_ops.hpp)
 //               extent, image, producer_snapshot are reserved

@@ -60,7 +60,11 @@ void Checkpointer::write_superblock() {
 bool Checkpointer::due() const {
   if (dir_.now.monotonic < retry_at_) return false;
   if (dir_.frames_blocked && !dir_.stopping && gain() > 0) return true;
-  if (dir_.stopping) return dir_.flusher.finished() && dir_.janitor.quiet() && !dir_.compacting && !finished_;
+  if (dir_.stopping) {
+    // The twin's logs may wait for folders' names that this one's janitor gives up.
+    const bool flushed = dir_.flusher.finished() && (dir_.twin == nullptr || dir_.twin->flusher.finished());
+    return flushed && dir_.janitor.quiet() && !dir_.compacting && !finished_;
+  }
   // Whether there is room again is only known from trying, however little there is to gain.
   if (no_room_) return true;
   return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
@@ -76,7 +80,10 @@ Manifest Checkpointer::state() const {
   manifest.journal_id = dir_.ring.journal_id();
   manifest.next_log_id = dir_.next_log_id;
   manifest.logs.reserve(dir_.logs.size());
-  for (const auto& [id, log] : dir_.logs) manifest.logs.push_back(describe(*log));
+  for (const auto& [id, log] : dir_.logs) {
+    // What makes a newcomer comes behind the fence.
+    if (!log->newcomer) manifest.logs.push_back(describe(*log));
+  }
   manifest.doomed = dir_.janitor.describe();
   return manifest;
 }
@@ -110,7 +117,7 @@ void Checkpointer::turn() {
   if (phase_ != Phase::settle || dir_.ring.durable() < checkpoint_) return;
   phase_ = Phase::manifest;
   DiskOp op = dir_.op(DiskOpKind::replace, Part::checkpoint, static_cast<std::uint64_t>(Role::manifest));
-  op.path = dir_.file("manifest", generation_);
+  op.path = dir_.manifest_path(generation_);
   op.content = std::move(content_);
   dir_.shared.outbox.push_back(std::move(op));
 }
@@ -150,7 +157,7 @@ void Checkpointer::superblock_written() {
     // The one before stays, so that a person has something to look at should this one rot.
     if (before_last_ > 0) {
       DiskOp op = dir_.op(DiskOpKind::remove, Part::checkpoint, static_cast<std::uint64_t>(Role::removal));
-      op.path = dir_.file("manifest", before_last_);
+      op.path = dir_.manifest_path(before_last_);
       dir_.shared.outbox.push_back(std::move(op));
     }
     before_last_ = last_;

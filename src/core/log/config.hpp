@@ -40,6 +40,9 @@ struct LogConfig {
   std::int64_t max_compaction_lag_ms = INT64_MAX;         // max.compaction.lag.ms
   std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
   bool log_append_time = false;                           // message.timestamp.type=LogAppendTime
+  bool os_durable = false;                                // tailwater.durability=os; only then count
+  std::int64_t flush_messages = INT64_MAX;                // flush.messages
+  std::int64_t flush_ms = INT64_MAX;                      // flush.ms
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
@@ -47,7 +50,7 @@ struct StorageOptions {
   ShardId shard;
   std::vector<DirId> dirs;
   std::uint64_t seed = 0;  // of journal ids; any value that differs from start to start
-  Uuid boot_id;            // of the running kernel; recorded, decides nothing
+  Uuid boot_id;            // of the running kernel; recorded, and named when the machine went down
 
   // The journal's ring of each directory. It starts small, so that the first start is quick, and doubles in
   // the background while it is the bottleneck. Equal values fix the size. A batch may be as large as a
@@ -56,6 +59,9 @@ struct StorageOptions {
   std::uint64_t ring_bytes_max = std::uint64_t{64} << 20;
   std::uint32_t frame_bytes_max = std::uint32_t{1} << 20;
   std::uint32_t second_frame_bytes = 16'384;  // a second frame starts beside one in flight when so much waits
+  // A second ring beside each, for logs that are created with os_durable. Without it these are kept like all
+  // others, which promises more.
+  bool os_ring = false;
 
   // Memory of all logs together: recent bytes (dirty and clean) and cold blocks. Requests and responses are
   // not in it.

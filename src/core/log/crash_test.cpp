@@ -1,7 +1,8 @@
 // Goal: whatever happens, and whenever the power goes: nothing acknowledged is lost, nothing appears twice,
-// offsets are dense, and every byte is the one that was appended. Method: random workloads with small limits
-// over many seeds, power loss and kill at random moments, also during recovery; after each start every log is
-// compared with the model.
+// offsets are dense, and every byte is the one that was appended. Logs of the soft ring lose nothing to a
+// kill, and to a power loss an end that their flush.messages bounds. Method: random workloads with small
+// limits over many seeds, power loss and kill at random moments, also during recovery; after each start every
+// log is compared with the model.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -30,6 +31,7 @@ class Chaos {
     world_.options.cold_block_bytes = 4096u << random_.below(3);
     world_.options.retention_interval = Duration::from_ms(1'000);
     world_.options.tail_bytes_start = (std::uint64_t{16} << 10) << random_.below(8);
+    world_.options.os_ring = seed % 2 == 0;
     logs_max_ = 1 + random_.below(12);
     config_.segment_bytes = 2'000 + static_cast<std::uint32_t>(random_.below(60'000));
     config_.index_interval_bytes = 1 + static_cast<std::uint32_t>(random_.below(3'000));
@@ -109,7 +111,14 @@ class Chaos {
       topic = topics_.back();
       topics_.pop_back();
     }
-    world_.create(topic, config_);
+    LogConfig config = config_;
+    if (world_.options.os_ring && random_.one_in(2)) {
+      config.os_durable = true;
+      constexpr std::int64_t kBounds[] = {1, 8, INT64_MAX};
+      config.flush_messages = kBounds[random_.below(3)];
+      if (random_.one_in(3)) config.flush_ms = static_cast<std::int64_t>(random_.below(100));
+    }
+    world_.create(topic, config);
   }
 
   void append(Log& log) {

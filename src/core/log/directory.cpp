@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "core/log/manifest.hpp"
 
 namespace tailwater::log {
 
@@ -12,7 +13,8 @@ void Directory::take_offline(Error error) {
   report.failure = std::move(error);
   journal.abandon();
   flusher.abandon();
-  shared.news.failed.push_back(id);
+  if (!soft) shared.news.failed.push_back(id);
+  if (twin != nullptr) twin->take_offline(report.failure);
 }
 
 bool Directory::check(const DiskDone& done) {
@@ -92,8 +94,8 @@ void Directory::forget_files(Segment& segment) {
   }
 }
 
-std::string Directory::file(const std::string& folder, std::uint64_t number) const {
-  return folder + "/" + std::to_string(shared.options.shard.value) + "-" + std::to_string(number);
+std::string Directory::name() const {
+  return journal_name(shared.options.shard.value, soft);
 }
 
 DiskOp Directory::op(DiskOpKind kind, Part part, std::uint64_t detail) const {

@@ -1,5 +1,10 @@
-// One log directory of a shard: its ring, its logs, and the parts that keep it going. The parts share this
+// One ring of a shard in one log directory, its logs, and the parts that keep it going. The parts share this
 // struct; each rule is written where the part is.
+//   Where topics may be kept with tailwater.durability=os a log directory has two of these, twins: one for
+//   logs whose records are on stable storage before they are acknowledged, and a soft one, whose frames are
+//   acknowledged when the operating system has them (journal_queue.hpp). A log belongs to one of them as long
+//   as it lives, so its entries need no order over two rings. What the soft one does not share is the ring
+//   and the manifest; the file system is the same, so an error takes both offline.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +24,24 @@
 #include "core/log/head_loader.hpp"
 #include "core/log/janitor.hpp"
 #include "core/log/journal_queue.hpp"
+#include "core/log/newcomers.hpp"
 #include "core/log/recovery.hpp"
 #include "core/log/shared.hpp"
 
 namespace tailwater::log {
 
 struct Directory {
-  Directory(Shared& shared_state, DirId dir_id, std::size_t place)
-      : shared(shared_state), id(dir_id), index(place) {}
+  enum class Kind : std::uint8_t { hard, soft };
+  Directory(Shared& shared_state, DirId dir_id, std::size_t place, Kind kind)
+      : shared(shared_state), id(dir_id), index(place), soft(kind == Kind::soft) {}
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
 
   Shared& shared;
   const DirId id;
   const std::size_t index;
+  const bool soft;
+  Directory* twin = nullptr;
   DirReport report;
   Now now{};  // of the present input
 
@@ -57,10 +66,14 @@ struct Directory {
   Growth growth{*this};
   Janitor janitor{*this};
   HeadLoader heads{*this};
+  Newcomers newcomers{*this};
   Starter starter{*this};
 
   bool full() const { return flusher.no_room() || checkpoint.no_room(); }
-  bool online() const { return recovered && report.state != DirState::offline; }
+  // Twins are of use together: each may know of folders that the other's logs have to wait for.
+  bool online() const {
+    return recovered && (twin == nullptr || twin->recovered) && report.state != DirState::offline;
+  }
   bool accepts() const { return online() && !frames_blocked; }
   void take_offline(Error error);
   // A disk error that is not "full": takes the directory offline. Returns whether it did.
@@ -93,8 +106,12 @@ struct Directory {
   // The file of a segment, named for use: the last segment's are made if absent.
   FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);
   void forget_files(Segment& segment);
-  // "<folder>/<shard>-<number>"
-  std::string file(const std::string& folder, std::uint64_t number) const;
+  // What the names of ring and manifests begin with: "<shard>", of a soft one "<shard>-os".
+  std::string name() const;
+  std::string ring_path() const { return "journal/" + name() + ".jnl"; }
+  std::string manifest_path(std::uint64_t generation) const {
+    return "manifest/" + name() + "-" + std::to_string(generation);
+  }
   DiskOp op(DiskOpKind kind, Part part, std::uint64_t detail) const;
 };
 

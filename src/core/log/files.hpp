@@ -27,6 +27,7 @@ enum class Part : std::uint8_t {
   janitor,
   head,
   compaction,
+  ring_sync,
 };
 
 constexpr DiskToken make_token(Part part, std::size_t dir, std::uint64_t detail) {

@@ -48,6 +48,7 @@ void Flusher::consider(LogState& log) {
 }
 
 void Flusher::request(LogState& log) {
+  dir_.journal.want_sync();
   if (log.ripe || log.removed) return;
   log.ripe = true;
   dir_.ripe.push_back(&log);
@@ -119,7 +120,7 @@ void Flusher::select_ripe() {
 }
 
 void Flusher::select_everything() {
-  bool waiting = !dir_.journal.idle() || dir_.heads.active() > 0;
+  bool waiting = !dir_.journal.idle() || dir_.heads.active() > 0 || !dir_.newcomers.empty();
   for (const auto& [id, log] : dir_.logs) {
     const Segment& active = log->active();
     const bool ends_exactly = !active.exists || active.exact;

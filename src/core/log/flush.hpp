@@ -34,6 +34,8 @@ class Flusher {
   void consider(LogState& log);
   // Somebody wants all of the log in its files soon, however little that is.
   void request(LogState& log);
+  // Half of what the ring or the memory takes is not flushed.
+  bool under_pressure() const;
   void turn();
   void completed(const DiskDone& done);
   bool active() const { return phase_ != Phase::idle; }
@@ -80,7 +82,6 @@ class Flusher {
   void select_oldest();
   void select_ripe();
   void select_everything();
-  bool under_pressure() const;
   std::uint64_t round_distance() const;
   bool take(LogState& log);
   bool ready(const LogState& log) const;

@@ -44,7 +44,6 @@ std::optional<Offset> base_of(const std::string& stem) {
 }  // namespace
 
 void Janitor::doom_folder(LogState& log) {
-  if (!log.folder_made && !log.folder_possible && !log.flushing) return;
   Doomed doomed;
   doomed.path = {log.identity.id, true, false, log.folder(), doomed_name(log.folder(), log.identity.id)};
   doomed.log = &log;
@@ -99,7 +98,18 @@ void Janitor::restore_renamed(LogId log) {
   }
 }
 
+// The twin's removed logs have their folders in the same place.
+bool Janitor::occupies(const LogState& log) const {
+  if (!names_.empty() && names_.contains(log.folder())) return true;
+  if (dir_.twin == nullptr) return false;
+  const auto& names = dir_.twin->janitor.names_;
+  return !names.empty() && names.contains(log.folder());
+}
+
 void Janitor::want(const LogState& log) {
+  if (dir_.twin != nullptr && !names_.contains(log.folder()) &&
+      dir_.twin->janitor.names_.contains(log.folder()))
+    return dir_.twin->janitor.want(log);
   if (wanted_.insert(log.folder()).second) next_due_ = dir_.now.monotonic;
 }
 
@@ -182,7 +192,7 @@ void Janitor::send(std::size_t index, DiskOpKind kind, Phase phase) {
 void Janitor::renamed(Doomed& doomed) {
   doomed.path.renamed = true;
   doomed.phase = Phase::note;
-  dir_.journal.push(*doomed.log, {.kind = journal::EntryKind::remove, .argument = 1});
+  dir_.journal.push(*doomed.log, {.kind = journal::EntryKind::remove, .argument = kFolderRenamed});
   doomed.number = dir_.journal.last_number();
   release_name(doomed);
   release_log(doomed);

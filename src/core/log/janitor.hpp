@@ -23,13 +23,17 @@
 
 namespace tailwater::log {
 
+// What the entry of a removal tells beside it.
+inline constexpr std::uint32_t kFolderRenamed = 1;
+inline constexpr std::uint32_t kNeverHadFolder = 2;
+
 class Janitor {
  public:
   explicit Janitor(Directory& dir) : dir_(dir) {}
   Janitor(const Janitor&) = delete;
   Janitor& operator=(const Janitor&) = delete;
 
-  // The log was removed; its entry was pushed just now.
+  // The log was removed; its entry was pushed just now, or was replayed. REQUIRES: it may have a folder.
   void doom_folder(LogState& log);
   // The segment was taken out of the log; the entry that says so was pushed just now (or replayed).
   void doom_files(LogState& log, Segment& segment, Duration delay);
@@ -39,7 +43,7 @@ class Janitor {
   void restore_renamed(LogId log);
 
   // Whether the log's folder name still belongs to a folder that has to go.
-  bool occupies(const LogState& log) const { return !names_.empty() && names_.contains(log.folder()); }
+  bool occupies(const LogState& log) const;
   // At the clean stop: a log has to be written under this name, so the folder that has it is renamed even
   // now.
   void want(const LogState& log);

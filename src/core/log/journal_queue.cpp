@@ -20,6 +20,8 @@ constexpr std::size_t kSplitMin = 512;
 // occupied.
 constexpr std::uint64_t kEntryBytes = std::uint64_t{256} << 10;
 constexpr std::size_t kSpareItems = 4;
+// flush.ms from here on is no bound: a time so far away cannot be told.
+constexpr std::int64_t kFlushMsMax = std::int64_t{1} << 40;
 
 std::uint64_t weight(const Pending& entry) {
   return journal::kEntryHeaderSize + (entry.begun ? 0 : entry.head) + (entry.to - entry.from) +
@@ -60,7 +62,7 @@ void JournalQueue::unpin(Pending& entry) {
 }
 
 void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t from, std::uint64_t to) {
-  if (log.loading_head) {
+  if (log.holds_entries()) {
     if (!log.held.empty() && follows(log.held.back(), chunk, from)) {
       log.held.back().to = to;
       log.held.back().end = log.end;
@@ -88,7 +90,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
   entry.head = head_at(log, entry.segment, from);
   dir_.shared.tail.pin(&chunk);
   ++log.references;
-  if (log.loading_head) {
+  if (log.holds_entries()) {
     hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
@@ -108,7 +110,7 @@ void JournalQueue::push(LogState& log, Note note) {
   entry.content = std::move(note.content);
   ++log.references;
   // That the log is gone needs no head.
-  if (log.loading_head && !log.removed) {
+  if (log.holds_entries() && !log.removed) {
     hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
@@ -175,7 +177,7 @@ void JournalQueue::place_fence() {
 
 bool JournalQueue::may_form() const {
   if (begin_ == pending_.size() || dir_.ring.room() == 0 || dir_.frames_blocked) return false;
-  const std::size_t in_flight = frames_.size();
+  const std::size_t in_flight = frames_.size() - written_;
   if (in_flight == 0) return true;
   return in_flight == 1 && waiting_bytes_ >= dir_.shared.options.second_frame_bytes;
 }
@@ -209,6 +211,7 @@ void JournalQueue::turn() {
     fence_lsn_ = dir_.ring.next();
     fence_number_ = 0;
   }
+  if (sync_due()) begin_sync();
   if (!may_form() || !fill_lap()) return;
   // Heads may come on top of what waits; a frame that turns out longer than its memory is continued by the
   // next.
@@ -239,7 +242,7 @@ void JournalQueue::submit(Frame frame) {
   op.file = dir_.ring_file;
   op.at = formed.position;
   op.pieces.push_back(formed.bytes);
-  op.durable = !planted(Plant::acknowledgement_before_sync);
+  op.durable = !dir_.soft && !planted(Plant::acknowledgement_before_sync);
   op.urgent = true;
   dir_.shared.outbox.push_back(std::move(op));
   frames_.push_back(std::move(frame));
@@ -364,18 +367,60 @@ void JournalQueue::compact() {
 
 void JournalQueue::completed(const DiskDone& done) {
   const Lsn lsn{detail_of(done.token) * kBlock};
-  const auto found =
-      std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) { return frame.lsn == lsn; });
+  const auto found = std::find_if(frames_.begin() + static_cast<std::ptrdiff_t>(written_), frames_.end(),
+                                  [&](const Frame& frame) { return frame.lsn == lsn; });
   CHECK(found != frames_.end());
-  dir_.shared.pace.journal_written(dir_.now.monotonic - found->sent);
+  if (!dir_.soft) dir_.shared.pace.journal_written(dir_.now.monotonic - found->sent);
   dir_.shared.pool.give(found->memory);
   found->memory = {};
   if (!dir_.online() || dir_.check(done)) return;
-  if (dir_.ring.completed(lsn)) {
-    retire_frames();
-  } else if (planted(Plant::acknowledgement_out_of_order)) {
-    settle(*found);
+  found->written = true;
+  for (; written_ < frames_.size() && frames_[written_].written; ++written_) {
+    if (dir_.soft) acknowledge(frames_[written_]);
   }
+  if (dir_.soft) return;
+  if (written_ == 0 && planted(Plant::acknowledgement_out_of_order)) settle(*found);
+  retire(written_);
+}
+
+// The operating system has the frame, and all before it.
+void JournalQueue::acknowledge(const Frame& frame) {
+  for (const Item& item : frame.items) {
+    LogState& log = *item.log;
+    const bool batches = item.kind == EntryKind::batches;
+    if (batches && (log.removed || item.generation != log.generation)) continue;
+    const std::int64_t unsynced = item.point.offset - log.durable.offset;
+    if (!batches || !log.config.os_durable || unsynced >= log.config.flush_messages) {
+      wanted_number_ = std::max(wanted_number_, frame.last_number);
+      continue;
+    }
+    if (log.config.flush_ms < kFlushMsMax)
+      sync_at_ = std::min(sync_at_, dir_.now.monotonic + Duration::from_ms(log.config.flush_ms));
+    move_end(log, item.point.offset);
+  }
+}
+
+bool JournalQueue::sync_due() const {
+  if (!dir_.soft || syncing_ > 0 || written_ == 0) return false;
+  if (dir_.stopping || durable_number_ < wanted_number_ || sync_at_ <= dir_.now.monotonic) return true;
+  const Lsn durable = dir_.ring.durable();
+  if (fence_lsn_ && durable < *fence_lsn_) return true;
+  return dir_.ring.next() - durable >= dir_.ring.capacity() / 8 || dir_.flusher.under_pressure();
+}
+
+void JournalQueue::begin_sync() {
+  syncing_ = written_;
+  sync_at_ = Instant::max();
+  DiskOp op = dir_.op(DiskOpKind::sync, Part::ring_sync, 0);
+  op.file = dir_.ring_file;
+  op.urgent = true;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void JournalQueue::synced(const DiskDone& done) {
+  const std::size_t count = std::exchange(syncing_, 0);
+  if (!dir_.online() || dir_.check(done)) return;
+  retire(count);
 }
 
 void JournalQueue::abandon() {
@@ -398,6 +443,15 @@ void JournalQueue::note_changed(LogState& log) {
   dir_.shared.news.changed.push_back(log.log);
 }
 
+// What is acknowledged.
+void JournalQueue::move_end(LogState& log, Offset end) {
+  if (end <= log.durable_end) return;
+  log.durable_end = end;
+  // Without a high watermark of its own a log's durable end is it.
+  if (log.producers && !log.high_watermark) log.producers->release_below(end);
+  note_changed(log);
+}
+
 // Everything in the frame is durable.
 void JournalQueue::settle(Frame& frame) {
   for (const Item& item : frame.items) {
@@ -412,19 +466,16 @@ void JournalQueue::settle(Frame& frame) {
     if (item.generation != log.generation) continue;
     log.durable = item.point;
     dir_.flusher.consider(log);
-    if (item.point.offset == log.durable_end) continue;
-    log.durable_end = item.point.offset;
-    // Without a high watermark of its own a log's durable end is it.
-    if (log.producers && !log.high_watermark) log.producers->release_below(log.durable_end);
-    note_changed(log);
+    move_end(log, item.point.offset);
   }
   frame.items.clear();
 }
 
-void JournalQueue::retire_frames() {
-  const Lsn durable = dir_.ring.durable();
-  while (!frames_.empty() && frames_.front().lsn < durable) {
+// The first `count` frames are durable.
+void JournalQueue::retire(std::size_t count) {
+  for (; count > 0; --count, --written_) {
     Frame& frame = frames_.front();
+    dir_.ring.completed(frame.lsn);
     durable_number_ = frame.last_number;
     settle(frame);
     if (spare_items_.size() < kSpareItems) spare_items_.push_back(std::move(frame.items));

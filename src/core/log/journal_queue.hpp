@@ -7,7 +7,12 @@
 //   frames at or
 //             above it. A manifest made when the fence was placed describes exactly what lies below that
 //             address
-// GUARANTEES: a log's durable point moves only when all frames up to its entry are durable.
+//   soft      the frames of a soft ring (tailwater.durability=os) go to the operating system, and are
+//             acknowledged when it has them. What a log may have so is bounded by its flush.messages and
+//             flush.ms: what would go beyond waits for a sync of the ring. Everything else than batches waits
+//             for one, too. Nothing but what is synced counts for flushes, manifests and removals of files
+// GUARANTEES: a log's durable point moves only when all frames up to its entry are durable; its durable end,
+// which is what is acknowledged, moves before it only in a soft ring.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +51,9 @@ class JournalQueue {
   // The log is removed: entries that only it would need are dropped.
   void drop_held(LogState& log);
 
+  // What is in the queue now has to become durable soon, even if nothing follows that would need it.
+  void want_sync() { wanted_number_ = last_number(); }
+
   // Number of the newest entry, and of the newest of those that are durable (with all before them).
   std::uint64_t last_number() const { return first_number_ + (pending_.size() - begin_) - 1; }
   std::uint64_t durable_number() const { return durable_number_; }
@@ -57,6 +65,10 @@ class JournalQueue {
   // Forms at most one frame.
   void turn();
   void completed(const DiskDone& done);
+  // The ring's sync.
+  void synced(const DiskDone& done);
+  // When frames that were acknowledged have to be synced.
+  Instant next_deadline() const { return written_ > syncing_ ? sync_at_ : Instant::max(); }
 
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
   // Bytes of the ring that what waits, and `more`, will take at most; what logs hold back waits, too.
@@ -87,6 +99,7 @@ class JournalQueue {
     MutableBytes memory;
     std::vector<Item> items;
     std::uint64_t last_number = 0;
+    bool written = false;
   };
 
   void enqueue(Pending entry);
@@ -107,8 +120,12 @@ class JournalQueue {
   void take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length);
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
   void pop_first();
+  void acknowledge(const Frame& frame);
+  bool sync_due() const;
+  void begin_sync();
   void settle(Frame& frame);
-  void retire_frames();
+  void retire(std::size_t count);
+  void move_end(LogState& log, Offset end);
   void note_changed(LogState& log);
   void compact();
 
@@ -121,7 +138,11 @@ class JournalQueue {
   std::uint64_t held_bytes_ = 0;    // of LogState::held
   std::uint64_t fence_number_ = 0;  // first entry behind the fence; 0: no fence
   std::optional<Lsn> fence_lsn_;
-  std::deque<Frame> frames_;
+  std::deque<Frame> frames_;  // that are not durable
+  std::size_t written_ = 0;   // of them, from the first one on: a sync will make them durable
+  std::size_t syncing_ = 0;   // of these, in a sync on its way
+  std::uint64_t wanted_number_ = 0;
+  Instant sync_at_ = Instant::max();
   std::vector<std::vector<Item>> spare_items_;
 };
 

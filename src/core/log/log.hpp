@@ -44,8 +44,8 @@ class Log {
   LogId id() const;
   const LogConfig& config() const;
 
-  // The first offset that may be read, the offset that the next record gets, and the end of what is on stable
-  // storage.
+  // The first offset that may be read, the offset that the next record gets, and the end of what may be
+  // acknowledged: of what is on stable storage, or, with os_durable, of what the operating system has.
   Offset start_offset() const;
   Offset end_offset() const;
   Offset durable_end() const;

@@ -5,6 +5,7 @@
 //   - chunks are the newest bytes without a gap: from chunks.front().first to the end. What is older is in
 //   the files.
 //   - durable <= framed <= end: what is on stable storage, what went into a journal frame, what was appended.
+//   durable_end is the offset of `durable`; in a soft ring it may be ahead, up to what was written.
 //   - a log with unflushed bytes or an unfinished file is in the directory's set of dirty logs, under the
 //   address of the
 //     first frame that is still needed for it.
@@ -139,7 +140,10 @@ struct LogState {
   bool folder_made = false;
   bool folder_possible = false;  // the folder may exist since an earlier run
   bool loading_head = false;     // see HeadLoader
-  std::vector<Pending> held;     // entries that wait for the head
+  bool newcomer = false;         // see Newcomers
+  std::vector<Pending> held;     // entries that wait for the one or the other
+
+  bool holds_entries() const { return loading_head || newcomer; }
 
   // Where the last read ended, so that the next one needs no index.
   struct ReadHint {
@@ -155,6 +159,7 @@ struct LogState {
   bool quiet() const {
     return framed.segment == durable.segment && framed.position == durable.position && !framed.partial;
   }
+  bool may_have_folder() const { return folder_made || folder_possible || flushing; }
   // Nothing but what is on stable storage in the files.
   bool at_rest() const { return !dirty && !flushing && held.empty() && references == 0; }
   std::string folder() const { return identity.topic + "-" + std::to_string(identity.partition.value); }

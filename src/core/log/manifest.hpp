@@ -64,6 +64,11 @@ struct ManifestLog {
   Offset compaction_base;
 };
 
+// What the names of a ring and of its manifests begin with: "<shard>" or, of the soft one, "<shard>-os".
+inline std::string journal_name(std::uint32_t shard, bool soft) {
+  return std::to_string(shard) + (soft ? "-os" : "");
+}
+
 struct Manifest {
   std::uint64_t generation = 0;
   std::uint64_t journal_id = 0;

@@ -21,10 +21,6 @@ constexpr std::uint64_t kPatternPiece = std::uint64_t{64} << 10;
 // So many of the largest frames have to fit, that the windows behind unclean stops do not fill the ring.
 constexpr std::uint64_t kFramesInRing = 16;
 
-std::string ring_path(const Directory& dir) {
-  return "journal/" + std::to_string(dir.shared.options.shard.value) + ".jnl";
-}
-
 std::uint32_t frame_limit(const StorageOptions& options, std::uint64_t capacity) {
   const std::uint64_t fitting =
       journal::round_down(std::min<std::uint64_t>(capacity / kFramesInRing, options.frame_bytes_max), kBlock);
@@ -57,13 +53,14 @@ void Starter::send(DiskOpKind kind) {
   DiskOp op = dir_.op(kind, Part::start, 0);
   op.file = dir_.ring_file;
   if (kind == DiskOpKind::open) {
-    op.path = ring_path(dir_);
-    op.create = op.exclusive = op.direct = op.durable = true;
+    op.path = dir_.ring_path();
+    op.create = op.exclusive = op.durable = true;
+    op.direct = !dir_.soft;
   } else if (kind == DiskOpKind::preallocate) {
     op.size = kRingStart + superblock_.capacity;
     op.extend = true;
   } else if (kind == DiskOpKind::load) {
-    op.path = dir_.file("manifest", superblock_.manifest_generation);
+    op.path = dir_.manifest_path(superblock_.manifest_generation);
   }
   outstanding_ = 1;
   dir_.shared.outbox.push_back(std::move(op));
@@ -75,6 +72,7 @@ void Starter::turn() {
     step_ = Step::open;
     send(DiskOpKind::open);
   }
+  if (step_ == Step::twin && dir_.twin->starter.sound_) settle_next();
   if (!jump_due_ || !may_jump() || dir_.checkpoint.writing_superblock()) return;
   // What was flushed meanwhile has made room for the gap.
   jump_due_ = false;
@@ -132,6 +130,7 @@ void Starter::completed(DiskDone done) {
       return;
     case Step::none:
     case Step::busy:
+    case Step::twin:
     case Step::superblock:
     case Step::over:
       return;
@@ -175,22 +174,22 @@ void Starter::head_read(const DiskDone& done) {
       look_for_seed();
       return;
     case journal::RingHead::damaged:
-      fail("both superblocks of " + ring_path(dir_) + " are damaged");
+      fail("both superblocks of " + dir_.ring_path() + " are damaged");
       return;
     case journal::RingHead::one_left:
       trust_ = journal::RingScan::Trust::maybe_older;
-      dir_.shared.news.faults.push_back("a superblock of " + ring_path(dir_) +
+      dir_.shared.news.faults.push_back("a superblock of " + dir_.ring_path() +
                                         " cannot be read; the other one counts, and it is written anew");
       break;
     case journal::RingHead::formatted:
       break;
   }
   if (superblock_.capacity + kRingStart > ring_size_) {
-    fail(ring_path(dir_) + " is shorter than its superblock says");
+    fail(dir_.ring_path() + " is shorter than its superblock says");
     return;
   }
   if (superblock_.frame_bytes_max < journal::kFrameLimitMin) {
-    fail(ring_path(dir_) + " has frames that are too small");
+    fail(dir_.ring_path() + " has frames that are too small");
     return;
   }
   if (superblock_.manifest_generation == 0) {
@@ -212,7 +211,7 @@ void Starter::seed_loaded(const DiskDone& done) {
     format();
     return;
   }
-  const std::string path = dir_.file("manifest", 1);
+  const std::string path = dir_.manifest_path(1);
   if (!done.outcome) {
     fail("manifest " + path + ": " + done.outcome.error().message, done.outcome.error().code);
     return;
@@ -223,7 +222,7 @@ void Starter::seed_loaded(const DiskDone& done) {
     return;
   }
   if (manifest->generation != 1 || manifest->checkpoint != Lsn{0}) {
-    fail(ring_path(dir_) + ", to which manifest " + path + " belongs, is missing");
+    fail(dir_.ring_path() + ", to which manifest " + path + " belongs, is missing");
     return;
   }
   seed_ = std::make_unique<Manifest>(std::move(*manifest));
@@ -233,7 +232,8 @@ void Starter::seed_loaded(const DiskDone& done) {
 void Starter::format() {
   const StorageOptions& options = dir_.shared.options;
   // The id must differ from that of a ring that lay in the same blocks before.
-  Prng random(options.seed ^ (std::uint64_t{dir_.id.value} << 32) ^ options.shard.value);
+  Prng random(options.seed ^ (std::uint64_t{dir_.id.value} << 32) ^ (std::uint64_t{dir_.soft} << 31) ^
+              options.shard.value);
   superblock_ = {};
   superblock_.journal_id = seed_ ? seed_->journal_id : random.next();
   superblock_.manifest_generation = seed_ ? seed_->generation : 0;
@@ -250,6 +250,8 @@ void Starter::format_continue() {
   if (step_ == Step::allocate) {
     std::ranges::fill(memory_.first(kPatternPiece), kRingPattern);
     step_ = Step::fill;
+    // Blocks that were written before make durable writes cheap, and a soft ring writes none.
+    if (dir_.soft) filled_ = size;
   }
   if (step_ == Step::fill) {
     if (filled_ < size) {
@@ -292,7 +294,7 @@ void Starter::write_head(std::uint64_t sequence) {
 }
 
 void Starter::manifest_loaded(const DiskDone& done) {
-  const std::string path = dir_.file("manifest", superblock_.manifest_generation);
+  const std::string path = dir_.manifest_path(superblock_.manifest_generation);
   if (!done.outcome) {
     fail("manifest " + path + ": " + done.outcome.error().message, done.outcome.error().code);
     return;
@@ -353,7 +355,7 @@ void Starter::ring_read(const DiskDone& done) {
 
 void Starter::scanned() {
   if (scan_->damaged() && trust_ == journal::RingScan::Trust::maybe_older) {
-    fail("a superblock of " + ring_path(dir_) +
+    fail("a superblock of " + dir_.ring_path() +
          " is damaged, and the journal goes on beyond what the other one knows");
     return;
   }
@@ -367,7 +369,9 @@ void Starter::scanned() {
     return;
   }
   if (dir_.next_log_id == 0) dir_.next_log_id = 1;
-  settle_next();
+  step_ = Step::twin;
+  sound_ = true;
+  if (dir_.twin == nullptr) settle_next();
 }
 
 void Starter::settle_next() {
@@ -394,6 +398,16 @@ void Starter::settle_write() {
   dir_.shared.outbox.push_back(std::move(op));
 }
 
+// The machine went down, and with it what its page cache alone had.
+void Starter::note_lost_end() {
+  if (dir_.logs.empty()) return;
+  dir_.shared.news.faults.push_back(
+      "the machine went down while the broker ran: of " + std::to_string(dir_.logs.size()) +
+      " partitions with tailwater.durability=os the last records before that may be lost, although they were "
+      "acknowledged; " +
+      dir_.ring_path() + " is whole up to its byte " + std::to_string(scan_->end().value));
+}
+
 bool Starter::may_jump() const {
   const journal::RingWriter& ring = dir_.ring;
   const std::uint64_t window = journal::window_bytes(ring.frame_bytes_max());
@@ -416,6 +430,8 @@ void Starter::begin_incarnation() {
   const bool fresh = superblock_.incarnation == 0;
   const bool clean = superblock_.clean && dir_.ring.used() == 0;
   dir_.report.clean_start = fresh || clean;
+  const bool same_boot = superblock_.boot_id == dir_.shared.options.boot_id;
+  if (dir_.soft && !fresh && !clean && !same_boot) note_lost_end();
   journal::Superblock& wanted = dir_.checkpoint.wanted();
   wanted = superblock_;
   wanted.incarnation = begin.incarnation;

@@ -7,8 +7,9 @@
 //   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
 //   is carried out as it was when it was written. Either way entries are taken in order, so what a later
 //   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
-// GUARANTEES: a torn end is cut, and what it held was acknowledged to nobody; anything else that does not fit
-// takes the directory offline and is left as it is.
+// GUARANTEES: a torn end is cut, and what it held was acknowledged to nobody (of a soft ring: or only under
+// tailwater.durability=os, and the machine went down, which is said); anything else that does not fit takes
+// the directory offline and is left as it is.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class Starter {
     first_head,   // and A
     manifest,
     scan,
+    twin,          // its ring is sound, too: nothing is written beside a damaged one
     settle_read,   // each of the last frames,
     settle_write,  // and put it back, durably
     superblock,    // of this start
@@ -79,6 +81,7 @@ class Starter {
   void settle_next();
   void settle_write();
   void begin_incarnation();
+  void note_lost_end();
   bool may_jump() const;
   void fail(std::string reason, Errc code = Errc::corrupt);
 
@@ -96,6 +99,7 @@ class Starter {
   std::unique_ptr<Replay> replay_;
   std::unique_ptr<Manifest> seed_;
   std::size_t settled_ = 0;  // of the scan's unsettled frames
+  bool sound_ = false;       // scanned and replayed
   bool jump_due_ = false;
 };
 

@@ -8,7 +8,6 @@
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
-#include "base/prng.hpp"
 
 namespace tailwater::log {
 
@@ -16,7 +15,7 @@ namespace {
 
 constexpr std::string_view kDealt = "dealt";
 constexpr std::uint64_t kMagic = 0x544c4145444c4157;  // "WALDEALT"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderSize = 16;
 constexpr std::size_t kCrcSize = 4;
 constexpr DiskToken kOfRings{1};
@@ -136,6 +135,7 @@ void Redistribution::turn(Now now, DiskEffects& effects) {
     }
     DiskEffects wishes;
     storage_->clear_news();
+    std::ranges::move(storage_->take_faults(), std::back_inserter(faults_));
     storage_->turn(now, wishes);
     pass_on(wishes);
     if (stopping_ && storage_->stopped() && in_flight_ == 0) collect();
@@ -190,7 +190,9 @@ void Redistribution::listed(DiskDone done) {
   const bool rings = done.token == kOfRings;
   for (std::string& name : done.names) {
     if (!rings && name == kDealt) place->dealt = true;
-    const auto shard = shard_of_name(name, rings ? ".jnl" : "-");
+    // The rings of a shard are "<shard>.jnl" and "<shard>-os.jnl", the manifests "<shard>-<generation>" and
+    // "<shard>-os-<generation>".
+    const auto shard = shard_of_name(name, rings && !name.ends_with("-os.jnl") ? ".jnl" : "-");
     if (!shard) continue;
     place->shards = std::max(place->shards, *shard + 1);
     (rings ? place->rings : place->manifests).push_back(std::move(name));
@@ -254,9 +256,12 @@ void Redistribution::collect() {
     if (!is_strange(place) || place.shards <= draining_) continue;
     const DirReport& report = storage_->report(place.id);
     if (report.state == DirState::offline) return fail(report.failure.message);
-    Manifest state = storage_->describe(place.id);
-    std::ranges::move(state.logs, std::back_inserter(place.logs));
-    std::ranges::move(state.doomed, std::back_inserter(place.doomed));
+    for (const bool soft : {false, true}) {
+      if (soft && !options_.os_ring) continue;
+      Manifest state = storage_->describe(place.id, soft);
+      std::ranges::move(state.logs, std::back_inserter(place.logs[soft]));
+      std::ranges::move(state.doomed, std::back_inserter(place.doomed[soft]));
+    }
   }
   storage_.reset();
   ++draining_;
@@ -282,29 +287,39 @@ void Redistribution::deal() {
   Prng random(options_.seed);
   for (Place& place : places_) {
     if (!is_strange(place)) continue;
-    changes_.push_back({place.id, place.shards, place.logs.size()});
-    std::vector<Manifest> dealt(shards_);
-    for (Manifest& manifest : dealt) {
-      manifest.generation = 1;
-      manifest.journal_id = random.next();
-      manifest.next_log_id = (manifest.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
-    }
-    std::map<LogId, std::uint32_t> homes;
-    for (ManifestLog& log : place.logs) {
-      const std::uint32_t home = home_(log.topic, log.partition).value;
-      homes.emplace(log.id, home);
-      dealt.at(home).logs.push_back(std::move(log));
-    }
-    // Files that a log is to lose go with it. A folder goes where a new topic of that name does.
-    for (DoomedPath& path : place.doomed) {
-      const auto home = homes.find(path.log);
-      dealt.at(home == homes.end() ? home_of_folder(path.path) : home->second)
-          .doomed.push_back(std::move(path));
-    }
+    changes_.push_back({place.id, place.shards, place.logs[0].size() + place.logs[1].size()});
+    const std::vector<Manifest> hard = deal(place, false, random);
+    const std::vector<Manifest> soft = deal(place, true, random);
     std::vector<Buffer> seeds;
-    for (const Manifest& manifest : dealt) seeds.push_back(encode(manifest));
+    for (std::size_t shard = 0; shard < shards_; ++shard) {
+      seeds.push_back(encode(hard[shard]));
+      seeds.push_back(encode(soft[shard]));
+    }
     send(place, DiskOpKind::replace, "manifest/dealt").content = encode_dealt(seeds);
   }
+}
+
+// The manifests of one kind of ring, by new shard.
+std::vector<Manifest> Redistribution::deal(Place& place, bool soft, Prng& random) const {
+  std::vector<Manifest> dealt(shards_);
+  for (Manifest& manifest : dealt) {
+    manifest.generation = 1;
+    manifest.journal_id = random.next();
+    manifest.next_log_id = (manifest.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
+  }
+  std::map<LogId, std::uint32_t> homes;
+  for (ManifestLog& log : place.logs[soft]) {
+    const std::uint32_t home = home_(log.topic, log.partition).value;
+    homes.emplace(log.id, home);
+    dealt.at(home).logs.push_back(std::move(log));
+  }
+  // Files that a log is to lose go with it. A folder goes where a new topic of that name does.
+  for (DoomedPath& path : place.doomed[soft]) {
+    const auto home = homes.find(path.log);
+    dealt.at(home == homes.end() ? home_of_folder(path.path) : home->second)
+        .doomed.push_back(std::move(path));
+  }
+  return dealt;
 }
 
 std::uint32_t Redistribution::home_of_folder(std::string_view folder) const {
@@ -332,9 +347,13 @@ void Redistribution::clear() {
 void Redistribution::seed() {
   step_ = Step::seed;
   for (Place& place : places_) {
-    for (std::size_t shard = 0; place.dealt && shard < place.seeds.size(); ++shard) {
-      send(place, DiskOpKind::replace, "manifest/" + std::to_string(shard) + "-1").content =
-          std::move(place.seeds[shard]);
+    for (std::size_t seed = 0; place.dealt && seed < place.seeds.size(); ++seed) {
+      // Without soft rings there are no logs for them.
+      const bool soft = seed % 2 == 1;
+      if (soft && !options_.os_ring) continue;
+      send(place, DiskOpKind::replace,
+           "manifest/" + journal_name(static_cast<std::uint32_t>(seed / 2), soft) + "-1")
+          .content = std::move(place.seeds[seed]);
     }
   }
 }

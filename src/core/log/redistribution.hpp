@@ -8,7 +8,8 @@
 //            the survey is made anew, and finds it
 //   load     it is read
 //   clear    the old rings and manifests are removed
-//   seed     each new shard gets its manifest, of generation 1 at address 0: a new ring takes it over
+//   seed     each new shard gets its manifests, of generation 1 at address 0: a new ring takes it over. A
+//            log of a soft ring goes to a soft ring
 //   (Starter) finish   manifest/dealt is removed, and the survey finds nothing to do
 //
 // GUARANTEES: a crash anywhere loses nothing. Before `deal` is durable the old shards are all there, as after
@@ -25,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/prng.hpp"
 #include "core/log/manifest.hpp"
 #include "core/log/storage.hpp"
 
@@ -54,6 +56,8 @@ class Redistribution {
     std::size_t logs = 0;
   };
   const std::vector<Change>& changes() const { return changes_; }
+  // What the old shards' storages found, see Storage::take_faults().
+  const std::vector<std::string>& faults() const { return faults_; }
 
  private:
   enum class Step : std::uint8_t { survey, load, drain, close, settle, deal, clear, seed, finish, over };
@@ -64,10 +68,10 @@ class Redistribution {
     std::vector<std::string> rings;
     std::vector<std::string> manifests;
     std::uint32_t shards = 0;
-    bool dealt = false;  // manifest/dealt exists: the place is on its way from `clear` on
-    std::vector<ManifestLog> logs;
-    std::vector<DoomedPath> doomed;
-    std::vector<Buffer> seeds;  // by new shard
+    bool dealt = false;                // manifest/dealt exists: the place is on its way from `clear` on
+    std::vector<ManifestLog> logs[2];  // of the hard rings, of the soft ones
+    std::vector<DoomedPath> doomed[2];
+    std::vector<Buffer> seeds;  // two for each new shard: of its hard ring, of its soft one
   };
 
   // Was written with another number of shards.
@@ -82,6 +86,7 @@ class Redistribution {
   void collect();
   void settle();
   void deal();
+  std::vector<Manifest> deal(Place& place, bool soft, Prng& random) const;
   std::uint32_t home_of_folder(std::string_view folder) const;
   void clear();
   void seed();
@@ -99,6 +104,7 @@ class Redistribution {
   DiskEffects outbox_;
   std::string failure_;
   std::vector<Change> changes_;
+  std::vector<std::string> faults_;
 
   // The old shard that is being drained, and its files.
   std::uint32_t draining_ = 0;

@@ -33,6 +33,7 @@ class Folder {
     options.memory_bytes = 64 << 20;
     options.cold_block_bytes = 16 << 10;
     options.seed = random.next();
+    options.os_ring = os_ring;
     return options;
   }
 
@@ -41,6 +42,7 @@ class Folder {
     DiskEffects effects;
     for (int limit = 100'000; limit > 0; --limit) {
       storage.clear_news();
+      storage.take_faults();
       storage.turn(now, effects);
       disk.submit(effects);
       if (!disk.idle()) {
@@ -84,7 +86,12 @@ class Folder {
           if (known->identity().topic_id == topic_id && known->identity().partition == partition) log = known;
         }
         if (log == nullptr) {
-          const auto made = storage.create({LogId{}, topic_id, name_of(topic_id), partition, DirId{0}}, {});
+          // One that may lose nothing to the power losses in this test.
+          LogConfig config;
+          config.os_durable = os_ring && random.one_in(2);
+          config.flush_messages = 1;
+          const auto made =
+              storage.create({LogId{}, topic_id, name_of(topic_id), partition, DirId{0}}, config);
           ASSERT_TRUE(made.has_value());
           log = *made;
         }
@@ -171,6 +178,7 @@ class Folder {
 
   TestDisk disk;
   Prng random;
+  bool os_ring = false;
   Now now{Instant{1'000'000'000}, WallTime{1'000'000}};
   std::vector<Uuid> topics;
   std::map<std::pair<Uuid, PartitionId>, Buffer> expected;
@@ -193,6 +201,7 @@ TEST(Redistribution, every_number_of_shards_to_every_other) {
     for (std::uint32_t after = 1; after <= 4; ++after) {
       SCOPED_TRACE(std::to_string(before) + " to " + std::to_string(after));
       Folder folder(before * 10 + after);
+      folder.os_ring = (before + after) % 2 == 0;
       folder.write(before);
       ASSERT_TRUE(folder.redistribute(after, UINT64_MAX));
       folder.verify(after);
@@ -204,6 +213,7 @@ TEST(Redistribution, crashes_on_the_way_lose_nothing) {
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Folder folder(1'000 + seed);
+    folder.os_ring = seed % 2 == 0;
     std::uint32_t shards = static_cast<std::uint32_t>(1 + folder.random.below(4));
     folder.write(shards);
     for (int rounds = 0; rounds < 2; ++rounds) {

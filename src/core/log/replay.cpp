@@ -70,7 +70,7 @@ bool Replay::entry(const journal::EntryCursor::Entry& entry) {
     return true;
   }
   if (kind == EntryKind::create) return create(entry);
-  if (kind == EntryKind::remove && entry.header.argument == 1) {
+  if (kind == EntryKind::remove && entry.header.argument == kFolderRenamed) {
     dir_.janitor.restore_renamed(entry.header.log);
     return true;
   }
@@ -136,7 +136,8 @@ bool Replay::change(LogState& log, const journal::EntryCursor::Entry& entry) {
       return true;
     case EntryKind::remove:
       stashes_.erase(log.identity.id);
-      dir_.janitor.doom_folder(log);
+      // If it had none, the folder of this name is another log's, perhaps one of the twin.
+      if (entry.header.argument != kNeverHadFolder) dir_.janitor.doom_folder(log);
       forget_log(dir_, log);
       return true;
     default:

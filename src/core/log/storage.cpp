@@ -28,10 +28,13 @@ class Storage::State {
  public:
   explicit State(StorageOptions options)
       : shared(std::move(options)), blocks(shared), reader(shared, blocks) {
-    CHECK(shared.options.dirs.size() <= 256);
     for (const DirId dir : shared.options.dirs) {
-      dirs.push_back(std::make_unique<Directory>(shared, dir, dirs.size()));
+      Directory& hard = add_directory(dir, Directory::Kind::hard);
+      if (!shared.options.os_ring) continue;
+      hard.twin = &add_directory(dir, Directory::Kind::soft);
+      hard.twin->twin = &hard;
     }
+    CHECK(dirs.size() <= 256);
   }
   ~State() {
     for (auto& [id, log] : shared.registry.logs) drop_chunks(state_of(*log));
@@ -46,9 +49,12 @@ class Storage::State {
     }
   }
 
+  Directory& add_directory(DirId id, Directory::Kind kind) {
+    return *dirs.emplace_back(std::make_unique<Directory>(shared, id, dirs.size(), kind));
+  }
   Directory* dir(DirId id) {
     for (const auto& each : dirs) {
-      if (each->id == id) return each.get();
+      if (each->id == id && !each->soft) return each.get();
     }
     return nullptr;
   }
@@ -132,6 +138,9 @@ void Storage::State::route(DiskDone done, Now now) {
     case Part::compaction:
       compactor.completed(done);
       return;
+    case Part::ring_sync:
+      to.journal.synced(done);
+      return;
   }
 }
 
@@ -153,6 +162,7 @@ void Storage::turn(Now now, DiskEffects& effects) {
     if (dir->report.state == DirState::offline || dir->report.state == DirState::stopped) continue;
     dir->starter.turn();
     if (!dir->online()) continue;
+    dir->newcomers.turn();
     dir->janitor.turn();
     dir->flusher.turn();
     dir->checkpoint.turn();
@@ -171,7 +181,8 @@ void Storage::turn(Now now, DiskEffects& effects) {
 void Storage::State::update_report(Directory& each) {
   each.report.ring_used_bytes = each.ring.used();
   each.report.dirty_bytes = shared.tail.dirty_bytes();
-  if (!each.frames_blocked) each.report.state = each.full() ? DirState::full : DirState::online;
+  const bool full = each.full() || (each.twin != nullptr && each.twin->full());
+  if (!each.frames_blocked) each.report.state = full ? DirState::full : DirState::online;
   if (stopping && each.checkpoint.finished() && each.journal.idle()) each.report.state = DirState::stopped;
 }
 
@@ -198,7 +209,7 @@ Instant Storage::next_deadline() const {
     if (!dir->online() || dir->report.state == DirState::stopped) continue;
     if (dir->checkpoint.ready()) return Instant{};
     earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
-                         dir->checkpoint.next_deadline()});
+                         dir->checkpoint.next_deadline(), dir->journal.next_deadline()});
   }
   return earliest;
 }
@@ -214,9 +225,10 @@ bool Storage::stopped() const {
          });
 }
 
-Manifest Storage::describe(DirId dir) const {
+Manifest Storage::describe(DirId dir, bool soft) const {
   CHECK(stopped());
-  return state_->dir(dir)->checkpoint.state();
+  const Directory* found = state_->dir(dir);
+  return (soft ? found->twin : found)->checkpoint.state();
 }
 
 bool Storage::recovered() const {
@@ -224,16 +236,19 @@ bool Storage::recovered() const {
                       [](const auto& dir) { return dir->report.state == DirState::starting; });
 }
 
-const DirReport& Storage::report(DirId dir) const {
-  Directory* found = state_->dir(dir);
+const DirReport& Storage::report(DirId dir, bool soft) const {
+  const Directory* found = state_->dir(dir);
   CHECK(found != nullptr);
-  return found->report;
+  return (soft ? found->twin : found)->report;
 }
 
 bool Storage::held_back(DirId dir) const {
   const Directory* found = state_->dir(dir);
   if (found == nullptr || !found->online()) return false;
-  return found->full() || found->ring_demand() > found->taking_end() || state_->full_of_dirt();
+  const auto holds = [](const Directory& each) {
+    return each.full() || each.ring_demand() > each.taking_end();
+  };
+  return holds(*found) || (found->twin != nullptr && holds(*found->twin)) || state_->full_of_dirt();
 }
 
 std::uint64_t Storage::corrupt_reads() const {
@@ -249,6 +264,7 @@ const CompactionStats& Storage::compaction() const {
 Result<Log*> Storage::create(const LogIdentity& identity, const LogConfig& config) {
   Directory* dir = state_->dir(identity.dir);
   if (dir == nullptr) return fail(Errc::not_found, "there is no such log directory");
+  if (config.os_durable && dir->twin != nullptr) dir = dir->twin;
   if (!dir->accepts()) return fail(Errc::storage, "the log directory is not online");
   LogIdentity named = identity;
   if (named.id == LogId{}) named.id = LogId{dir->next_log_id};
@@ -263,6 +279,7 @@ Result<Log*> Storage::create(const LogIdentity& identity, const LogConfig& confi
   store_little(content.data() + 16, named.partition.value);
   const Bytes topic = as_bytes(named.topic);
   content.insert(content.end(), topic.begin(), topic.end());
+  dir->newcomers.admit(log);
   dir->journal.push(log, {.kind = EntryKind::create, .content = std::move(content)});
   return log.log;
 }
@@ -280,8 +297,11 @@ void Storage::remove(LogId id) {
   if (dir.accepts()) {
     dir.journal.drop_held(log);
     log.removed = true;
-    dir.journal.push(log, {.kind = EntryKind::remove});
-    dir.janitor.doom_folder(log);
+    const bool folder = log.may_have_folder();
+    // A newcomer left no trace yet.
+    if (!log.newcomer)
+      dir.journal.push(log, {.kind = EntryKind::remove, .argument = folder ? 0 : kNeverHadFolder});
+    if (folder) dir.janitor.doom_folder(log);
   }
   forget_log(dir, log);
 }

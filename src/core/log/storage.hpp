@@ -4,7 +4,8 @@
 //
 // GUARANTEES
 //   - what is below Log::durable_end() survives kill -9 and power loss; nothing is acknowledged by anything
-//   else.
+//   else. Of logs with os_durable it survives kill -9 for sure; of what is lost with the machine nothing
+//   stands before something that is kept.
 //   - offsets are dense and never given twice; a producer's batch is appended once, also across a restart.
 //   - a start reads manifest and ring, never one directory per partition.
 //   - an error other than a full disk takes its directory offline, and is never retried into success.
@@ -191,11 +192,13 @@ class Storage {
   void stop();
   bool stopped() const;
 
-  // The state of the directory's logs. REQUIRES: stopped(), so that it needs nothing of the journal.
-  Manifest describe(DirId dir) const;
+  // The state of the directory's logs, those of its soft ring apart. REQUIRES: stopped(), so that it needs
+  // nothing of the journal; for `soft`: options.os_ring.
+  Manifest describe(DirId dir, bool soft = false) const;
 
   bool recovered() const;  // no directory is starting
-  const DirReport& report(DirId dir) const;
+  // Of its hard ring, or of the soft one: then options.os_ring.
+  const DirReport& report(DirId dir, bool soft = false) const;
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
   // While it is false one batch always finds room; ask before each.
   bool held_back(DirId dir) const;
@@ -205,7 +208,7 @@ class Storage {
 
   // --- logs
   // REQUIRES: the directory is online, and there is no log with this topic id and partition. No file is made
-  // yet.
+  // yet. `config.os_durable` chooses the ring, for good; what a log promises follows its present settings.
   Result<Log*> create(const LogIdentity& identity, const LogConfig& config);
   Log* find(LogId id);
   // Forgets the log at once; its files are renamed away and removed later.

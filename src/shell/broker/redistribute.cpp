@@ -41,6 +41,7 @@ Result<void> redistribute(const node::ShardOptions& options, DiskOptions disk_op
     machine->turn(read_clocks(), effects);
   }
   disk.drain(done);
+  for (const std::string& fault : machine->faults()) log.warning("broker", fault, {});
   if (!machine->failure().empty()) {
     return fail(Errc::storage, fmt::format("the log directories were written with another number of shards "
                                            "than tailwater.shards={}, and cannot be taken over: {}",

@@ -136,7 +136,7 @@ still_there() { run 0 consume orders -o :end -f '%o\n'; lines_are 1200; }
 on_folder "$work/hurt" still_there
 
 # One copy of manifest and superblock heals the other.
-manifest=$(cd "$logs" && ls manifest/0-* | sort -V | tail -1)
+manifest=$(cd "$logs" && ls manifest/0-[0-9]* | sort -V | tail -1)
 damaged
 flip "$work/hurt/$manifest" 40
 run 1 log verify "$work/hurt"; out_has "$manifest: one of its two copies is damaged"
@@ -147,13 +147,15 @@ run 1 log verify "$work/hurt"; out_has "one of the two copies of superblock A is
 on_folder "$work/hurt" still_there
 run 0 log verify "$work/hurt"
 
-# Both copies of the manifest: the broker does not guess; rebuild makes it from the one before and the segments.
-damaged
-on_folder "$work/hurt" still_there
-manifest=$(cd "$work/hurt" && ls manifest/0-* | sort -V | tail -1)
-flip "$work/hurt/$manifest" 40 -40
-run 1 log verify "$work/hurt"; out_has "a start fails: manifest $manifest: the manifest's checksum does not match"
-run 0 log rebuild "$work/hurt"; out_has "made from manifest/0-"
-run 0 log verify "$work/hurt"; out_has "whole: "
-on_folder "$work/hurt" still_there
+# Both copies of a manifest: the broker does not guess; rebuild makes it from the one before and the segments.
+for journal in 0 0-os; do
+  damaged
+  on_folder "$work/hurt" still_there
+  manifest=$(cd "$work/hurt" && ls "manifest/$journal"-[0-9]* | sort -V | tail -1)
+  flip "$work/hurt/$manifest" 40 -40
+  run 1 log verify "$work/hurt"; out_has "a start fails: manifest $manifest: the manifest's checksum does not match"
+  run 0 log rebuild "$work/hurt"; out_has "made from manifest/$journal-"
+  run 0 log verify "$work/hurt"; out_has "whole: "
+  on_folder "$work/hurt" still_there
+done
 fi
