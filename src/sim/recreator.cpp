@@ -146,7 +146,7 @@ void Recreator::make_batch() {
   partition_ = random.below(partitions_.size());
   first_ = ledger_.next_number(writer_);
   count_ = 1 + random.below(kRecordsMax);
-  records::BatchBuilder builder({});
+  records::BatchBuilder builder(records::BatchOptions{});
   for (std::uint64_t each = 0; each < count_; ++each) {
     const std::string value = Ledger::value_of(writer_, first_ + each, random.below(kPaddingMax + 1));
     ledger_.sent(writer_, partitions_[partition_].track, as_bytes(value));
