@@ -18,6 +18,7 @@ constexpr std::uint64_t kScanBytes = 2 * journal::kFrameLimitMax;
 // The pattern of a new ring is written from one small piece again and again: fresh memory costs a start more
 // than the writes do.
 constexpr std::uint64_t kPatternPiece = std::uint64_t{64} << 10;
+constexpr std::uint32_t kPatternWrites = 4;  // in flight
 // So many of the largest frames have to fit, that the windows behind unclean stops do not fill the ring.
 constexpr std::uint64_t kFramesInRing = 16;
 
@@ -254,7 +255,8 @@ void Starter::format_continue() {
     if (dir_.soft) filled_ = size;
   }
   if (step_ == Step::fill) {
-    if (filled_ < size) {
+    // Several at a time: a start waits for them.
+    while (filled_ < size && outstanding_ < kPatternWrites) {
       DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
       op.file = dir_.ring_file;
       op.at = kRingStart + filled_;
@@ -263,10 +265,10 @@ void Starter::format_continue() {
         op.pieces.push_back(memory_.first(std::min(kPatternPiece, end - filled_)));
         filled_ += op.pieces.back().size();
       }
-      outstanding_ = 1;
+      ++outstanding_;
       dir_.shared.outbox.push_back(std::move(op));
-      return;
     }
+    if (outstanding_ > 0) return;
     step_ = Step::sync;
     send(DiskOpKind::sync);
   } else if (step_ == Step::sync) {
