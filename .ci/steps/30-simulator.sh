@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # simulator 15
-# Seeds with faults, once with each compiler, and a part of them twice in one process: all digests must agree, and
+# 1,000 seeds with faults, once with each compiler, and a part of them twice in one process: all digests must agree, and
 # every kind of fault must have fired. A seed that fails ends the step (docs/simulator.md).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-seeds=300
+seeds=1000
 cmake --build build/release --target simulate -j "$(nproc)"
 build/release/simulate --seeds 100 --twice --quiet
 clang=$(build/release/simulate --seeds $seeds --quiet | tee >(cat >&2) | tail -n 1)
