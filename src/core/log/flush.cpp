@@ -225,8 +225,9 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   part.size[place(FileKind::index)] = std::uint64_t{part.stored.entries} * kIndexEntrySize;
   part.size[place(FileKind::time_index)] = std::uint64_t{part.stored.time_entries} * kTimeEntrySize;
   for (const FileKind kind : kAllKinds) {
-    // Files that hold what a truncation took away are ended, too.
-    const bool ends = last && segment.exists;
+    // Files that hold what a truncation took away are ended, too. And a segment that takes no more batches
+    // has all of its files: Kafka's tools open one by the other.
+    const bool ends = last && (segment.exists || segment.sealed);
     if (part.size[place(kind)] == 0 && segment.files[place(kind)] == 0 && !ends) continue;
     part.files[place(kind)] = dir_.file_of(log, segment, kind);
     dir_.shared.files.retain(part.files[place(kind)]);

@@ -585,5 +585,21 @@ TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndAC
   }
 }
 
+TEST(StorageTest, ASealedSegmentHasAllItsFilesAlsoIfItIsWrittenOnlyThen) {
+  World world(29);
+  world.start_and_recover();
+  Log& log = world.create("a", {.segment_bytes = 4'000});
+  // One batch in the first segment, which no entry of an index names.
+  for (int each = 0; each < 2; ++each) ASSERT_TRUE(world.append(log, {.value_size = 3'000}).has_value());
+  world.pump();
+  ASSERT_FALSE(world.disk.exists("a-0/00000000000000000000.log"));
+  world.stop();
+  for (const std::string kind : {"log", "index", "timeindex"}) {
+    EXPECT_TRUE(world.disk.exists("a-0/00000000000000000000." + kind)) << kind;
+  }
+  world.start_and_recover();
+  world.verify();
+}
+
 }  // namespace
 }  // namespace tailwater::log
