@@ -50,7 +50,8 @@ class Case:
     smoke_rounds: int = 1
     kafka_settings: tuple = ({},)  # one column of Kafka for each
     compared: int = 0  # the column of Kafka that the ratio is with
-    stays_up: bool = False  # one Kafka for all rounds; the sample launches it if nobody did
+    stays_up: bool = False  # one broker of each kind for all rounds; the sample launches it if nobody did
+    settings: dict = dataclasses.field(default_factory=dict)  # of every broker
 
 
 def first_record(broker):
@@ -223,8 +224,8 @@ CASES = [
                      Row("commits.rss", "  memory then", "MiB")], commits, 2),
     Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
 ] + [
-    # Tailwater with fsync against Kafka without, its default; Kafka stays up from round to round, and warm.
+    # Tailwater with fsync against Kafka without, its default; both stay up from round to round, and warm.
     Case(f"speed-{name}", list(speed.rows(Row, name, scenario)), speed.sampler(scenario, name), 5, 1, (peers.FLUSHED, {}), 1,
-         stays_up=True)
+         stays_up=True, settings=scenario.settings())
     for name, scenario in speed.SCENARIOS.items()
 ]

@@ -8,12 +8,14 @@ import os
 import pathlib
 import sys
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import cases  # noqa: E402
 import client  # noqa: E402
+import disk  # noqa: E402
 import proc  # noqa: E402
 import table  # noqa: E402
 
@@ -58,6 +60,24 @@ class Tables(unittest.TestCase):
         row = table.lines([(case, columns)], cases.Sizes())[2]
         self.assertIn("3.0x" if not case.rows[0].more_is_better else "0.3x", row)
         self.assertIn("not run", table.lines([(case, {("Tailwater", 0): {key: [10.0]}})], cases.Sizes())[2])
+
+
+class Disks(unittest.TestCase):
+    def test_a_topic_is_held_at_its_bound(self):
+        for partitions in (1, 6, 100, 1000):
+            share = int(disk.bounds(partitions)["log.retention.bytes"])
+            self.assertLessEqual(share, disk.LARGEST_SEGMENT)
+            self.assertLessEqual(share * partitions, max(disk.HELD, partitions * disk.LEAST_PARTITION))
+
+    def test_a_run_ends_when_the_disk_fills_up(self):
+        ended = []
+        with self.assertRaises(disk.Full), mock.patch("shutil.disk_usage", side_effect=[mock.Mock(free=2), mock.Mock(free=0)]):
+            with disk.guarded("/", lambda: ended.append(True), 1):
+                while not ended:
+                    pass
+        with self.assertRaises(disk.Full), mock.patch("shutil.disk_usage", return_value=mock.Mock(free=0)):
+            with disk.guarded("/", lambda: None, 1):
+                self.fail("the body ran")
 
 
 class Processes(unittest.TestCase):

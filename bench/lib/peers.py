@@ -36,8 +36,9 @@ def raise_file_limit():
 
 
 class Folders:
-    """Temporary folders under one root. They go at the very end: a file system that has just unlinked
-    thousands of files may create new ones more slowly, and that would be measured as the broker's."""
+    """Temporary folders under one root. Those of cases that create many files while the clock runs go at the very end: a
+    file system that has just unlinked thousands of files may create new ones more slowly, and that would be measured as
+    the broker's."""
 
     def __init__(self, parent):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="tailwater-bench-", dir=parent))
@@ -48,6 +49,11 @@ class Folders:
         folder = self.root / f"{self.count:03}-{name}"
         folder.mkdir()
         return folder
+
+    def empty(self):
+        for folder in self.root.iterdir():
+            if folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -66,15 +72,16 @@ class Tailwater:
     name = "Tailwater"
     poll_s = 0.0005
 
-    def __init__(self, program, folder, _settings=None):
-        self.program, self.folder = program, folder
+    def __init__(self, program, folder, settings=None):
+        self.program, self.folder, self.settings = program, folder, settings or {}
         self.process = self.pid = self.port = None
 
     def launch(self):
         self.port = free_port()
         command = [self.program, "serve"]
         for setting in (f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder}/data", "node.id=1",
-                        "auto.create.topics.enable=false", "tailwater.admin.listener=127.0.0.1:0"):
+                        "auto.create.topics.enable=false", "tailwater.admin.listener=127.0.0.1:0",
+                        *(f"{name}={value}" for name, value in self.settings.items())):
             command += ["--override", setting]
         with open(self.folder / "server.log", "wb") as log:
             before = time.monotonic()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 import client
+import disk
 import peers
 import proc
 
@@ -24,10 +25,15 @@ class Scenario:
     title: str
     work: str
     words: tuple
+    partitions: int = 6
+
+    def settings(self):
+        """Of every broker: the topic is one for all rounds, and its old records go as new ones come."""
+        return disk.bounds(self.partitions)
 
 
-def _named(name, title, work):
-    return Scenario(title, work, ("--scenario", name))
+def _named(name, title, work, partitions=6):
+    return Scenario(title, work, ("--scenario", name), partitions)
 
 
 SCENARIOS = {
@@ -36,8 +42,8 @@ SCENARIOS = {
     "b": _named("b", "batches of 1,000 records of 100 B", "bytes"),
     "c": _named("c", "one 100 B record a request, 64 connections x 1", "requests"),
     "c5": _named("c5", "one 100 B record a request, 64 connections x 5", "requests"),
-    "d": _named("d", "1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests"),
-    "d-paced": _named("d-paced", "the same at 10 MB/s", "requests"),
+    "d": _named("d", "1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests", 1000),
+    "d-paced": _named("d-paced", "the same at 10 MB/s", "requests", 1000),
     "j": _named("j", "transactions of one record, 1 producer", "transactions"),
     "j16": _named("j16", "transactions of one record, 16 producers", "transactions"),
 }
@@ -45,16 +51,17 @@ SCENARIOS = {
 # a request has one batch of a partition, so that small ones begin at ten.
 for count in (10, 100, 1000):
     SCENARIOS[f"small-{count}"] = Scenario(f"{count} partitions, 10 batches of 1.1 KB a request", "bytes",
-                                           ("--scenario", "d", "--partitions", str(count)))
+                                           ("--scenario", "d", "--partitions", str(count)), count)
 for count in (1, 100, 1000):
     SCENARIOS[f"large-{count}"] = Scenario(f"{count} partitions, batches of 256 KiB", "bytes",
-                                           ("--scenario", "a", "--partitions", str(count)))
+                                           ("--scenario", "a", "--partitions", str(count)), count)
 
 
-def run(program, port, words, seconds, warm_s, on_line):
+def run(program, broker, words, seconds, warm_s, on_line):
     """Runs the load program to its end; calls on_line with each line that it writes while it works."""
-    command = [program, "--port", str(port), *words, "--seconds", str(seconds), "--warm", str(warm_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
+    command = [program, "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds), "--warm", str(warm_s)]
+    with (subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process,
+          disk.guarded(broker.folder, process.kill)):
         said = []
         for line in process.stderr:
             said.append(line.strip())
@@ -86,7 +93,7 @@ def page_cache(folder):
     facts = dict(line.split(":", 1) for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
     free = int(facts["MemFree"].split()[0]) * 1024
     space = shutil.disk_usage(folder).free
-    size = min(free - 3 * 1024 * MIB, space // 3)
+    size = min(free - 3 * 1024 * MIB, space // 4)
     block = b"t" * MIB
     with open(pathlib.Path(folder) / "page-cache", "wb") as file:
         for _ in range(max(size, 0) // MIB):
@@ -105,7 +112,7 @@ def sampler(scenario, name):
         warm = sizes.kafka_warm_s if first and isinstance(broker, peers.Kafka) else min(sizes.kafka_warm_s, 2)
         meter = Meter(broker.pid)
         with load.window(broker):
-            told = run(peers.load_program, broker.port, scenario.words, sizes.load_s, warm, meter.note)
+            told = run(peers.load_program, broker, scenario.words, sizes.load_s, warm, meter.note)
         broker_s, machine_s = meter.used()
         machine_s -= told["client_cpu_s"]
         rate, per = {
