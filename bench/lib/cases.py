@@ -1,8 +1,7 @@
-"""The measurements. Each takes one sample of one broker on a fresh folder and returns {row key: value};
-bench/run repeats them, brokers in turns, and makes rows of them. A sample that cannot be completed raises.
+"""The scenarios: those of `speed`, and those whose clock is around a start, a kill or many partitions. A sample is of one
+broker and gives {row key: number}; one that cannot be completed raises.
 """
 
-import dataclasses
 import subprocess
 import time
 
@@ -10,48 +9,7 @@ import client
 import peers
 import proc
 import speed
-
-MIB = 1 << 20
-
-
-@dataclasses.dataclass
-class Row:
-    key: str
-    title: str
-    unit: str
-    target: str = ""
-    more_is_better: bool = False
-
-
-@dataclasses.dataclass
-class Sizes:
-    """How much is done in a sample."""
-
-    idle_s: float = 10
-    partitions: int = 10000
-    commits: int = 1000000
-    payload: dict = dataclasses.field(default_factory=lambda: {1024: 1024 * MIB, 100: 256 * MIB})
-    warm: int = 64 * MIB
-    limit_s: float = 120
-    load_s: float = 10
-    kafka_warm_s: float = 60
-
-    @staticmethod
-    def smoke():
-        return Sizes(idle_s=2, partitions=200, commits=20000, payload={1024: 64 * MIB, 100: 16 * MIB}, warm=8 * MIB, limit_s=6, load_s=1, kafka_warm_s=1)
-
-
-@dataclasses.dataclass
-class Case:
-    name: str
-    rows: list
-    sample: object
-    rounds: int
-    smoke_rounds: int = 1
-    kafka_settings: tuple = ({},)  # one column of Kafka for each
-    compared: int = 0  # the column of Kafka that the ratio is with
-    stays_up: bool = False  # one broker of each kind for all rounds; the sample launches it if nobody did
-    settings: dict = dataclasses.field(default_factory=dict)  # of every broker
+from case import Case, Row
 
 
 def first_record(broker):
@@ -172,60 +130,27 @@ def commits(broker, sizes, load):
             "commits.rss": proc.resident_mib(broker.pid)}
 
 
-BATCH_BYTES, SPREAD, LANES, DEPTH = 64 << 10, 6, 4, 5
+def _cases():
+    yield Case("start", "start", [Row("start.ms", "empty folder to first record acknowledged", "ms")], start, rounds=7, client="bench")
+    yield Case("memory", "an idle broker", [
+        Row("memory.idle", "memory when idle", "MiB"),
+        Row("memory.fresh", "  after the first record", "MiB"),
+        Row("memory.cpu", "CPU when idle", "ms/s")], memory, client="bench")
+    yield Case("partitions", "{partitions} partitions", [
+        Row("partitions.all", "{partitions} partitions created, each written", "s"),
+        Row("partitions.create", "  of it: CreateTopics answered", "s"),
+        Row("partitions.cpu", "  CPU of the broker", "s"),
+        Row("partitions.stop", "  a clean stop afterwards", "s"),
+        Row("partitions.rss", "  memory then", "MiB")], partitions, client="bench")
+    yield Case("killed", "kill -9 with {partitions} partitions", [
+        Row("killed.served", "kill -9 under load: until each of {partitions} partitions took a record", "s"),
+        Row("killed.rss", "  memory then", "MiB")], killed)
+    yield Case("commits", "a start with {commits} committed offsets", [
+        Row("commits.load", "{commits} committed offsets loaded after a start", "s"),
+        Row("commits.rate", "  committed before", "k/s", True),
+        Row("commits.rss", "  memory then", "MiB")], commits, rounds=3, client="bench")
+    for name, scenario in speed.SCENARIOS.items():
+        yield speed.case(name, scenario)
 
 
-def produce(broker, sizes, load):
-    """Both record sizes after one another on one broker; the clock runs when it is warm."""
-    first_record(broker)
-    broker.launched()
-    result = {}
-    with client.connect(broker) as connection:
-        for size, payload in sizes.payload.items():
-            topic, count = f"records-{size}", max(1, BATCH_BYTES // size)
-            records = client.batch(count, size)
-            client.make_topic(connection, broker, topic, SPREAD)
-            client.write(connection, topic, range(SPREAD), records, 0.02)
-            rounds = [max(1, amount // (count * size)) for amount in (sizes.warm, payload)]
-            warm, _ = client.pump(broker.port, topic, SPREAD, records, rounds[0], LANES, DEPTH, sizes.limit_s)
-            with load.window(broker):
-                used = proc.cpu_seconds(broker.pid)
-                done, took = client.pump(broker.port, topic, SPREAD, records, rounds[1], LANES, DEPTH, sizes.limit_s)
-                used = proc.cpu_seconds(broker.pid) - used
-            written = done * count
-            client.must_hold(connection, topic, SPREAD, written + (warm + SPREAD) * count)
-            result |= {f"produce.{size}.rate": written * size / 1e6 / took, f"produce.{size}.records": written / 1e3 / took,
-                       f"produce.{size}.cpu_gb": used / (written * size / 1e9), f"produce.{size}.cpu_m": used / (written / 1e6)}
-    return result
-
-
-def _produce_rows():
-    for size, title in ((1024, "1 KiB"), (100, "100 B")):
-        yield Row(f"produce.{size}.rate", f"produce {title}, acks=all, fsync", "MB/s", "", True)
-        yield Row(f"produce.{size}.records", "  records", "k/s", "", True)
-        yield Row(f"produce.{size}.cpu_gb", "  CPU of the broker", "s/GB")
-        yield Row(f"produce.{size}.cpu_m", "  CPU of the broker", "s/M records")
-
-
-CASES = [
-    Case("start", [Row("start.ms", "empty folder to first record acknowledged", "ms", "< 50")], start, 7, 3),
-    Case("memory", [Row("memory.fresh", "memory after the first record", "MiB", "< 30"),
-                    Row("memory.idle", "memory when idle", "MiB", "< 30"),
-                    Row("memory.cpu", "CPU when idle", "ms/s")], memory, 2),
-    Case("partitions", [Row("partitions.all", "{partitions} partitions created, each written", "s", "< 2"),
-                        Row("partitions.create", "  of it: CreateTopics answered", "s"),
-                        Row("partitions.cpu", "  CPU of the broker", "s"),
-                        Row("partitions.stop", "  a clean stop afterwards", "s"),
-                        Row("partitions.rss", "  memory then", "MiB", "< 200")], partitions, 3),
-    Case("killed", [Row("killed.served", "kill -9 under load with {partitions} partitions: until each took a record", "s", "< 3"),
-                    Row("killed.rss", "  memory then", "MiB")], killed, 3),
-    Case("commits", [Row("commits.load", "{commits} committed offsets loaded after a start", "s", "< 2"),
-                     Row("commits.rate", "  committed before", "k/s", "", True),
-                     Row("commits.rss", "  memory then", "MiB")], commits, 2),
-    Case("produce", list(_produce_rows()), produce, 3, 1, (peers.FLUSHED, {})),
-] + [
-    # Tailwater with fsync against Kafka without, its default; both stay up from round to round, and warm.
-    Case(f"speed-{name}", list(speed.rows(Row, name, scenario)), speed.sampler(scenario, name), 5, 1, (peers.FLUSHED, {}), 1,
-         stays_up=True, settings=scenario.settings())
-    for name, scenario in speed.SCENARIOS.items()
-]
+CASES = {case.name: case for case in _cases()}

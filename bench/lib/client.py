@@ -1,5 +1,5 @@
-"""A producer that costs almost nothing: batches are built once and sent again and again over raw sockets,
-so that nearly all processor time of a run is the broker's. Same bytes, same requests for every broker.
+"""What the scenarios ask a broker besides load: topics made, batches written one by one, offsets committed. The same bytes
+for every broker.
 
 The protocol pieces come from the interoperability suite's wire client. Every answer is checked: an error
 code other than "try again" ends the measurement.
@@ -7,7 +7,6 @@ code other than "try again" ends the measurement.
 
 import pathlib
 import random
-import selectors
 import socket
 import struct
 import sys
@@ -163,90 +162,3 @@ def committed(connection, group, topic, partition):
         return -1, whole
     _, offset, _, code = found[0][1][0]
     return offset, code
-
-
-class _Lane:
-    """One connection with some requests in flight."""
-
-    def __init__(self, port, requests):
-        self.socket = socket.create_connection(("127.0.0.1", port), 30)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)
-        self.requests, self.next = requests, 0
-        self.flying, self.out, self.inbox = 0, memoryview(b""), bytearray()
-
-    def send(self):
-        """False when the socket is full."""
-        try:
-            self.out = self.out[self.socket.send(self.out):]
-        except BlockingIOError:
-            pass
-        return not self.out
-
-    def fill(self):
-        self.out = memoryview(self.requests[self.next])
-        self.next = (self.next + 1) % len(self.requests)
-        self.flying += 1
-
-    def answers(self):
-        data = self.socket.recv(1 << 18)
-        if not data:
-            raise wire.WireError("the broker closed the connection")
-        self.inbox += data
-        count = 0
-        while len(self.inbox) >= 4:
-            size = struct.unpack_from(">i", self.inbox)[0]
-            if len(self.inbox) < 4 + size:
-                break
-            answer = wire.Reader(bytes(self.inbox[4:4 + size]))
-            del self.inbox[:4 + size]
-            answer.take("i")
-            failed = failed_partitions(answer)
-            if failed:
-                raise wire.WireError(f"produce: {failed}")
-            self.flying -= 1
-            count += 1
-        return count
-
-
-def pump(port, topic, partitions, records, requests, lanes, depth, limit_s):
-    """Sends `requests` batches, depth in flight on each of the lanes, until all are acknowledged or, past
-    limit_s, those in flight are. (acknowledged, seconds)."""
-    framed = []
-    for partition in range(partitions):
-        head = struct.pack(">hhi", PRODUCE, PRODUCE_VERSION, partition) + wire.string("bench")
-        body = produce_body(topic, [partition], records)
-        framed.append(struct.pack(">i", len(head) + len(body)) + head + body)
-    selector, pool = selectors.DefaultSelector(), []
-    for index in range(lanes):
-        turn = index % partitions
-        lane = _Lane(port, framed[turn:] + framed[:turn])
-        pool.append(lane)
-        selector.register(lane.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, lane)
-    sent = acknowledged = 0
-    start = time.monotonic()
-    try:
-        while acknowledged < sent or sent < requests:
-            events = selector.select(30)
-            if not events:
-                raise wire.WireError("no answer for 30 s")
-            if time.monotonic() - start > limit_s:
-                requests = min(requests, sent)
-            for key, mask in events:
-                lane = key.data
-                if mask & selectors.EVENT_READ:
-                    acknowledged += lane.answers()
-                while lane.out or (sent < requests and lane.flying < depth):
-                    if not lane.out:
-                        lane.fill()
-                        sent += 1
-                    if not lane.send():
-                        break
-                wish = selectors.EVENT_READ | (selectors.EVENT_WRITE if lane.out else 0)
-                if wish != key.events:
-                    selector.modify(lane.socket, wish, lane)
-        return acknowledged, time.monotonic() - start
-    finally:
-        for lane in pool:
-            lane.socket.close()
-        selector.close()

@@ -1,5 +1,6 @@
 """Goal: the bench's figures rest on bytes and sums that are right. Method: a batch is read back by the
-interoperability suite's own reader; medians, bests and ratios of known samples; this process as /proc's example.
+interoperability suite's own reader; ratios, goals and tables of known samples; rounds of brokers that do nothing; this
+process as /proc's example.
 
     python3 bench/lib/lib_test.py
 """
@@ -7,16 +8,23 @@ interoperability suite's own reader; medians, bests and ratios of known samples;
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import case  # noqa: E402
 import cases  # noqa: E402
 import client  # noqa: E402
 import disk  # noqa: E402
+import goals  # noqa: E402
+import harness  # noqa: E402
+import peers  # noqa: E402
 import proc  # noqa: E402
+import results  # noqa: E402
+import systems  # noqa: E402
 import table  # noqa: E402
 
 
@@ -37,29 +45,117 @@ class Batches(unittest.TestCase):
             self.assertEqual(client.varint(number), expected)
 
 
-class Tables(unittest.TestCase):
-    less = cases.Row("a", "a", "ms")
-    more = cases.Row("b", "b", "MB/s", more_is_better=True)
+class Goals(unittest.TestCase):
+    more = case.Row("a.rate", "a", "MB/s", True)
+    less = case.Row("a.cpu", "a", "s/GB")
 
-    def test_best_depends_on_the_row(self):
-        self.assertEqual(table.cell([30, 10, 20], self.less), "20.0 (10.0) ms")
-        self.assertEqual(table.cell([30, 10, 20], self.more), "20.0 (30.0) MB/s")
+    def test_a_ratio_is_of_the_rounds_and_has_a_range(self):
+        found = goals.ratio([10, 20, 30], [10, 10, 10])
+        self.assertEqual((found.middle, found.low, found.high), (2, 1, 3))
+        self.assertEqual(goals.ratio([10, None], [5, 5]).middle, 2)
+        self.assertIsNone(goals.ratio([], [1]))
+        self.assertIsNone(goals.ratio([1], [0]))
 
-    def test_above_one_means_better(self):
-        self.assertEqual(table.ratio([10], [30], self.less), "3.0x")
-        self.assertEqual(table.ratio([10], [30], self.more), "0.3x")
+    def test_more_is_met_from_above_and_less_from_below(self):
+        for ours, met in ((99, False), (100, True)):
+            self.assertEqual([v.met for v in goals.judge(self.more, {"tailwater": [ours], "kafka": [100]})], [met])
+        for ours, met in ((46, False), (45, True)):
+            self.assertEqual([v.met for v in goals.judge(self.less, {"tailwater": [ours], "kafka": [100]})], [met])
 
-    def test_no_ratio_without_both(self):
-        for ours, theirs in (([1], "not run"), ("broke", [1]), ([], [1]), ([0.0], [1])):
-            self.assertEqual(table.ratio(ours, theirs, self.less), "-")
+    def test_nobody_is_asked_for_more_than_the_limit_allows(self):
+        ours = {"tailwater": [60.0], "kafka": [100.0]}
+        first, second = goals.judge(self.more, ours | {"limit": [70.0]})
+        self.assertTrue(first.capped and first.met and second.met)
+        self.assertAlmostEqual(first.wanted, 59.5)
+        (found,) = goals.judge(self.less, ours | {"limit": [50.0]})
+        self.assertTrue(found.capped and found.met)
+        (found,) = goals.judge(self.less, ours | {"limit": [10.0]})
+        self.assertFalse(found.capped or found.met)
 
-    def test_a_row_compares_the_same_figure_of_both(self):
-        case = next(case for case in cases.CASES if case.compared == 0)
-        key = case.rows[0].key
-        columns = {("Tailwater", 0): {key: [10.0], "other": [1.0]}, ("Kafka", 0): {key: [30.0]}}
-        row = table.lines([(case, columns)], cases.Sizes())[2]
-        self.assertIn("3.0x" if not case.rows[0].more_is_better else "0.3x", row)
-        self.assertIn("not run", table.lines([(case, {("Tailwater", 0): {key: [10.0]}})], cases.Sizes())[2])
+    def test_what_was_not_measured_is_not_judged(self):
+        self.assertEqual(list(goals.judge(self.more, {"tailwater": [1], "kafka": []})), [])
+        self.assertEqual(list(goals.judge(self.more, {"tailwater": [], "kafka": [1]})), [])
+
+    def test_goals_are_of_figures_that_exist(self):
+        known = {row.key for found in cases.CASES.values() for row in found.rows}
+        prefixes = {key.partition(".")[0] for key in known}
+        self.assertEqual({key for key in goals.GOALS if key.partition(".")[0] in prefixes} - known, set())
+
+
+class Results(unittest.TestCase):
+    def result(self):
+        return {"format": results.FORMAT, "scenario": "a", "commit": "c0ffee", "smoke": False, "broken": [],
+                "systems": {"tailwater": {"title": "Tailwater"}, "kafka": {"title": "Kafka"}},
+                "rows": [{"key": "a.rate", "title": "rate", "unit": "MB/s", "more_is_better": True}],
+                "samples": {"tailwater": [{"a.rate": 300.00001}, {"a.rate": 100}], "kafka": [{"a.rate": 100}, {"a.rate": 100}]}}
+
+    def test_a_table_has_medians_ratios_and_the_goal(self):
+        row = table.lines(self.result())[2]
+        self.assertEqual([cell.strip() for cell in row.strip("|").split("|")],
+                         ["rate", "200 MB/s", "100 MB/s", "2.00x (1.00-3.00)", "at least 1x: met"])
+        missing = self.result()
+        missing["samples"]["kafka"] = "not run: no Java"
+        self.assertEqual([cell.strip() for cell in table.lines(missing)[2].strip("|").split("|")],
+                         ["rate", "200 MB/s", "not run", "", ""])
+
+    def test_what_is_written_is_read_back(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIsNone(results.read(folder, "a"))
+            results.write(folder, self.result())
+            found = results.read(folder, "a")
+            self.assertEqual(found["samples"]["kafka"], self.result()["samples"]["kafka"])
+            self.assertEqual(results.column(found, "tailwater", "a.rate"), [300, 100])
+            self.assertEqual(os.listdir(folder), ["a.json"])
+
+    def test_a_result_stands_for_its_commit_only(self):
+        found = self.result()
+        self.assertTrue(results.stands(found, "c0ffee", False))
+        self.assertFalse(results.stands(found, "c0ffee+", False))
+        self.assertFalse(results.stands(found, "decade", False))
+        self.assertFalse(results.stands(found, "c0ffee", True))
+        self.assertFalse(results.stands(found | {"broken": ["kafka"]}, "c0ffee", False))
+        self.assertFalse(results.stands(None, "c0ffee", False))
+
+
+class Machines:
+    """A broker that lives nowhere, for the turns."""
+
+    def __init__(self, *_):
+        self.stop = lambda: None
+
+    @staticmethod
+    def absent(may_install):
+        return None
+
+
+class Rounds(unittest.TestCase):
+    def run_case(self, sample):
+        found = case.Case("x", "x", [case.Row("x.n", "n", "ms")], sample, rounds=3, client="none")
+        known = {name: systems.System(name, name, type(name, (Machines,), {}), "") for name in case.PAIR}
+        with tempfile.TemporaryDirectory() as parent, mock.patch.object(harness, "SYSTEMS", known), \
+                mock.patch("disk.require"), mock.patch("os.sync"), mock.patch.object(harness, "note"):
+            return harness.Harness("none", case.Sizes(), peers.Folders(parent)).run(found)
+
+    def test_systems_take_turns_and_change_who_is_first(self):
+        order = []
+
+        def sample(broker, _sizes, _load):
+            order.append(type(broker).__name__)
+            return {"x.n": len(order)}
+        result = self.run_case(sample)
+        self.assertEqual(order, ["tailwater", "kafka", "kafka", "tailwater", "tailwater", "kafka"])
+        self.assertEqual(results.column(result, "kafka", "x.n"), [2, 3, 6])
+        self.assertEqual((result["rounds"], result["broken"]), (3, []))
+
+    def test_what_broke_once_is_said_and_not_tried_again(self):
+        def sample(broker, _sizes, _load):
+            if type(broker).__name__ == "kafka":
+                raise peers.Broke("no")
+            return {"x.n": 1}
+        result = self.run_case(sample)
+        self.assertEqual(len(result["broken"]), 1)
+        self.assertIn("broke", result["samples"]["kafka"])
+        self.assertEqual(results.column(result, "tailwater", "x.n"), [1, 1, 1])
 
 
 class Disks(unittest.TestCase):

@@ -171,6 +171,21 @@ class Kafka:
         subprocess.run([str(KAFKA), "stop", str(self.folder)], check=False, timeout=90,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    @staticmethod
+    def absent(may_install):
+        """None, or why it cannot be started here."""
+        cache = pathlib.Path(os.environ.get("PEERS_CACHE", REPOSITORY / "build" / "peers")) / "kafka"
+        want = hashlib.sha256((KAFKA.parent / "kafka-pom.xml").read_bytes()).hexdigest()
+        if not shutil.which("java"):
+            return "no Java on this machine"
+        with contextlib.suppress(OSError):
+            if (cache / "stamp").read_text().split()[0] == want:
+                return None
+        if not may_install:
+            return "its jars are not installed (tests/peers/kafka.sh install)"
+        done = subprocess.run([str(KAFKA), "install"], check=False, timeout=900, capture_output=True, text=True)
+        return None if done.returncode == 0 else f"kafka.sh install failed: {done.stderr.strip()[-200:]}"
+
 
 def tail(folder):
     log = folder / "server.log"
@@ -188,18 +203,3 @@ def fresh(kind, program, folder, settings=None):
             broker.stop()
         raise
     broker.stop()
-
-
-def kafka_absent(may_install):
-    """None, or why Kafka cannot be started here."""
-    cache = pathlib.Path(os.environ.get("PEERS_CACHE", REPOSITORY / "build" / "peers")) / "kafka"
-    want = hashlib.sha256((KAFKA.parent / "kafka-pom.xml").read_bytes()).hexdigest()
-    if not shutil.which("java"):
-        return "no Java on this machine"
-    with contextlib.suppress(OSError):
-        if (cache / "stamp").read_text().split()[0] == want:
-            return None
-    if not may_install:
-        return "its jars are not installed (tests/peers/kafka.sh install)"
-    done = subprocess.run([str(KAFKA), "install"], check=False, timeout=900, capture_output=True, text=True)
-    return None if done.returncode == 0 else f"kafka.sh install failed: {done.stderr.strip()[-200:]}"

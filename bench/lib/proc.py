@@ -1,8 +1,8 @@
 """What the machine says about processes: memory and processor time of a broker with its children,
 and how much of the machine other work took meanwhile. Reads /proc only; ends and starts nothing.
 
-Processor time has steps of 10 ms (the kernel's tick). Work that the kernel does in its own threads
-for a broker (writing back dirty pages) is in nobody's account and so shows up as foreign.
+Processor time has steps of 10 ms (the kernel's tick). What the kernel does in its own threads (writing back dirty pages,
+flushing the disk) is done for whoever wrote, and so is no work of others; threads that end take their account along.
 """
 
 import os
@@ -10,6 +10,7 @@ import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count() or 1
+KERNEL = "2"  # the parent of the kernel's threads
 
 
 def _stat(pid):
@@ -71,6 +72,16 @@ def busy_seconds():
     return (user + nice + system + irq + softirq + steal) / TICK
 
 
+def kernel_seconds():
+    """Of the kernel's threads that live."""
+    total = 0
+    for name in os.listdir("/proc"):
+        fields = _stat(name) if name.isdigit() else None
+        if fields and fields[1] == KERNEL:
+            total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
 def _own_seconds():
     t = os.times()
     return t.user + t.system + t.children_user + t.children_system
@@ -98,7 +109,7 @@ class _Window:
     def _now(self):
         # A child that this process will wait for is not in its times before that.
         broker = cpu_seconds(self.broker.pid) if self.broker.pid else 0.0
-        return time.monotonic(), busy_seconds(), _own_seconds() + broker
+        return time.monotonic(), busy_seconds(), _own_seconds() + broker + kernel_seconds()
 
     def __enter__(self):
         self.before = self._now()

@@ -14,6 +14,7 @@ import client
 import disk
 import peers
 import proc
+from case import WITH_FSYNC, Case, Row
 
 MIB = 1 << 20
 
@@ -26,34 +27,35 @@ class Scenario:
     work: str
     words: tuple
     partitions: int = 6
+    seconds: float = 1  # times what a sample usually takes: slow ones must write more than the page cache absorbs
 
     def settings(self):
         """Of every broker: the topic is one for all rounds, and its old records go as new ones come."""
         return disk.bounds(self.partitions)
 
 
-def _named(name, title, work, partitions=6):
-    return Scenario(title, work, ("--scenario", name), partitions)
+def _named(name, title, work, partitions=6, seconds=1):
+    return Scenario(title, work, ("--scenario", name), partitions, seconds)
 
 
 SCENARIOS = {
     "a": _named("a", "256 KiB batches of 1 KiB records", "bytes"),
-    "a16": _named("a16", "16 KiB batches of 1 KiB records", "bytes"),
-    "b": _named("b", "batches of 1,000 records of 100 B", "bytes"),
+    "a16": _named("a16", "16 KiB batches of 1 KiB records", "bytes", seconds=1.5),
+    "b": _named("b", "batches of 1,000 records of 100 B", "bytes", seconds=1.5),
     "c": _named("c", "one 100 B record a request, 64 connections x 1", "requests"),
     "c5": _named("c5", "one 100 B record a request, 64 connections x 5", "requests"),
     "d": _named("d", "1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests", 1000),
-    "d-paced": _named("d-paced", "the same at 10 MB/s", "requests", 1000),
+    "d-paced": _named("d-paced", "1,000 partitions, 100 connections, 10 MB/s at fixed times", "requests", 1000),
     "j": _named("j", "transactions of one record, 1 producer", "transactions"),
     "j16": _named("j16", "transactions of one record, 16 producers", "transactions"),
 }
 # Does the cost of durability grow with the number of partitions? Requests and batches are equal in each group;
 # a request has one batch of a partition, so that small ones begin at ten.
 for count in (10, 100, 1000):
-    SCENARIOS[f"small-{count}"] = Scenario(f"{count} partitions, 10 batches of 1.1 KB a request", "bytes",
+    SCENARIOS[f"small-{count}"] = Scenario(f"{count:,} partitions, 10 batches of 1.1 KB a request", "bytes",
                                            ("--scenario", "d", "--partitions", str(count)), count)
 for count in (1, 100, 1000):
-    SCENARIOS[f"large-{count}"] = Scenario(f"{count} partitions, batches of 256 KiB", "bytes",
+    SCENARIOS[f"large-{count}"] = Scenario(f"{count:,} partitions, batches of 256 KiB", "bytes",
                                            ("--scenario", "a", "--partitions", str(count)), count)
 
 
@@ -109,29 +111,42 @@ def sampler(scenario, name):
             broker.launch()
         with client.connect(broker):
             broker.launched()
-        warm = sizes.kafka_warm_s if first and isinstance(broker, peers.Kafka) else min(sizes.kafka_warm_s, 2)
+        warm = sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
         meter = Meter(broker.pid)
         with load.window(broker):
-            told = run(peers.load_program, broker, scenario.words, sizes.load_s, warm, meter.note)
-        broker_s, machine_s = meter.used()
-        machine_s -= told["client_cpu_s"]
-        rate, per = {
-            "bytes": (told["mb_per_s"], told["mb_per_s"] * told["seconds"] / 1000),
-            "requests": (told["requests_per_s"] / 1000, told["requests"] / 1e6),
-            "transactions": (told["requests_per_s"], told["requests"] / 1e6),
-        }[scenario.work]
-        result = {"rate": rate, "cpu": broker_s / per, "machine": machine_s / per,
-                  "p50": told["p50_us"] / 1000, "p99": told["p99_us"] / 1000, "p999": told["p999_us"] / 1000}
-        return {f"{name}.{key}": value for key, value in result.items()}
+            told = run(peers.load_program, broker, scenario.words, sizes.load_s * scenario.seconds, warm, meter.note)
+        return {f"{name}.{key}": value for key, value in figures(scenario.work, told, meter, broker).items()}
     return sample
 
 
-def rows(row, name, scenario):
-    """`row` is the harness's Row."""
+def figures(work, told, meter, broker):
+    broker_s, machine_s = meter.used()
+    machine_s -= told["client_cpu_s"]
+    rate, per = {
+        "bytes": (told["mb_per_s"], told["mb_per_s"] * told["seconds"] / 1000),
+        "requests": (told["requests_per_s"] / 1000, told["requests"] / 1e6),
+        "transactions": (told["requests_per_s"], told["requests"] / 1e6),
+    }[work]
+    found = {"rate": rate, "cpu": broker_s / per, "machine": machine_s / per, "memory": proc.resident_mib(broker.pid),
+             "p50": told["p50_us"] / 1000, "p99": told["p99_us"] / 1000, "p999": told["p999_us"] / 1000,
+             "gb": told["mb_per_s"] * told["seconds"] / 1000}
+    return found | ({"records": broker_s / (told["records"] / 1e6)} if work == "bytes" else {})
+
+
+def rows(name, scenario):
     rate, cost = {"bytes": ("MB/s", "s/GB"), "requests": ("k/s", "us"), "transactions": ("/s", "us")}[scenario.work]
-    yield row(f"{name}.rate", f"({name}) {scenario.title}", rate, "", True)
-    yield row(f"{name}.cpu", "  CPU of the broker", cost)
-    yield row(f"{name}.machine", "  CPU of the machine less the client", cost)
-    yield row(f"{name}.p50", "  latency, median", "ms")
-    yield row(f"{name}.p99", "  latency, p99", "ms")
-    yield row(f"{name}.p999", "  latency, p99.9", "ms")
+    yield Row(f"{name}.rate", scenario.title, rate, True)
+    yield Row(f"{name}.cpu", "  CPU of the broker", cost)
+    yield Row(f"{name}.machine", "  CPU of the machine less the client", cost)
+    if scenario.work == "bytes":
+        yield Row(f"{name}.records", "  CPU of the broker", "s/M records")
+    yield Row(f"{name}.memory", "  memory of the broker", "MiB")
+    yield Row(f"{name}.p50", "  latency, median", "ms")
+    yield Row(f"{name}.p99", "  latency, p99", "ms")
+    yield Row(f"{name}.p999", "  latency, p99.9", "ms")
+
+
+def case(name, scenario):
+    """Tailwater with fsync against Kafka without, its default, and with; all stay up from round to round, and warm."""
+    return Case(name, scenario.title, list(rows(name, scenario)), sampler(scenario, name), WITH_FSYNC, stays_up=True,
+                settings=scenario.settings())

@@ -1,65 +1,76 @@
-"""Samples to a table and to JSON. A cell shows the median and in brackets the best of its samples; the
-ratio says how many times better Tailwater's median is than Kafka's.
+"""A result as lines of a table: for each figure the median of every system, how Tailwater compares with Kafka (median of
+the rounds' ratios, and their range), and whether the goal is met.
 """
 
-import json
 import statistics
+
+import goals
+import results
+from case import Row
+from systems import SYSTEMS
 
 
 def number(value):
+    if value >= 1000:
+        return f"{value:,.0f}"
     if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
 
 
-def cell(samples, row):
+def cell(result, system, key, unit):
+    samples = result["samples"].get(system)
     if isinstance(samples, str):
-        return samples
-    if not samples:
-        return "not run"
-    middle, best = statistics.median(samples), (max if row.more_is_better else min)(samples)
-    return number(middle) + (f" ({number(best)})" if len(samples) > 1 else "") + f" {row.unit}"
+        return samples.partition(":")[0]
+    found = [x for x in results.column(result, system, key) if x is not None]
+    return f"{number(statistics.median(found))} {unit}" if found else ""
 
 
-def ratio(ours, theirs, row):
-    if isinstance(ours, str) or isinstance(theirs, str) or not ours or not theirs:
-        return "-"
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    if not mine or not other:
-        return "-"
-    return f"{mine / other if row.more_is_better else other / mine:.1f}x"
+def ratio(found):
+    if not found:
+        return ""
+    spread = f" ({times(found.low)}-{times(found.high)})" if found.high > found.low else ""
+    return f"{times(found.middle)}x{spread}"
 
 
-def samples_of(columns, broker, row):
-    column = columns.get(broker, "" if broker[1] else "not run")
-    return column if isinstance(column, str) else column.get(row.key, [])
+def times(value):
+    """Of small ratios the inverse reads better."""
+    return f"1/{number(1 / value)}" if 0 < value < 0.095 else number(value)
 
 
-def lines(results, sizes):
-    """results: [(case, {(broker, variant): {row key: [sample]} or why not})]"""
-    head = ["name", "Tailwater", "Kafka", "Kafka without fsync", "ratio", "target"]
-    table = []
-    for case, columns in results:
-        for row in case.rows:
-            found = [samples_of(columns, broker, row) for broker in (("Tailwater", 0), ("Kafka", 0), ("Kafka", 1))]
-            table.append([row.title.format(partitions=f"{sizes.partitions:,}", commits=f"{sizes.commits:,}"), *(cell(samples, row) for samples in found),
-                          ratio(found[0], samples_of(columns, ("Kafka", case.compared), row), row), row.target])
-    if not any(row[3] for row in table):
-        head, table = head[:3] + head[4:], [row[:3] + row[4:] for row in table]
-    widths = [max(len(row[i]) for row in [head, *table]) for i in range(len(head))]
-    rule = ["-" * width for width in widths]
-    return ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in [head, rule, *table]]
+def factor(value):
+    inverse = 1 / value
+    return f"1/{round(inverse)}" if value < 0.4 and abs(inverse - round(inverse)) < 1e-9 else f"{value:g}"
 
 
-def write_json(path, results, facts):
-    rows = []
-    for case, columns in results:
-        for row in case.rows:
-            entry = {"case": case.name, "row": row.key, "unit": row.unit, "target": row.target, "samples": {}}
-            for (broker, variant), column in columns.items():
-                name = broker if not variant else f"{broker} without fsync"
-                entry["samples"][name] = column if isinstance(column, str) else column.get(row.key, [])
-            rows.append(entry)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(facts | {"rows": rows}, file, indent=1)
-        file.write("\n")
+def verdict(row, found):
+    """What was asked for, and what came of it."""
+    edge = "at least" if row.more_is_better else "at most"
+    against = f" of {SYSTEMS[found.goal.against].title}" if found.goal.against not in ("", "kafka") else ""
+    asked = f"{edge} {factor(found.goal.factor)}x{against}"
+    if found.capped:
+        asked += f", by the limit {number(found.wanted)} {row.unit}"
+    return f"{asked}: {'met' if found.met else 'not met'}"
+
+
+def rows(result):
+    """[cells] of each row, in the order of columns()."""
+    for entry in result["rows"]:
+        row = Row(entry["key"], entry["title"], entry["unit"], entry["more_is_better"])
+        samples = {name: results.column(result, name, row.key) for name in result["systems"]}
+        if not any(samples.values()):
+            continue
+        verdicts = [verdict(row, found) for found in goals.judge(row, samples)]
+        yield [row.title, *(cell(result, name, row.key, row.unit) for name in result["systems"]),
+               ratio(goals.ratio(samples["tailwater"], samples.get("kafka", []))), "; ".join(verdicts)]
+
+
+def columns(result):
+    return ["", *(system["title"] for system in result["systems"].values()), "to Kafka", "goal"]
+
+
+def lines(result):
+    body = [[f"**{result['scenario']}**", *columns(result)[1:]], *rows(result)]
+    widths = [max(len(row[at]) for row in body) for at in range(len(body[0]))]
+    body.insert(1, ["-" * width for width in widths])
+    return ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in body]

@@ -1,0 +1,139 @@
+"""Runs one scenario: its systems in turns, round by round, and what came of it as a result. A scenario takes at most
+LIMIT_S: no round begins that would probably end later, and the result says how many there were.
+"""
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import time
+
+import client
+import disk
+import goals
+import peers
+import proc
+import results
+import table
+from systems import SYSTEMS
+
+LIMIT_S = 600
+SMOKE_BUDGET_S = 60  # past it a smoke run starts nothing but Tailwater any more
+FOREIGN_LIMIT = 0.05
+BROKEN = (OSError, struct.error, peers.Broke, client.wire.WireError, subprocess.SubprocessError)
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Harness:
+    """What is the same for all scenarios of one call."""
+
+    def __init__(self, program, sizes, folders, rounds=None, without=()):
+        self.program, self.sizes, self.folders, self.rounds = program, sizes, folders, rounds
+        self.begin = time.monotonic()
+        self.absent = {name: "left out (--without)" for name in without}
+        self.commit, self.machine, self.versions = results.commit(), results.machine(folders.root), results.versions()
+
+    def absence(self, name):
+        """None, or why that system cannot take part."""
+        if name == "tailwater":
+            return None
+        if self.sizes.smoke and time.monotonic() - self.begin > SMOKE_BUDGET_S:
+            return "no time left in a smoke run"
+        if name not in self.absent:
+            self.absent[name] = SYSTEMS[name].kind.absent(may_install=not self.sizes.smoke)
+        return self.absent[name]
+
+    def run(self, case):
+        """The result, as it goes into the file."""
+        disk.require(self.folders.root)
+        turns = Turns(self, case)
+        with contextlib.ExitStack() as turns.standing:
+            turns.go()
+        if case.stays_up:
+            self.folders.empty()
+        return turns.result()
+
+
+class Turns:
+    """The rounds of one scenario."""
+
+    def __init__(self, harness, case):
+        self.harness, self.case, self.sizes = harness, case, harness.sizes
+        self.load, self.kept, self.broken = proc.Load(), {}, []
+        self.samples, self.began, self.when = {}, time.monotonic(), results.now()
+        self.standing = None
+
+    def go(self):
+        wanted = self.harness.rounds or (1 if self.sizes.smoke else self.case.rounds)
+        for turn in range(wanted):
+            before = time.monotonic()
+            for name in self.case.systems if turn % 2 == 0 else reversed(self.case.systems):
+                self.sample(name, turn)
+            took = time.monotonic() - before
+            # The first round has the warming in it: not a forecast of the second.
+            if turn and turn + 1 < wanted and time.monotonic() - self.began + took > LIMIT_S:
+                note(f"  {self.case.name}: {turn + 1} rounds are what {LIMIT_S} s allow")
+                return
+
+    def sample(self, name, turn):
+        if isinstance(self.samples.get(name), str):
+            return
+        why = None if self.samples.get(name) else self.harness.absence(name)
+        if why:
+            self.samples[name] = f"not run: {why}"
+            return
+        if not self.sizes.smoke:
+            os.sync()  # nobody pays for what another one left to be written
+        before = time.monotonic()
+        try:
+            with self.broker(SYSTEMS[name]) as broker:
+                values = self.case.sample(broker, self.sizes, self.load)
+        except BROKEN as problem:
+            self.broken.append(f"{name}: {problem!r}")
+            self.samples[name] = f"broke: {problem!r}"
+            note(f"  {self.case.name}, {self.broken[-1]}")
+            return
+        self.samples.setdefault(name, []).append(values)
+        assert len(self.samples[name]) == turn + 1
+        shown = "  ".join(f"{key.rpartition('.')[2]}={table.number(value)}" for key, value in values.items())
+        note(f"  {self.case.name:11} {SYSTEMS[name].title:14} {time.monotonic() - before:5.1f} s  {shown}")
+
+    @contextlib.contextmanager
+    def broker(self, system):
+        def fresh():
+            folder = self.harness.folders.new(f"{self.case.name}-{system.name}")
+            return peers.fresh(system.kind, self.harness.program, folder, self.case.settings | system.settings)
+        if not self.case.stays_up:
+            with fresh() as broker:
+                yield broker
+            return
+        if system.name not in self.kept:
+            self.kept[system.name] = self.standing.enter_context(fresh())
+        yield self.kept[system.name]
+
+    def warnings(self):
+        if self.load.foreign() > FOREIGN_LIMIT:
+            yield (f"{self.load.foreign():.0%} of {proc.CORES} cores went to work that is not the benchmark's: "
+                   "a trial, not a result")
+        if self.harness.folders.memory_only():
+            yield "the folder is in memory: fsync costs nothing there; use --folder"
+        if self.sizes.smoke:
+            yield "a smoke run: it shows that the scenario works, and no speed"
+
+    def result(self):
+        rows = [{"key": row.key, "title": self.sizes.put_in(row.title), "unit": row.unit, "more_is_better": row.more_is_better,
+                 "goals": [{"factor": goal.factor, "against": goal.against} for goal in goals.GOALS.get(row.key, ())]}
+                for row in self.case.rows]
+        systems = {name: {"title": SYSTEMS[name].title, "fsync": SYSTEMS[name].fsync,
+                          "settings": self.case.settings | SYSTEMS[name].settings} for name in self.case.systems}
+        return {"format": results.FORMAT, "scenario": self.case.name, "title": self.sizes.put_in(self.case.title),
+                "commit": self.harness.commit, "when": self.when, "took_s": round(time.monotonic() - self.began),
+                "smoke": self.sizes.smoke, "client": self.case.client, "sizes": vars(self.sizes),
+                "rounds": max((len(s) for s in self.samples.values() if not isinstance(s, str)), default=0),
+                "machine": self.harness.machine, "versions": self.harness.versions, "foreign": round(self.load.foreign(), 3),
+                "warnings": list(self.warnings()), "broken": self.broken, "systems": systems, "rows": rows,
+                "samples": self.samples}
