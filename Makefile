@@ -44,9 +44,10 @@ crash-states: build/$(PRESET)/build.ninja ## let the power go at every step: mak
 	@cmake --build build/$(PRESET) --target crash_states -j $(JOBS)
 	@build/$(PRESET)/crash_states --from $(FROM) --states $(STATES)
 
-bench: build dependencies-ci ## compare with Apache Kafka on this machine
+bench: build dependencies-ci ## compare with other systems on this machine: what has no result yet; then docs/performance.md
 	@cmake --build build/$(PRESET) --target load -j $(JOBS)
 	@bench/run --tailwater build/$(PRESET)/tailwater
+	@bench/page
 
 fuzz: dependencies-ci build/fuzz/build.ninja ## fuzz wire and records: make fuzz FUZZ_SECONDS=3600
 	@cmake --build build/fuzz -j $(JOBS)

@@ -131,7 +131,7 @@ def commits(broker, sizes, load):
 
 
 def _cases():
-    yield Case("start", "start", [Row("start.ms", "empty folder to first record acknowledged", "ms")], start, rounds=7, client="bench")
+    yield Case("start", "a start with an empty folder", [Row("start.ms", "empty folder to first record acknowledged", "ms")], start, rounds=7, client="bench")
     yield Case("memory", "an idle broker", [
         Row("memory.idle", "memory when idle", "MiB"),
         Row("memory.fresh", "  after the first record", "MiB"),
@@ -151,6 +151,7 @@ def _cases():
         Row("commits.rss", "  memory then", "MiB")], commits, rounds=3, client="bench")
     for name, scenario in speed.SCENARIOS.items():
         yield speed.case(name, scenario)
+    yield speed.latency_case()
 
 
 CASES = {case.name: case for case in _cases()}

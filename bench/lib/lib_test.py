@@ -5,11 +5,14 @@ process as /proc's example.
     python3 bench/lib/lib_test.py
 """
 
+import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
+import xml.dom.minidom
 from unittest import mock
 
 sys.dont_write_bytecode = True
@@ -21,9 +24,11 @@ import client  # noqa: E402
 import disk  # noqa: E402
 import goals  # noqa: E402
 import harness  # noqa: E402
+import pages  # noqa: E402
 import peers  # noqa: E402
 import proc  # noqa: E402
 import results  # noqa: E402
+import svg  # noqa: E402
 import systems  # noqa: E402
 import table  # noqa: E402
 
@@ -115,6 +120,56 @@ class Results(unittest.TestCase):
         self.assertFalse(results.stands(found, "c0ffee", True))
         self.assertFalse(results.stands(found | {"broken": ["kafka"]}, "c0ffee", False))
         self.assertFalse(results.stands(None, "c0ffee", False))
+
+
+class Pages(unittest.TestCase):
+    """The page of results that a run would leave."""
+
+    def made(self, names):
+        found = {}
+        for name in names:
+            keys = [row.key for row in cases.CASES[name].rows]
+            turns = mock.Mock(began=0, when=results.now(), broken=[], sizes=case.Sizes(), case=cases.CASES[name], load=proc.Load(),
+                              samples={"tailwater": [{key: 2.0 for key in keys}], "kafka": [{key: 6.0 for key in keys}],
+                                       "kafka-fsync": "not run: no Java"}, warnings=lambda: ["busy & <warm>"])
+            turns.harness = mock.Mock(commit="c0ffee", machine=results.machine("/"), versions={"kafka": "4.4.0"})
+            found[name] = harness.Turns.result(turns)
+        with tempfile.TemporaryDirectory() as docs:
+            docs = pathlib.Path(docs)
+            shutil.copy(peers.REPOSITORY / "docs" / "performance.md", docs)
+            pages.write(found, docs)
+            pages.write(found, docs)  # what it wrote it finds again
+            written = {file.name: file.read_text(encoding="utf-8") for file in docs.rglob("*.*")}
+        return written
+
+    def test_every_plot_is_well_formed_and_every_table_there(self):
+        written = self.made(["a", "a16", "b", "latency", "small-10", "small-1000", "large-1"])
+        for name in ("overview.svg", "latency.svg", "partitions.svg", "cpu.svg"):
+            xml.dom.minidom.parseString(written[name])
+            self.assertEqual(written["performance.md"].count(f"](performance/{name})"), 1)
+        self.assertIn("| 2.00 MB/s", written["performance.md"])
+        self.assertIn("Kafka, fsync: not run: no Java.", written["performance.md"])
+        self.assertIn("### a: 256 KiB", written["performance.md"])
+        self.assertRegex(written["performance.md"], "Not measured yet: start, .*, d, ")
+        self.assertEqual(json.loads(written["a.json"])["commit"], "c0ffee")
+
+    def test_no_results_make_no_figures(self):
+        written = self.made([])
+        self.assertEqual([name for name in written if name.endswith((".svg", ".json"))], [])
+        self.assertIn("Not measured yet.", written["performance.md"])
+
+
+class Plots(unittest.TestCase):
+    def test_scales_have_round_limits(self):
+        self.assertEqual(svg.span([3, 180], False), (0, 200))
+        self.assertEqual(svg.span([0.3, 180], True), (0.2, 200))
+
+    def test_a_scale_ends_where_it_should(self):
+        for log in (False, True):
+            scale = svg.Scale(1, 100, 10, 110, log)
+            self.assertAlmostEqual(scale(1), 10)
+            self.assertAlmostEqual(scale(100), 110)
+        self.assertAlmostEqual(svg.Scale(1, 100, 0, 100, True)(10), 50)
 
 
 class Machines:

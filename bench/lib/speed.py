@@ -133,6 +133,28 @@ def figures(work, told, meter, broker):
     return found | ({"records": broker_s / (told["records"] / 1e6)} if work == "bytes" else {})
 
 
+LOADS = (5, 20, 50, 100, 200)  # MB/s
+LOAD_SHARE = 0.4  # of what a sample usually takes
+
+
+def latency(broker, sizes, load):
+    """Requests at fixed times, at one load after the other."""
+    found = {}
+    for rate in LOADS:
+        scenario = Scenario("", "bytes", ("--scenario", "a16", "--rate", str(rate)), seconds=LOAD_SHARE)
+        values = sampler(scenario, "")(broker, sizes, load)
+        found |= {f"latency.{rate}.{key}": values[f".{key}"] for key in ("p50", "p99", "p999", "rate")}
+    return found
+
+
+def latency_rows():
+    for rate in LOADS:
+        yield Row(f"latency.{rate}.p50", f"latency at {rate} MB/s, median", "ms")
+        yield Row(f"latency.{rate}.p99", "  p99", "ms")
+        yield Row(f"latency.{rate}.p999", "  p99.9", "ms")
+        yield Row(f"latency.{rate}.rate", "  taken", "MB/s", True)
+
+
 def rows(name, scenario):
     rate, cost = {"bytes": ("MB/s", "s/GB"), "requests": ("k/s", "us"), "transactions": ("/s", "us")}[scenario.work]
     yield Row(f"{name}.rate", scenario.title, rate, True)
@@ -150,3 +172,8 @@ def case(name, scenario):
     """Tailwater with fsync against Kafka without, its default, and with; all stay up from round to round, and warm."""
     return Case(name, scenario.title, list(rows(name, scenario)), sampler(scenario, name), WITH_FSYNC, stays_up=True,
                 settings=scenario.settings())
+
+
+def latency_case():
+    return Case("latency", "16 KiB batches at fixed times, at growing load", list(latency_rows()), latency, WITH_FSYNC,
+                stays_up=True, settings=disk.bounds(6))

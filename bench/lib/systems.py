@@ -14,6 +14,7 @@ class System:
     kind: object
     fsync: str
     settings: dict = dataclasses.field(default_factory=dict)
+    client: str = "`load`, this project's own"
 
 
 SYSTEMS = {system.name: system for system in (

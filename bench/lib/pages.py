@@ -1,0 +1,99 @@
+"""docs/performance.md and what lies beside it, from results: the tables between the page's markers, the plots and the
+results themselves. The words between are written by hand and stay.
+"""
+
+import itertools
+import re
+
+import cases
+import plots
+import results
+import speed
+import table
+from systems import SYSTEMS
+
+MARKED = re.compile(r"(<!-- figures: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+SMALL = [(count, f"small-{count}") for count in (10, 100, 1000)]
+LARGE = [(count, f"large-{count}") for count in (1, 100, 1000)]
+
+
+def drawn(found):
+    """{file name: SVG}"""
+    return dict(itertools.chain(
+        plots.overview(found),
+        plots.latency(found, speed.LOADS),
+        plots.partitions(found, [("ten batches of 1.1 KB a request", SMALL), ("batches of 256 KiB", LARGE)]),
+        plots.cpu(found, [("256 KiB batches", "a"), ("16 KiB batches", "a16"), ("100 B records", "b")])))
+
+
+def machine(found):
+    result = max(found.values(), key=lambda result: result["when"])
+    facts, versions = result["machine"], result["versions"]
+    commits = sorted({result["commit"] for result in found.values()})
+    yield f"Measured until {result['when'][:16].replace('T', ' ')} UTC at commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}."
+    yield ""
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| machine | {facts['cores']} cores, {facts['cpu']}; {facts['memory_gib']} GiB; {facts['file_system'].split()[0]} |"
+    yield f"| system | {facts['system']}, kernel {facts['kernel']} |"
+    gib = facts["memory_gib"]
+    yield (f"| page cache | the kernel begins to write at {facts['dirty_background_percent']} % of free memory dirty and stops writers at "
+           f"{facts['dirty_percent']} %: about {gib * facts['dirty_background_percent'] / 100:.1f} and {gib * facts['dirty_percent'] / 100:.1f} GiB |")
+    yield f"| versions | {'; '.join(f'{name} {version}' for name, version in versions.items())} |"
+    yield ""
+    yield "| system | what an answer to a producer means | client |"
+    yield "|---|---|---|"
+    seen = {name for result in found.values() for name in result["systems"]}
+    for name, system in SYSTEMS.items():
+        if name in seen:
+            yield f"| {system.title} | on the disk: {system.fsync} | {system.client} |"
+
+
+def scenarios(found):
+    """Every scenario with its table."""
+    for result in found.values():
+        yield f"### {result['scenario']}: {result['title']}"
+        yield ""
+        yield from table.lines(result)
+        yield ""
+        yield f"{result['rounds']} rounds, commit {result['commit']}, driven by {result['client']}."
+        for system, samples in result["samples"].items():
+            if isinstance(samples, str):
+                yield f"{result['systems'][system]['title']}: {samples}."
+        for warning in result["warnings"]:
+            yield f"**{warning[:1].upper() + warning[1:]}.**"
+        yield ""
+    missing = [name for name in cases.CASES if name not in found]
+    if missing:
+        yield f"Not measured yet: {', '.join(missing)}."
+
+
+def plot(name, words):
+    def marked(_found, images):
+        return [f"![{words}](performance/{name}.svg)"] if f"{name}.svg" in images else ["Not measured yet."]
+    return marked
+
+
+SECTIONS = {
+    "machine": lambda found, _: machine(found) if found else ["Not measured yet."],
+    "scenarios": lambda found, _: scenarios(found),
+    "overview": plot("overview", "Times better than Kafka, for each goal"),
+    "latency": plot("latency", "Latency over the load"),
+    "partitions": plot("partitions", "Throughput over the number of partitions"),
+    "cpu": plot("cpu", "Processor time for a gigabyte"),
+}
+
+
+def write(found, docs):
+    page, beside = docs / "performance.md", docs / "performance"
+    images = drawn(found)
+    (beside / "results").mkdir(parents=True, exist_ok=True)
+    for name, image in images.items():
+        (beside / name).write_text(image, encoding="utf-8")
+    for name, result in found.items():
+        results.write(beside / "results", result)
+    text = page.read_text(encoding="utf-8")
+    unknown = {name for _, name, _ in MARKED.findall(text)} ^ set(SECTIONS)
+    if unknown:
+        raise ValueError(f"{page} and bench/lib/pages.py differ in the markers {', '.join(sorted(unknown))}")
+    page.write_text(MARKED.sub(lambda m: m[1] + "\n".join(SECTIONS[m[2]](found, images)).rstrip() + "\n" + m[3], text), encoding="utf-8")
