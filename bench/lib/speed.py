@@ -21,13 +21,15 @@ MIB = 1 << 20
 
 @dataclasses.dataclass
 class Scenario:
-    """What `load` is told, and what its work is counted in: bytes, requests or transactions."""
+    """What `load` is told, and what its work is counted in: bytes, requests, records or transactions."""
 
     title: str
     work: str
     words: tuple
     partitions: int = 6
     seconds: float = 1  # times what a sample usually takes: slow ones must write more than the page cache absorbs
+
+    preloads: bool = False
 
     def settings(self):
         """Of every broker: the topic is one for all rounds, and its old records go as new ones come."""
@@ -38,6 +40,11 @@ def _named(name, title, work, partitions=6, seconds=1):
     return Scenario(title, work, ("--scenario", name), partitions, seconds)
 
 
+def _reading(word, title, work, partitions=6):
+    """Of what the run itself wrote before. `f` reads all of it, which retention must leave."""
+    return Scenario(title, work, ("--scenario", word), partitions, preloads=True)
+
+
 SCENARIOS = {
     "a": _named("a", "256 KiB batches of 1 KiB records", "bytes"),
     "a16": _named("a16", "16 KiB batches of 1 KiB records", "bytes", seconds=1.5),
@@ -46,6 +53,16 @@ SCENARIOS = {
     "c5": _named("c5", "one 100 B record a request, 64 connections x 5", "requests"),
     "d": _named("d", "1,000 partitions, 100 connections x 2, 10 x 4 x 256 B", "requests", 1000),
     "d-paced": _named("d-paced", "1,000 partitions, 100 connections, 10 MB/s at fixed times", "requests", 1000),
+    "e1": _reading("e", "consume the tail, 6 partitions, 1 MiB of each an answer", "bytes"),
+    "e5": _reading("e5", "consume the tail, five groups", "bytes"),
+    "e2": _reading("e2", "consume 1,000 partitions, one batch of 1.1 KB of each an answer", "records", 1000),
+    "f": _reading("f", "produce at half load beside a cold reader", "bytes"),
+    "g5": _named("g5", "producer to consumer, 16 KiB batches at 5 MB/s", "bytes"),
+    "g50": _named("g50", "producer to consumer, 16 KiB batches at 50 MB/s", "bytes"),
+    "g150": _named("g150", "producer to consumer, 16 KiB batches at 150 MB/s", "bytes"),
+    "g1000": _named("g1000", "producers to a consumer of 1,000 partitions, 10 MB/s", "requests", 1000),
+    **{f"k-{codec}": _named(f"k-{codec}", f"batches of 1,000 records of 100 B, {codec}", "bytes")
+       for codec in ("gzip", "snappy", "lz4", "zstd")},
     "j": _named("j", "transactions of one record, 1 producer", "transactions"),
     "j16": _named("j16", "transactions of one record, 16 producers", "transactions"),
 }
@@ -61,7 +78,8 @@ for count in (1, 100, 1000):
 
 def run(program, broker, words, seconds, warm_s, on_line):
     """Runs the load program to its end; calls on_line with each line that it writes while it works."""
-    command = [program, "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds), "--warm", str(warm_s)]
+    command = [program, "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds), "--warm", str(warm_s),
+               "--evict", str(broker.folder)]
     with (subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process,
           disk.guarded(broker.folder, process.kill)):
         said = []
@@ -114,8 +132,13 @@ def sampler(scenario, name):
         warm = sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
         meter = Meter(broker.pid)
         with load.window(broker):
-            told = run(peers.load_program, broker, scenario.words, sizes.load_s * scenario.seconds, warm, meter.note)
-        return {f"{name}.{key}": value for key, value in figures(scenario.work, told, meter, broker).items()}
+            words = scenario.words + (("--preload", "16") if scenario.preloads and sizes.smoke else ())
+            told = run(peers.load_program, broker, words, sizes.load_s * scenario.seconds, warm, meter.note)
+        found = figures(scenario.work, told, meter, broker)
+        if "read_mb_per_s" in told:
+            found |= {"ratio": told["p99_us"] / told["alone_p99_us"], "reader": told["read_mb_per_s"] / told["read_alone_mb_per_s"],
+                      "read": told["read_mb_per_s"]}
+        return {f"{name}.{key}": value for key, value in found.items()}
     return sample
 
 
@@ -124,6 +147,7 @@ def figures(work, told, meter, broker):
     machine_s -= told["client_cpu_s"]
     rate, per = {
         "bytes": (told["mb_per_s"], told["mb_per_s"] * told["seconds"] / 1000),
+        "records": (told["records_per_s"] / 1e6, told["records"] / 1e6),
         "requests": (told["requests_per_s"] / 1000, told["requests"] / 1e6),
         "transactions": (told["requests_per_s"], told["requests"] / 1e6),
     }[work]
@@ -156,7 +180,8 @@ def latency_rows():
 
 
 def rows(name, scenario):
-    rate, cost = {"bytes": ("MB/s", "s/GB"), "requests": ("k/s", "us"), "transactions": ("/s", "us")}[scenario.work]
+    rate, cost = {"bytes": ("MB/s", "s/GB"), "requests": ("k/s", "us"), "records": ("M/s", "us"),
+                  "transactions": ("/s", "us")}[scenario.work]
     yield Row(f"{name}.rate", scenario.title, rate, True)
     yield Row(f"{name}.cpu", "  CPU of the broker", cost)
     yield Row(f"{name}.machine", "  CPU of the machine less the client", cost)
@@ -166,6 +191,10 @@ def rows(name, scenario):
     yield Row(f"{name}.p50", "  latency, median", "ms")
     yield Row(f"{name}.p99", "  latency, p99", "ms")
     yield Row(f"{name}.p999", "  latency, p99.9", "ms")
+    if name == "f":
+        yield Row("f.ratio", "  p99 over that without the reader", "")
+        yield Row("f.read", "  the cold reader", "MB/s", True)
+        yield Row("f.reader", "  its rate over that alone", "", True)
 
 
 def case(name, scenario):

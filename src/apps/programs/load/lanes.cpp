@@ -18,7 +18,6 @@ namespace tailwater::load {
 
 namespace {
 
-constexpr std::size_t kInBytes = 64 * 1024;
 constexpr double kPatience_s = 30;
 constexpr std::int64_t kAgainAfter_ns = 1'000'000;
 
@@ -34,23 +33,32 @@ std::int64_t ns_of(double seconds) {
 
 }  // namespace
 
-Lanes::Lanes(const Plan& plan)
-    : plan_(plan), lanes_(plan.connections), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
-  for (std::uint32_t number = 0; number < plan_.connections; ++number) {
-    Lane& lane = lanes_[number];
-    lane.socket = connect_to(plan_);
-    ::fcntl(lane.socket, F_SETFL, O_NONBLOCK);
-    lane.script = make_script(plan_, number);
-    lane.in.resize(kInBytes);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u32 = number;
-    ::epoll_ctl(poller_, EPOLL_CTL_ADD, lane.socket, &event);
-  }
+Lanes::Lanes(const Plan& plan, const Journey* journey)
+    : plan_(plan), journey_(journey), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (plan_.megabytes_per_s > 0) {
     const double bytes = double{1} * plan_.batches * plan_.records * plan_.record_bytes;
     interval_ns_ = ns_of(bytes / (plan_.megabytes_per_s * 1e6));
   }
+}
+
+void Lanes::add(std::unique_ptr<Script> script, bool reads) {
+  if (!reads && writers_ < lanes_.size()) throw std::logic_error("who writes comes before who reads");
+  const auto number = static_cast<std::uint32_t>(lanes_.size());
+  Lane& lane = lanes_.emplace_back();
+  lane.socket = connect_to(plan_);
+  ::fcntl(lane.socket, F_SETFL, O_NONBLOCK);
+  lane.script = std::move(script);
+  lane.in.resize(lane.script->answer_bytes());
+  lane.reads = reads;
+  if (!reads) {
+    ++writers_;
+    lane.in_flight = plan_.in_flight;
+    lane.requests_left = plan_.requests_of_each.value_or(UINT64_MAX);
+  }
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u32 = number;
+  ::epoll_ctl(poller_, EPOLL_CTL_ADD, lane.socket, &event);
 }
 
 Lanes::~Lanes() {
@@ -63,7 +71,6 @@ Lanes::~Lanes() {
 void Lanes::start() {
   const std::int64_t now = now_ns();
   next_ns_ = now;
-  if (interval_ns_ > 0) return;
   for (Lane& lane : lanes_) refill(lane, now);
 }
 
@@ -79,17 +86,22 @@ void Lanes::end_measuring() {
 
 void Lanes::finish() {
   stopping_ = true;
-  const std::int64_t limit = now_ns() + ns_of(kPatience_s);
-  const auto open = [this] {
-    for (const Lane& lane : lanes_) {
-      if (!lane.intended.empty()) return true;
-    }
-    return false;
-  };
-  while (open()) {
-    if (now_ns() > limit) throw std::runtime_error("the last requests are not answered");
+  heard_ns_ = now_ns();
+  while (!is_over()) {
+    if (now_ns() > heard_ns_ + ns_of(kPatience_s))
+      throw std::runtime_error("the last requests are not answered, or did not come back");
     loop(0.01);
   }
+}
+
+// Whoever reads may be waiting for what will not come.
+bool Lanes::is_over() const {
+  for (std::size_t at = 0; at < writers_; ++at) {
+    const Lane& lane = lanes_[at];
+    if (!lane.intended.empty()) return false;
+    if (plan_.requests_of_each && lane.requests_left > 0) return false;
+  }
+  return journey_ == nullptr || journey_->is_over();
 }
 
 void Lanes::loop(double seconds) {
@@ -98,7 +110,7 @@ void Lanes::loop(double seconds) {
   for (;;) {
     std::int64_t now = now_ns();
     if (now >= end) return;
-    if (interval_ns_ > 0 && !stopping_) give_due(now);
+    if (interval_ns_ > 0 && !stopping_ && writers_ > 0) give_due(now);
     send_again(now);
     std::int64_t next = interval_ns_ > 0 && !stopping_ ? std::min(next_ns_, end) : end;
     if (!again_.empty()) next = std::min(next, again_.front().first);
@@ -110,7 +122,7 @@ void Lanes::loop(double seconds) {
       const std::uint32_t what = events[static_cast<std::size_t>(at)].events;
       if ((what & EPOLLOUT) != 0 && lane.wants_out) push(lane);
       if ((what & ~std::uint32_t{EPOLLOUT}) != 0) read(lane);
-      if (interval_ns_ == 0) refill(lane, now_ns());
+      refill(lane, now_ns());
     }
   }
 }
@@ -118,23 +130,31 @@ void Lanes::loop(double seconds) {
 // Requests whose time has come go to the lanes in turn; those for which no lane is free wait, and are late.
 void Lanes::give_due(std::int64_t now) {
   for (; next_ns_ <= now; next_ns_ += interval_ns_) overdue_.push_back(next_ns_);
-  for (std::size_t looks = 0; !overdue_.empty() && looks < lanes_.size(); ++looks) {
+  for (std::size_t looks = 0; !overdue_.empty() && looks < writers_; ++looks) {
     Lane& lane = lanes_[next_lane_];
-    next_lane_ = (next_lane_ + 1) % lanes_.size();
-    if (lane.wants_out || lane.intended.size() >= plan_.in_flight) continue;
+    next_lane_ = (next_lane_ + 1) % writers_;
+    if (!is_free(lane)) continue;
     submit(lane, overdue_.front());
     overdue_.pop_front();
     looks = 0;
   }
 }
 
+bool Lanes::is_free(const Lane& lane) const {
+  return !lane.wants_out && lane.intended.size() < lane.in_flight && lane.requests_left > 0;
+}
+
 void Lanes::refill(Lane& lane, std::int64_t now) {
-  if (stopping_) return;
-  while (!lane.wants_out && lane.intended.size() < plan_.in_flight) submit(lane, now);
+  // With a number of requests, or with a journey, the end is when all of it is done.
+  const bool goes_on = lane.reads ? !stopping_ || journey_ != nullptr
+                                  : interval_ns_ == 0 && (!stopping_ || plan_.requests_of_each);
+  while (goes_on && is_free(lane)) submit(lane, now);
 }
 
 void Lanes::submit(Lane& lane, std::int64_t intended) {
   lane.intended.push_back(intended);
+  lane.script->begin(intended);
+  --lane.requests_left;
   send(lane);
 }
 
@@ -172,6 +192,7 @@ void Lanes::read(Lane& lane) {
   if (got < 0) return;
   lane.in_size += static_cast<std::size_t>(got);
   const std::int64_t now = now_ns();
+  heard_ns_ = now;
   std::size_t at = 0;
   while (lane.in_size - at >= 4) {
     const auto size = load_big<std::uint32_t>(lane.in.data() + at);
@@ -186,7 +207,7 @@ void Lanes::read(Lane& lane) {
 
 void Lanes::answered(Lane& lane, Bytes answer, std::int64_t now) {
   if (lane.intended.empty()) throw std::runtime_error("an answer to nothing");
-  switch (lane.script->hear(answer)) {
+  switch (lane.script->hear(answer, now)) {
     case Script::Heard::wrong:
       throw std::runtime_error(lane.script->problem());
     case Script::Heard::more:
@@ -199,10 +220,13 @@ void Lanes::answered(Lane& lane, Bytes answer, std::int64_t now) {
   }
   const std::int64_t intended = lane.intended.front();
   lane.intended.pop_front();
-  ++outcome_.acknowledged;
+  Totals& totals = lane.reads ? outcome_.read : outcome_.written;
+  totals.records_of_run += lane.script->records();
   if (!measuring_) return;
-  ++outcome_.units;
-  outcome_.latencies.add(now - intended);
+  ++totals.units;
+  totals.records += lane.script->records();
+  if (!lane.reads || journey_ == nullptr) return totals.latencies.add(now - intended);
+  for (const std::int64_t journey_ns : lane.script->journeys_ns()) totals.latencies.add(journey_ns);
 }
 
 }  // namespace tailwater::load

@@ -1,5 +1,6 @@
-// The connections that make the load, in one thread: requests go out as answers come, or at fixed times; a
-// request that has to wait for an answer before it is late, and its latency says so.
+// The connections that make the load, in one thread: requests of those that write go out as answers come, or
+// at fixed times; a request that has to wait for an answer before it is late, and its latency says so. Those
+// that read have one request under way, always.
 #pragma once
 
 #include <sys/uio.h>
@@ -17,20 +18,31 @@
 
 namespace tailwater::load {
 
-struct Outcome {
-  std::uint64_t units = 0;  // requests or transactions, done in the measured time
-  double seconds = 0;
+// Of the connections that write, or of those that read.
+struct Totals {
+  std::uint64_t units = 0;    // requests or transactions, done in the measured time
+  std::uint64_t records = 0;  // in the measured time
   Latencies latencies;
-  std::uint64_t acknowledged = 0;  // units of the whole run
+  std::uint64_t records_of_run = 0;
+};
+
+struct Outcome {
+  double seconds = 0;
+  Totals written;
+  Totals read;
 };
 
 class Lanes {
  public:
-  // Throws std::runtime_error, also below.
-  explicit Lanes(const Plan& plan);
+  // Throws std::runtime_error, also below. With a journey, the run ends when it is over, and its times are
+  // those of whoever reads.
+  explicit Lanes(const Plan& plan, const Journey* journey = nullptr);
   ~Lanes();
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
+
+  void add_writer(std::unique_ptr<Script> script) { add(std::move(script), false); }
+  void add_reader(std::unique_ptr<Script> script) { add(std::move(script), true); }
 
   // Warms up, measures, and waits for the last answers. `began` and `ended` frame the measured time.
   template <class Began, class Ended>
@@ -42,6 +54,12 @@ class Lanes {
     loop(plan_.seconds);
     end_measuring();
     ended();
+    finish();
+    return outcome_;
+  }
+  // Writes as many requests as the plan has for each connection; nothing is measured.
+  Outcome write_all() {
+    start();
     finish();
     return outcome_;
   }
@@ -57,8 +75,14 @@ class Lanes {
     Buffer in;
     std::size_t in_size = 0;
     bool wants_out = false;  // a request is going out, and the socket is full
+    bool reads = false;
+    std::size_t in_flight = 1;                 // at most
+    std::uint64_t requests_left = UINT64_MAX;  // before this connection rests
   };
 
+  void add(std::unique_ptr<Script> script, bool reads);
+  bool is_free(const Lane& lane) const;
+  bool is_over() const;
   void start();
   void loop(double seconds);
   void begin_measuring();
@@ -74,7 +98,9 @@ class Lanes {
   void refill(Lane& lane, std::int64_t now);
 
   const Plan plan_;
+  const Journey* const journey_;
   std::vector<Lane> lanes_;
+  std::size_t writers_ = 0;  // which come first
   int poller_ = -1;
   std::int64_t interval_ns_ = 0;  // between requests; 0: closed loop
   std::int64_t next_ns_ = 0;
@@ -84,6 +110,7 @@ class Lanes {
   bool stopping_ = false;
   bool measuring_ = false;
   std::int64_t begin_ns_ = 0;
+  std::int64_t heard_ns_ = 0;  // from the broker
   Outcome outcome_;
 };
 

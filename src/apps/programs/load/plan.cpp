@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace tailwater::load {
 
@@ -12,6 +13,18 @@ struct Scenario {
   std::string_view what;
   void (*apply)(Plan& plan);
 };
+
+void pass_through(records::Codec codec, Plan& plan) {
+  plan.records = 1000;
+  plan.codec = codec;
+}
+
+void follow(double megabytes_per_s, Plan& plan) {
+  apply_scenario("a16", plan);
+  plan.kind = Kind::follow;
+  plan.consumers = 1;
+  plan.megabytes_per_s = megabytes_per_s;
+}
 
 constexpr Scenario kScenarios[] = {
     {"a", "batches of 256 KiB of 1 KiB records, 6 partitions, 6 connections with 5 requests in flight",
@@ -45,9 +58,51 @@ constexpr Scenario kScenarios[] = {
        apply_scenario("d", plan);
        plan.megabytes_per_s = 10;
      }},
+    {"e", "a consumer reads the last 192 MB of 6 partitions round and round, 1 MiB of each in an answer",
+     [](Plan& plan) {
+       apply_scenario("a16", plan);
+       plan.kind = Kind::consume;
+       plan.consumers = 1;
+       plan.preload_mb = 192;
+     }},
+    {"e5", "five such consumers, each on its own",
+     [](Plan& plan) {
+       apply_scenario("e", plan);
+       plan.consumers = 5;
+     }},
+    {"e2", "a consumer of 1,000 partitions, one batch of 4 x 256 bytes of each in an answer",
+     [](Plan& plan) {
+       apply_scenario("d", plan);
+       plan.kind = Kind::consume;
+       plan.consumers = 1;
+       plan.preload_mb = 96;
+       plan.partition_bytes = 1200;
+     }},
+    {"f", "a16 at half of its pace, beside a consumer of 2 GB that no memory holds (--evict)",
+     [](Plan& plan) {
+       apply_scenario("a16", plan);
+       plan.kind = Kind::cold;
+       plan.consumers = 1;
+       plan.preload_mb = 2000;
+     }},
+    {"g5", "from a producer to a consumer: batches of 16 KiB at 5 MB/s over 6 partitions",
+     [](Plan& plan) { follow(5, plan); }},
+    {"g50", "the same at 50 MB/s", [](Plan& plan) { follow(50, plan); }},
+    {"g150", "the same at 150 MB/s", [](Plan& plan) { follow(150, plan); }},
+    {"g1000", "from producers to a consumer of 1,000 partitions: d-paced",
+     [](Plan& plan) {
+       apply_scenario("d-paced", plan);
+       plan.kind = Kind::follow;
+       plan.consumers = 1;
+     }},
+    {"k-gzip", "compressed batches of 1,000 records of 100 bytes",
+     [](Plan& plan) { pass_through(records::Codec::gzip, plan); }},
+    {"k-snappy", "the same", [](Plan& plan) { pass_through(records::Codec::snappy, plan); }},
+    {"k-lz4", "the same", [](Plan& plan) { pass_through(records::Codec::lz4, plan); }},
+    {"k-zstd", "the same", [](Plan& plan) { pass_through(records::Codec::zstd, plan); }},
     {"j", "transactions of one record, 1 producer",
      [](Plan& plan) {
-       plan.transactions = true;
+       plan.kind = Kind::transactions;
        plan.connections = 1;
        plan.in_flight = 1;
      }},
@@ -59,7 +114,7 @@ constexpr Scenario kScenarios[] = {
 };
 
 constexpr std::string_view kUsage =
-    "load: writes to a broker as fast as it answers, or at fixed times, at little cost of its own\n"
+    "load: writes to a broker and reads from it as fast as it answers, or at fixed times, at little cost\n"
     "  --port N              of the broker; --host ADDRESS (127.0.0.1)\n"
     "  --scenario NAME       sets what follows; later words change it\n"
     "  --partitions N  --connections N  --in-flight N\n"
@@ -67,9 +122,38 @@ constexpr std::string_view kUsage =
     "  --records N           of a batch; --record-bytes N of a record's value\n"
     "  --acks N              -1, 0 or 1\n"
     "  --rate MB             of values a second, at fixed times (0: as fast as answers come)\n"
-    "  --transactions N      1: each batch in a transaction of its own, one in flight\n"
+    "  --codec NAME          none, gzip, snappy, lz4 or zstd: of the batches, whose values are text then\n"
+    "  --kind NAME           produce, transactions (each batch in one, one in flight),\n"
+    "                        consume (what --preload wrote, round and round), follow (what connections\n"
+    "                        write), cold (connections at half of their pace beside one that reads)\n"
+    "  --consumers N         each reads all partitions\n"
+    "  --partition-bytes N   of a partition in an answer to Fetch\n"
+    "  --preload MB          of values, before anything is measured\n"
+    "  --evict DIR           the broker's folder on this machine: what is read cold there leaves the page "
+    "cache\n"
     "  --seconds S  --warm S  --topic NAME\n"
-    "It prints one line of JSON. Latencies count from the time at which a request was to be sent.\n";
+    "It prints one line of JSON. Latencies count from the time at which a request was to be sent; of "
+    "follow,\n"
+    "to the time at which its batch came back.\n";
+
+constexpr std::pair<std::string_view, Kind> kKinds[] = {{"produce", Kind::produce},
+                                                        {"transactions", Kind::transactions},
+                                                        {"consume", Kind::consume},
+                                                        {"follow", Kind::follow},
+                                                        {"cold", Kind::cold}};
+constexpr std::pair<std::string_view, records::Codec> kCodecs[] = {{"none", records::Codec::none},
+                                                                   {"gzip", records::Codec::gzip},
+                                                                   {"snappy", records::Codec::snappy},
+                                                                   {"lz4", records::Codec::lz4},
+                                                                   {"zstd", records::Codec::zstd}};
+
+template <class Table, class Value>
+bool pick(const Table& table, std::string_view word, Value& value) {
+  for (const auto& [name, each] : table) {
+    if (name == word) return (value = each, true);
+  }
+  return false;
+}
 
 template <class Number>
 bool read(std::string_view word, Number& number) {
@@ -89,12 +173,31 @@ bool read_option(std::string_view option, const std::string& word, Plan& plan) {
   if (option == "--records") return read(word, plan.records) && plan.records > 0;
   if (option == "--record-bytes") return read(word, plan.record_bytes);
   if (option == "--acks") return read(word, plan.acks) && plan.acks >= -1 && plan.acks <= 1 && plan.acks != 0;
-  if (option == "--transactions")
-    return word == "0" || word == "1" ? (plan.transactions = word == "1", true) : false;
+  if (option == "--kind") return pick(kKinds, word, plan.kind);
+  if (option == "--codec") return pick(kCodecs, word, plan.codec);
+  if (option == "--consumers") return read(word, plan.consumers);
+  if (option == "--partition-bytes") return read(word, plan.partition_bytes) && plan.partition_bytes > 0;
+  if (option == "--preload") return read(word, plan.preload_mb);
+  if (option == "--evict") return (plan.evict = word, true);
   if (option == "--rate") return read(word, plan.megabytes_per_s) && plan.megabytes_per_s >= 0;
   if (option == "--seconds") return read(word, plan.seconds) && plan.seconds > 0;
   if (option == "--warm") return read(word, plan.warm_s) && plan.warm_s >= 0;
   return false;
+}
+
+// What cannot be done; null if nothing is.
+const char* contradiction(const Plan& plan) {
+  const bool reads = plan.kind == Kind::consume || plan.kind == Kind::follow || plan.kind == Kind::cold;
+  if (plan.kind == Kind::transactions && (plan.in_flight > 1 || plan.batches > 1))
+    return "a producer has one transaction at a time, of one batch";
+  if (plan.batches > plan.partitions) return "more batches than partitions";
+  if (reads != (plan.consumers > 0)) return "consumers are for the kinds that read, which need some";
+  if ((plan.kind == Kind::consume || plan.kind == Kind::cold) && plan.preload_mb == 0)
+    return "nothing is there to read; see --preload";
+  // Otherwise nobody knows which batch has which offset.
+  if (plan.kind == Kind::follow && plan.connections * plan.batches != plan.partitions)
+    return "each partition must be written by one connection, once in a request";
+  return nullptr;
 }
 
 }  // namespace
@@ -128,9 +231,7 @@ std::optional<Refusal> parse(int count, const char* const* words, Plan& plan) {
     }
   }
   if (plan.port == 0) return Refusal{"load: --port is missing; see --help\n", 2};
-  if (plan.transactions && (plan.in_flight > 1 || plan.batches > 1))
-    return Refusal{"load: a producer has one transaction at a time, of one batch\n", 2};
-  if (plan.batches > plan.partitions) return Refusal{"load: more batches than partitions\n", 2};
+  if (const char* problem = contradiction(plan)) return Refusal{"load: " + std::string(problem) + "\n", 2};
   return std::nullopt;
 }
 

@@ -6,7 +6,17 @@
 #include <string>
 #include <string_view>
 
+#include "records/batch.hpp"
+
 namespace tailwater::load {
+
+enum class Kind : std::uint8_t {
+  produce,       // connections write
+  transactions,  // each batch in a transaction of its own; a producer for each connection
+  consume,       // consumers read what was written before, round and round
+  follow,        // consumers wait for what connections write
+  cold,          // connections write at half of their pace, beside a consumer of what no memory holds
+};
 
 struct Plan {
   std::string host = "127.0.0.1";
@@ -20,8 +30,15 @@ struct Plan {
   std::uint32_t records = 1;         // of a batch
   std::uint32_t record_bytes = 100;  // of a value
   std::int16_t acks = -1;
-  bool transactions = false;   // each batch in a transaction of its own; a producer for each connection
+  records::Codec codec = records::Codec::none;  // of batches; values are text then, else noise
+  Kind kind = Kind::produce;
   double megabytes_per_s = 0;  // of values, at fixed times; 0: as fast as answers come
+
+  std::uint32_t consumers = 0;                    // each with a connection, and all partitions
+  std::uint32_t partition_bytes = 1 << 20;        // of a partition in an answer to Fetch, at most
+  std::uint32_t preload_mb = 0;                   // of values, written before anything is measured
+  std::string evict;                              // below this folder the page cache is emptied of the topic
+  std::optional<std::uint64_t> requests_of_each;  // connection; then no more
 
   double warm_s = 1;
   double seconds = 5;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <iterator>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -16,6 +18,7 @@
 #include "wire/api/find_coordinator.hpp"
 #include "wire/api/init_producer_id.hpp"
 #include "wire/api/list_offsets.hpp"
+#include "wire/api/metadata.hpp"
 #include "wire/api/produce.hpp"
 
 namespace tailwater::load {
@@ -25,6 +28,7 @@ namespace {
 constexpr std::int16_t kProduceVersion = 7;
 constexpr std::int16_t kCreateTopicsVersion = 4;
 constexpr std::int16_t kListOffsetsVersion = 4;
+constexpr std::int16_t kMetadataVersion = 12;
 constexpr std::int16_t kFindCoordinatorVersion = 4;
 constexpr std::int16_t kInitProducerIdVersion = 5;
 constexpr int kTries = 600;
@@ -71,11 +75,35 @@ std::int64_t wall_ms() {
       .count();
 }
 
+Buffer text(std::size_t size, std::uint64_t seed) {
+  static constexpr std::string_view kWords[] = {"{\"level\":\"info\",",  "\"path\":\"/orders/",
+                                                "\"status\":200,",       "\"status\":404,",
+                                                "\"region\":\"north\",", "\"region\":\"south\",",
+                                                "\"user\":\"",           "\"took_ms\":",
+                                                "\"items\":[",           "]}"};
+  Buffer bytes;
+  Prng random(seed);
+  while (bytes.size() < size) {
+    const Bytes word = as_bytes(kWords[random.next() % std::size(kWords)]);
+    bytes.insert(bytes.end(), word.begin(), word.end());
+    const std::string number = std::to_string(random.next() % 100'000);
+    bytes.insert(bytes.end(), as_bytes(number).begin(), as_bytes(number).end());
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch) {
+  return (connection * plan.batches + batch) % plan.partitions;
+}
+
 Buffer produce_request(const Plan& plan, std::uint32_t connection) {
-  records::BatchBuilder builder;
+  records::BatchBuilder builder({.codec = plan.codec});
   const std::int64_t now = wall_ms();
   for (std::uint32_t record = 0; record < plan.records; ++record) {
-    const Buffer value = noise(plan.record_bytes, std::uint64_t{connection} << 32 | record);
+    const std::uint64_t seed = std::uint64_t{connection} << 32 | record;
+    const Buffer value =
+        plan.codec == records::Codec::none ? noise(plan.record_bytes, seed) : text(plan.record_bytes, seed);
     if (!builder.add(now, std::nullopt, Bytes(value))) give_up("the batch is too large");
   }
   Buffer batch;
@@ -86,8 +114,8 @@ Buffer produce_request(const Plan& plan, std::uint32_t connection) {
   auto& topic = request.topic_data.emplace_back();
   topic.name = plan.topic;
   for (std::uint32_t each = 0; each < plan.batches; ++each) {
-    const std::uint32_t partition = (connection * plan.batches + each) % plan.partitions;
-    topic.partition_data.push_back({.index = static_cast<std::int32_t>(partition), .records = Bytes(batch)});
+    const auto partition = static_cast<std::int32_t>(partition_of(plan, connection, each));
+    topic.partition_data.push_back({.index = partition, .records = Bytes(batch)});
   }
   return frame_of(kProduceVersion, request);
 }
@@ -183,20 +211,35 @@ Producer Asker::take_producer(const std::string& transactional_id) {
   give_up("no producer id: " + std::string(wire::name(error)));
 }
 
+Uuid Asker::topic_id(const Plan& plan) {
+  wire::MetadataRequest request;
+  request.topics.emplace().push_back({.topic_id = {}, .name = plan.topic});
+  request.allow_auto_topic_creation = false;
+  const auto answer = ask(kMetadataVersion, request);
+  const auto& topic = answer.topics.at(0);
+  if (topic.error_code != wire::ErrorCode::none) give_up("no topic " + plan.topic);
+  return topic.topic_id;
+}
+
 std::int64_t Asker::records_in(const Plan& plan) {
+  const std::vector<std::int64_t> ends = ends_of(plan);
+  return ends.empty() ? -1 : std::accumulate(ends.begin(), ends.end(), std::int64_t{0});
+}
+
+std::vector<std::int64_t> Asker::ends_of(const Plan& plan) {
   wire::ListOffsetsRequest request;
   auto& topic = request.topics.emplace_back();
   topic.name = plan.topic;
   for (std::uint32_t partition = 0; partition < plan.partitions; ++partition) {
     topic.partitions.push_back({.partition_index = static_cast<std::int32_t>(partition), .timestamp = -1});
   }
-  std::int64_t sum = 0;
+  std::vector<std::int64_t> ends(plan.partitions);
   const auto answer = ask(kListOffsetsVersion, request);
   for (const auto& part : answer.topics.at(0).partitions) {
-    if (part.error_code != wire::ErrorCode::none) return -1;
-    sum += part.offset;
+    if (part.error_code != wire::ErrorCode::none) return {};
+    ends.at(static_cast<std::size_t>(part.partition_index)) = part.offset;
   }
-  return sum;
+  return ends;
 }
 
 }  // namespace tailwater::load

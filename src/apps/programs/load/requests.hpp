@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
+#include "base/uuid.hpp"
 #include "programs/load/plan.hpp"
 #include "wire/header.hpp"
 
@@ -17,6 +19,8 @@ inline constexpr std::size_t kCorrelationAt = 8;  // in a request's frame, behin
 [[noreturn]] void give_up(const std::string& what);
 // Noise that does not compress, the same in every run.
 Buffer noise(std::size_t size, std::uint64_t seed);
+// Text that compresses to about a third, the same in every run.
+Buffer text(std::size_t size, std::uint64_t seed);
 std::int64_t wall_ms();
 
 // Appends the request's frame, whole with its size.
@@ -50,6 +54,8 @@ struct Producer {
   std::int16_t epoch = -1;
 };
 
+// The partition of one of the batches of a connection's request.
+std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch);
 // The Produce request of one connection, whole with its size.
 Buffer produce_request(const Plan& plan, std::uint32_t connection);
 // Whether all partitions took their batches. The answer is without its size.
@@ -69,7 +75,10 @@ class Asker {
   // Returns when all its partitions take records.
   void make_topic(const Plan& plan);
   Producer take_producer(const std::string& transactional_id);
-  // The end offsets of the topic's partitions, added up.
+  Uuid topic_id(const Plan& plan);
+  // The end offsets of the topic's partitions; none while a partition has no leader.
+  std::vector<std::int64_t> ends_of(const Plan& plan);
+  // Added up; -1 while there are none.
   std::int64_t records_in(const Plan& plan);
 
  private:

@@ -10,19 +10,36 @@ namespace {
 // The same request, again and again.
 class Produce : public Script {
  public:
-  Produce(const Plan& plan, std::uint32_t connection) : request_(produce_request(plan, connection)) {}
+  Produce(const Plan& plan, std::uint32_t connection, Journey* journey)
+      : journey_(journey),
+        records_(std::uint64_t{plan.batches} * plan.records),
+        request_(produce_request(plan, connection)) {
+    for (std::uint32_t each = 0; each < plan.batches; ++each) {
+      partitions_.push_back(partition_of(plan, connection, each));
+    }
+  }
   MutableBytes next() override { return request_; }
-  Heard hear(Bytes answer) override { return is_success(answer, problem_) ? Heard::done : Heard::wrong; }
+  void begin(std::int64_t intended_ns) override {
+    if (journey_ == nullptr) return;
+    for (const std::uint32_t partition : partitions_) journey_->sent(partition, intended_ns);
+  }
+  Heard hear(Bytes answer, std::int64_t /*now_ns*/) override {
+    return is_success(answer, problem_) ? Heard::done : Heard::wrong;
+  }
+  std::uint64_t records() const override { return records_; }
 
  private:
+  Journey* const journey_;
+  const std::uint64_t records_;
+  std::vector<std::uint32_t> partitions_;
   Buffer request_;
 };
 
 }  // namespace
 
-std::unique_ptr<Script> make_script(const Plan& plan, std::uint32_t connection) {
-  if (plan.transactions) return std::make_unique<Transactions>(plan, connection);
-  return std::make_unique<Produce>(plan, connection);
+std::unique_ptr<Script> make_writer(const Plan& plan, std::uint32_t connection, Journey* journey) {
+  if (plan.kind == Kind::transactions) return std::make_unique<Transactions>(plan, connection);
+  return std::make_unique<Produce>(plan, connection, journey);
 }
 
 }  // namespace tailwater::load

@@ -57,7 +57,7 @@ MutableBytes Transactions::next() {
   return frame_;
 }
 
-Script::Heard Transactions::hear(Bytes answer) {
+Script::Heard Transactions::hear(Bytes answer, std::int64_t /*now_ns*/) {
   return ending_ ? ended(answer) : produced(answer);
 }
 

@@ -13,7 +13,8 @@ class Transactions : public Script {
   // Asks for a producer id. Throws std::runtime_error.
   Transactions(const Plan& plan, std::uint32_t connection);
   MutableBytes next() override;
-  Heard hear(Bytes answer) override;
+  Heard hear(Bytes answer, std::int64_t now_ns) override;
+  std::uint64_t records() const override { return plan_.records; }
 
  private:
   Heard produced(Bytes answer);
