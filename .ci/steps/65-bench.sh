@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python3 bench/lib/lib_test.py
-bench/run --smoke --without kafka --without kafka-fsync
+bench/run --smoke --alone

@@ -152,6 +152,8 @@ def _cases():
     for name, scenario in speed.SCENARIOS.items():
         yield speed.case(name, scenario)
     yield speed.latency_case()
+    for name in ("a", "a16", "b", "c"):
+        yield speed.peer_case(name)
 
 
 CASES = {case.name: case for case in _cases()}

@@ -92,6 +92,9 @@ class Tailwater:
     def launched(self):
         pass
 
+    def load_command(self):
+        return [load_program, "--evict", str(self.folder)]
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
@@ -149,6 +152,9 @@ class Kafka:
         if self.script and self.script.wait(90):
             raise Broke(f"Kafka did not start: {tail(self.folder)}")
         self.script = None
+
+    def load_command(self):
+        return [load_program, "--evict", str(self.folder)]
 
     def alive(self):
         return subprocess.run([str(KAFKA), "status", str(self.folder)], check=False).returncode == 0

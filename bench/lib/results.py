@@ -11,6 +11,7 @@ import re
 import subprocess
 
 import peers
+import streams
 
 FORMAT = 1
 MEASURED = ("src", "bench", "tests/peers", "CMakeLists.txt", "CMakePresets.json")  # what figures depend on
@@ -50,7 +51,10 @@ def machine(folder):
 def versions():
     pom = (peers.KAFKA.parent / "kafka-pom.xml").read_text(encoding="utf-8")
     java = _said("java", "-version").splitlines()
-    return {"kafka": re.search(r"kafka_2.13</artifactId><version>([^<]*)", pom).group(1), "java": java[0] if java else "none",
+    nats = (peers.KAFKA.parent / "nats.sh").read_text(encoding="utf-8")
+    rabbit = [path.name.partition("-")[2] for path in streams.cache().glob("rabbitmq/root/usr/lib/rabbitmq/lib/rabbitmq_server-*")]
+    return {"nats": re.search(r"^version=(.*)", nats, re.M).group(1), "rabbitmq": "".join(rabbit) or "none",
+            "kafka": re.search(r"kafka_2.13</artifactId><version>([^<]*)", pom).group(1), "java": java[0] if java else "none",
             "python": platform.python_version()}
 
 

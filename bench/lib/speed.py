@@ -14,7 +14,7 @@ import client
 import disk
 import peers
 import proc
-from case import WITH_FSYNC, Case, Row
+from case import PAIR, WITH_FSYNC, Case, Row
 
 MIB = 1 << 20
 
@@ -28,8 +28,7 @@ class Scenario:
     words: tuple
     partitions: int = 6
     seconds: float = 1  # times what a sample usually takes: slow ones must write more than the page cache absorbs
-
-    preloads: bool = False
+    preloads: bool = False  # reads what the run wrote before: who synced that does not matter
 
     def settings(self):
         """Of every broker: the topic is one for all rounds, and its old records go as new ones come."""
@@ -76,10 +75,10 @@ for count in (1, 100, 1000):
                                            ("--scenario", "a", "--partitions", str(count)), count)
 
 
-def run(program, broker, words, seconds, warm_s, on_line):
+def run(broker, words, seconds, warm_s, on_line):
     """Runs the load program to its end; calls on_line with each line that it writes while it works."""
-    command = [program, "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds), "--warm", str(warm_s),
-               "--evict", str(broker.folder)]
+    command = [*broker.load_command(), "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds),
+               "--warm", str(warm_s)]
     with (subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process,
           disk.guarded(broker.folder, process.kill)):
         said = []
@@ -128,12 +127,13 @@ def sampler(scenario, name):
         if first:
             broker.launch()
         with client.connect(broker):
-            broker.launched()
+            pass
+        broker.launched()
         warm = sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
         meter = Meter(broker.pid)
         with load.window(broker):
             words = scenario.words + (("--preload", "16") if scenario.preloads and sizes.smoke else ())
-            told = run(peers.load_program, broker, words, sizes.load_s * scenario.seconds, warm, meter.note)
+            told = run(broker, words, sizes.load_s * scenario.seconds, warm, meter.note)
         found = figures(scenario.work, told, meter, broker)
         if "read_mb_per_s" in told:
             found |= {"ratio": told["p99_us"] / told["alone_p99_us"], "reader": told["read_mb_per_s"] / told["read_alone_mb_per_s"],
@@ -199,8 +199,18 @@ def rows(name, scenario):
 
 def case(name, scenario):
     """Tailwater with fsync against Kafka without, its default, and with; all stay up from round to round, and warm."""
-    return Case(name, scenario.title, list(rows(name, scenario)), sampler(scenario, name), WITH_FSYNC, stays_up=True,
-                settings=scenario.settings())
+    return Case(name, scenario.title, list(rows(name, scenario)), sampler(scenario, name), PAIR if scenario.preloads else WITH_FSYNC,
+                stays_up=True, settings=scenario.settings())
+
+
+PEERS = ("tailwater", "kafka", "nats", "nats-sync", "rabbitmq", "redpanda")
+
+
+def peer_case(name):
+    """The same load on systems that do not speak Kafka's protocol, as far as they can be asked for the same."""
+    scenario, shown = SCENARIOS[name], f"peers-{name}"
+    return Case(shown, f"{scenario.title}: other systems", list(rows(shown, scenario)), sampler(scenario, shown), PEERS,
+                stays_up=True, settings=scenario.settings(), client="load and peer_load")
 
 
 def latency_case():

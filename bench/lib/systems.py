@@ -5,6 +5,11 @@ answer to a producer means that the records are on the disk.
 import dataclasses
 
 import peers
+import streams
+
+
+LOAD = "`load`: Kafka's protocol"
+PEER_LOAD = "`peer_load`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,11 +19,17 @@ class System:
     kind: object
     fsync: str
     settings: dict = dataclasses.field(default_factory=dict)
-    client: str = "`load`, this project's own"
+    client: str = LOAD
 
 
 SYSTEMS = {system.name: system for system in (
     System("tailwater", "Tailwater", peers.Tailwater, "before each answer"),
     System("kafka", "Kafka", peers.Kafka, "never asked for (its default)"),
     System("kafka-fsync", "Kafka, fsync", peers.Kafka, "before each answer", peers.FLUSHED),
+    System("nats", "NATS", streams.Nats, "within 2 minutes (its default)", client=f"{PEER_LOAD}: a message for each record, each acknowledged"),
+    System("nats-sync", "NATS, sync", streams.NatsSynced, "before each answer (`sync_interval: always`)",
+           client=f"{PEER_LOAD}: a message for each record, each acknowledged"),
+    System("rabbitmq", "RabbitMQ", streams.Rabbit, "never asked for (streams have no such choice)",
+           client=f"{PEER_LOAD}: stream protocol, a batch is one entry, each confirmed"),
+    System("redpanda", "Redpanda", streams.Redpanda, "before each answer (its default)"),
 )}

@@ -1,0 +1,3 @@
+module tailwater/bench/peer_load
+
+go 1.22
