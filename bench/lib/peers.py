@@ -76,16 +76,19 @@ class Tailwater:
         self.program, self.folder, self.settings = program, folder, settings or {}
         self.process = self.pid = self.port = None
 
-    def launch(self):
-        self.port = free_port()
+    def command(self):
         command = [self.program, "serve"]
         for setting in (f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder}/data", "node.id=1",
                         "auto.create.topics.enable=false", "tailwater.admin.listener=127.0.0.1:0",
                         *(f"{name}={value}" for name, value in self.settings.items())):
             command += ["--override", setting]
+        return command
+
+    def launch(self):
+        self.port = free_port()
         with open(self.folder / "server.log", "wb") as log:
             before = time.monotonic()
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.pid = self.process.pid
         return before
 
@@ -119,6 +122,26 @@ class Tailwater:
                 raise Broke("Tailwater did not stop within 30 s of SIGTERM") from None
         if early:
             raise Broke(f"Tailwater ended with code {early}: {tail(self.folder)}")
+
+
+class Limit(Tailwater):
+    """This project's program that only moves the same bytes (src/apps/programs/limit), beside the broker's."""
+
+    name = "Limit"
+    mode = "durable"
+
+    def command(self):
+        program = pathlib.Path(self.program).resolve().parent / "limit"
+        return [str(program), self.mode, "--port", str(self.port), "--folder", str(self.folder / "data")]
+
+    @staticmethod
+    def absent(may_install):
+        return None
+
+
+class Echo(Limit):
+    name = "Echo"
+    mode = "echo"
 
 
 class Kafka:

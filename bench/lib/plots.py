@@ -11,9 +11,9 @@ import table
 from case import Row
 from systems import SYSTEMS
 
-COLORS = {"tailwater": "#0f7b8a", "kafka": "#d1495b", "kafka-fsync": "#e9a23b", "limit": "#7b8794",
+COLORS = {"tailwater": "#0f7b8a", "kafka": "#d1495b", "kafka-fsync": "#e9a23b", "limit": "#7b8794", "echo": "#aab3bc",
           "nats": "#3f7d3a", "nats-sync": "#86b57f", "rabbitmq": "#7b5ea7", "redpanda": "#b5651d"}
-DASHED = {"limit"}
+DASHED = {"limit", "echo"}
 WIDTH, LEFT, TOP, BOTTOM = 860, 76, 122, 60
 
 

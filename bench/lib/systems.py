@@ -26,6 +26,8 @@ SYSTEMS = {system.name: system for system in (
     System("tailwater", "Tailwater", peers.Tailwater, "before each answer"),
     System("kafka", "Kafka", peers.Kafka, "never asked for (its default)"),
     System("kafka-fsync", "Kafka, fsync", peers.Kafka, "before each answer", peers.FLUSHED),
+    System("limit", "Limit program", peers.Limit, "before each answer"),
+    System("echo", "Echo program", peers.Echo, "it keeps nothing"),
     System("nats", "NATS", streams.Nats, "within 2 minutes (its default)", client=f"{PEER_LOAD}: a message for each record, each acknowledged"),
     System("nats-sync", "NATS, sync", streams.NatsSynced, "before each answer (`sync_interval: always`)",
            client=f"{PEER_LOAD}: a message for each record, each acknowledged"),
