@@ -1,5 +1,6 @@
 """What a scenario is: what one sample of it measures, the rows that its figures make, and which systems take part."""
 
+import contextlib
 import dataclasses
 
 MIB = 1 << 20
@@ -28,7 +29,7 @@ class Sizes:
     warm_s: float = 3  # of each sample, before its clock runs
     first_warm_s: float = 60  # of Kafka's first sample: its compiler needs a minute under load
     members: int = 100
-    disk_mib: int = 6144  # of the file system that is nearly full
+    disk_mib: int = 20480  # of the file system that is nearly full
     smoke: bool = False
 
     def put_in(self, text):
@@ -38,7 +39,7 @@ class Sizes:
     @staticmethod
     def small():
         return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=0.5, warm_s=0.2, first_warm_s=0.5, members=10,
-                     disk_mib=1024, smoke=True)
+                     disk_mib=6144, smoke=True)
 
 
 @dataclasses.dataclass
@@ -54,3 +55,5 @@ class Case:
     stays_up: bool = False  # one broker of each system for all rounds; the sample launches it if nobody did
     settings: dict = dataclasses.field(default_factory=dict)  # of every broker
     client: str = "load"  # what drives it
+    place: object = lambda _folder, _sizes: contextlib.nullcontext()  # what must be around a broker's folder while it lives
+    needs: object = lambda: None  # of the machine: why it cannot be run here

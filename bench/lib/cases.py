@@ -6,6 +6,8 @@ import subprocess
 import time
 
 import client
+import full
+import group
 import peers
 import proc
 import speed
@@ -152,6 +154,8 @@ def _cases():
     for name, scenario in speed.SCENARIOS.items():
         yield speed.case(name, scenario)
     yield speed.latency_case()
+    yield group.case()
+    yield full.case()
     for name in ("a", "a16", "b", "c"):
         yield speed.peer_case(name)
 

@@ -40,11 +40,12 @@ def varint(number):
     return bytes(out)
 
 
-def batch(count, size, seed=1):
-    """A magic-2 batch of count records with values of size bytes, no keys, no compression."""
+def batch(count, size, seed=1, keys=()):
+    """A magic-2 batch of count records with values of size bytes, no compression; without keys or with one for each."""
     source, now, records = random.Random(seed), int(time.time() * 1000), bytearray()
     for index in range(count):
-        body = b"\0" + varint(0) + varint(index) + varint(-1) + varint(size) + source.randbytes(size) + varint(0)
+        key = varint(len(keys[index])) + keys[index] if keys else varint(-1)
+        body = b"\0" + varint(0) + varint(index) + key + varint(size) + source.randbytes(size) + varint(0)
         records += varint(len(body)) + body
     checked = struct.pack(">hiqqqhii", 0, count - 1, now, now, -1, -1, -1, count) + records
     return struct.pack(">qiibI", 0, len(checked) + 9, 0, 2, wire.crc32c(checked)) + checked

@@ -82,7 +82,7 @@ class Turns:
     def sample(self, name, turn):
         if isinstance(self.samples.get(name), str):
             return
-        why = None if self.samples.get(name) else self.harness.absence(name)
+        why = None if self.samples.get(name) else self.case.needs() or self.harness.absence(name)
         if why:
             self.samples[name] = f"not run: {why}"
             return
@@ -104,9 +104,13 @@ class Turns:
 
     @contextlib.contextmanager
     def broker(self, system):
+        @contextlib.contextmanager
         def fresh():
             folder = self.harness.folders.new(f"{self.case.name}-{system.name}")
-            return peers.fresh(system.kind, self.harness.program, folder, self.case.settings | system.settings)
+            with self.case.place(folder, self.sizes), \
+                    peers.fresh(system.kind, self.harness.program, folder, self.case.settings | system.settings) as broker:
+                yield broker
+
         if not self.case.stays_up:
             with fresh() as broker:
                 yield broker

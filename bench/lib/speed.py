@@ -77,7 +77,7 @@ for count in (1, 100, 1000):
 
 def run(broker, words, seconds, warm_s, on_line):
     """Runs the load program to its end; calls on_line with each line that it writes while it works."""
-    command = [*broker.load_command(), "--port", str(broker.port), *words, "--topic", "speed", "--seconds", str(seconds),
+    command = [*broker.load_command(), "--port", str(broker.port), "--topic", "speed", *words, "--seconds", str(seconds),
                "--warm", str(warm_s)]
     with (subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process,
           disk.guarded(broker.folder, process.kill)):
