@@ -45,7 +45,7 @@ crash-states: build/$(PRESET)/build.ninja ## let the power go at every step: mak
 	@build/$(PRESET)/crash_states --from $(FROM) --states $(STATES)
 
 bench: build dependencies-ci ## compare with other systems on this machine: what has no result yet; then docs/performance.md
-	@cmake --build build/$(PRESET) --target load -j $(JOBS)
+	@cmake --build build/$(PRESET) --target load limit -j $(JOBS)
 	@bench/run --tailwater build/$(PRESET)/tailwater
 	@bench/page
 
