@@ -4,6 +4,8 @@
 
 #include "base/check.hpp"
 #include "base/plant.hpp"
+#include "base/prefetch.hpp"
+#include "core/log/approach.hpp"
 #include "records/batch.hpp"
 #include "records/recompress.hpp"
 
@@ -288,6 +290,23 @@ records::Codec codec_of(cluster::CompressionChoice choice, records::Codec of_pro
 }
 
 }  // namespace
+
+void Partitions::expect(std::span<const ProduceAsk> asks) {
+  // One alone gains nothing: its places are waited for one after the other all the same.
+  if (asks.size() < 2) return;
+  expected_.clear();
+  expected_logs_.clear();
+  for (const ProduceAsk& ask : asks) {
+    const PartitionState* const partition = find(ask.key);
+    if (partition == nullptr) continue;
+    prefetch(partition, sizeof *partition);
+    expected_.push_back(partition);
+  }
+  for (const PartitionState* partition : expected_) {
+    if (partition->log != nullptr) expected_logs_.push_back(partition->log);
+  }
+  log::approach(expected_logs_);
+}
 
 void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
   // The order of a connection's batches must hold: behind one that waits, all wait.

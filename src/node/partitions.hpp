@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -125,6 +126,8 @@ class Partitions {
   PartitionState* find(const PartitionKey& key);
 
   // --- the data path
+  // These will come next: what they need of their partitions is asked for (core/log/approach.hpp).
+  void expect(std::span<const ProduceAsk> asks);
   // While the journal has no room the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void retry_deferred();
@@ -249,6 +252,8 @@ class Partitions {
   log::Storage storage_;
   records::Codecs codecs_;
   Buffer scratch_;
+  std::vector<const PartitionState*> expected_;  // kept for their memory
+  std::vector<log::Log*> expected_logs_;
   std::deque<Deferred> deferred_;
   std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
   std::unordered_map<Uuid, TopicEntry> topics_;

@@ -92,6 +92,7 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
     }
     return;
   }
+  partitions_.expect(here_);
   for (const ProduceAsk& ask : here_) partitions_.produce({context_.self(), id}, terms, ask);
   for (auto& [shard, mail] : elsewhere) {
     mail.request = id;
@@ -101,6 +102,7 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
 }
 
 void Produces::asked(ShardId from, const ProduceMail& mail) {
+  partitions_.expect(mail.asks);
   for (const ProduceAsk& ask : mail.asks) partitions_.produce({from, mail.request}, mail.terms, ask);
 }
 

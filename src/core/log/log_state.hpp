@@ -40,6 +40,7 @@ class ChunkList {
   cache::Chunk* operator[](std::size_t index) const { return chunks_[begin_ + index]; }
   cache::Chunk* front() const { return chunks_[begin_]; }
   cache::Chunk* back() const { return chunks_.back(); }
+  const void* last_place() const { return &chunks_.back(); }
   void push_back(cache::Chunk* chunk) { chunks_.push_back(chunk); }
   void pop_back() { chunks_.pop_back(); }
   void pop_front() {

@@ -282,7 +282,7 @@ bool Replay::append(LogState& log, const Stash& stash, std::uint64_t position, B
   cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), bytes.size());
   place_head(chunk, stash, position);
   std::copy(bytes.begin(), bytes.end(), chunk.at(position));
-  account_batch(log, chunk, batch);
+  account_batch(log, chunk, peek_batch(bytes.data()));
   note_batch(log, batch);
   dir_.set_dirty(log, stash.lsn);
   dir_.report.replayed_bytes += bytes.size();

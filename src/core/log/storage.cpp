@@ -367,9 +367,15 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
       records::set_max_timestamp(batch, info.max_timestamp);
     }
   }
-  const records::BatchView view(batch);
-  account_batch(log, chunk, view);
-  note_batch(log, view);
+  // Asked of the bytes that came: those of the copy are still on their way to memory.
+  const records::BatchView came(bytes);
+  account_batch(log, chunk,
+                {.base = base,
+                 .last = last,
+                 .size = bytes.size(),
+                 .max_timestamp = stamp || info.wrong_max_timestamp ? newest : came.max_timestamp()});
+  log.epochs.begin(replica ? came.leader_epoch() : terms.epoch, base);
+  if (came.has_producer()) log.producer_table().apply(records::BatchView(batch));
   dir.journal.push_batch(log, chunk, from, log.active().size);
   return Appended{base, last, WallTime{stamp ? now.wall.ms : -1}, false};
 }

@@ -95,22 +95,22 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
   return chunk;
 }
 
-void account_batch(LogState& log, Chunk& chunk, const records::BatchView& batch) {
+void account_batch(LogState& log, Chunk& chunk, const StoredBatch& batch) {
   Segment& segment = log.active();
-  const BatchPlace place{.last_offset = batch.last_offset(),
+  const BatchPlace place{.last_offset = batch.last,
                          .position = segment.size,
-                         .size = batch.size(),
-                         .max_timestamp = batch.max_timestamp()};
+                         .size = batch.size,
+                         .max_timestamp = batch.max_timestamp};
   if (place.position >= segment.index.until) {
     if (const auto mark = index_batch(segment.index, place, log.config.index_interval_bytes))
       chunk.marks.push_back(*mark);
   }
-  if (segment.first_timestamp < 0) segment.first_timestamp = batch.max_timestamp();
-  segment.size += batch.size();
-  segment.next = batch.last_offset() + 1;
+  if (segment.first_timestamp < 0) segment.first_timestamp = batch.max_timestamp;
+  segment.size += batch.size;
+  segment.next = batch.last + 1;
   chunk.end = segment.size;
   chunk.next_offset = segment.next;
-  chunk.max_timestamp = std::max(chunk.max_timestamp, batch.max_timestamp());
+  chunk.max_timestamp = std::max(chunk.max_timestamp, batch.max_timestamp);
   log.end = segment.next;
 }
 

@@ -38,9 +38,10 @@ TailPlace end_place(const LogState& log);
 // `place` or are of an earlier segment, or there are none.
 cache::Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place, std::size_t size);
 
-// Appends a whole batch, already numbered, to the log's memory and numbers: chunk, marks, segment, end. Not
-// producers or epochs. Batches that begin below stored.until are not counted in the index again.
-void account_batch(LogState& log, cache::Chunk& chunk, const records::BatchView& batch);
+// The batch that lies behind the chunk's end, whole and numbered, counts in the log's memory and numbers:
+// chunk, marks, segment, end. Not producers or epochs. Batches that begin below stored.until are not counted
+// in the index again. `batch.base` is not looked at.
+void account_batch(LogState& log, cache::Chunk& chunk, const StoredBatch& batch);
 
 // The chunk and position of the batch that holds `offset`. REQUIRES: chunks.front()->first_offset <= offset <
 // end.
