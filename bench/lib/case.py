@@ -38,7 +38,7 @@ class Sizes:
 
     @staticmethod
     def small():
-        return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=0.5, warm_s=0.2, first_warm_s=0.5, members=10,
+        return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=1, warm_s=0.2, first_warm_s=0.5, members=10,
                      disk_mib=6144, smoke=True)
 
 

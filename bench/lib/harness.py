@@ -19,7 +19,7 @@ import table
 from systems import SYSTEMS
 
 LIMIT_S = 600
-SMOKE_BUDGET_S = 60  # past it a smoke run starts nothing but Tailwater any more
+SMOKE_BUDGET_S = 60  # past it a smoke run starts nothing of others any more
 FOREIGN_LIMIT = 0.05
 BROKEN = (OSError, struct.error, peers.Broke, client.wire.WireError, subprocess.SubprocessError)
 
@@ -39,7 +39,7 @@ class Harness:
 
     def absence(self, name):
         """None, or why that system cannot take part."""
-        if name == "tailwater":
+        if SYSTEMS[name].ours and name not in self.absent:
             return None
         if self.sizes.smoke and time.monotonic() - self.begin > SMOKE_BUDGET_S:
             return "no time left in a smoke run"
@@ -91,6 +91,7 @@ class Turns:
         before = time.monotonic()
         try:
             with self.broker(SYSTEMS[name]) as broker:
+                self.load.waiting = [other for other in self.kept.values() if other is not broker]
                 values = self.case.sample(broker, self.sizes, self.load)
         except BROKEN as problem:
             self.broken.append(f"{name}: {problem!r}")

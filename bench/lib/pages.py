@@ -49,6 +49,15 @@ def machine(found):
             yield f"| {system.title} | on the disk: {system.fsync} | {system.client} |"
 
 
+def taken(result):
+    """How much a sample was: less than the kernel holds dirty is no measure of a broker that does not sync."""
+    key = f"{result['scenario']}.gb"
+    found = {system["title"]: values for name, system in result["systems"].items()
+             if (values := [x for x in results.column(result, name, key) if x])}
+    spans = [f"{title} {table.number(min(values))} to {table.number(max(values))}" for title, values in found.items()]
+    return f" GB of a sample: {', '.join(spans)}." if spans else ""
+
+
 def scenarios(found):
     """Every scenario with its table."""
     for result in found.values():
@@ -56,7 +65,7 @@ def scenarios(found):
         yield ""
         yield from table.lines(result)
         yield ""
-        yield f"{result['rounds']} rounds, commit {result['commit']}, driven by {result['client']}."
+        yield f"{result['rounds']} rounds, commit {result['commit']}, driven by {result['client']}.{taken(result)}"
         for system, samples in result["samples"].items():
             if isinstance(samples, str):
                 yield f"{result['systems'][system]['title']}: {samples}."

@@ -92,9 +92,13 @@ class Load:
 
     def __init__(self):
         self.busy = self.own = self.elapsed = 0.0
+        self.waiting = []  # brokers that are up and have no turn: not others, and not of who is measured
 
     def window(self, broker):
         return _Window(self, broker)
+
+    def waiting_seconds(self):
+        return sum(cpu_seconds(broker.pid) for broker in self.waiting)
 
     def foreign(self):
         return max(0.0, self.busy - self.own) / (self.elapsed * CORES) if self.elapsed else 0.0
@@ -109,7 +113,7 @@ class _Window:
     def _now(self):
         # A child that this process will wait for is not in its times before that.
         broker = cpu_seconds(self.broker.pid) if self.broker.pid else 0.0
-        return time.monotonic(), busy_seconds(), _own_seconds() + broker + kernel_seconds()
+        return time.monotonic(), busy_seconds(), _own_seconds() + broker + kernel_seconds() + self.load.waiting_seconds()
 
     def __enter__(self):
         self.before = self._now()

@@ -92,14 +92,15 @@ def run(broker, words, seconds, warm_s, on_line):
 
 
 class Meter:
-    """Processor time of the broker's process and of the whole machine while the load is measured."""
+    """Processor time of the broker's process and of the whole machine, less brokers that wait for their turn, while the load
+    is measured."""
 
-    def __init__(self, pid):
-        self.pid, self.at = pid, {}
+    def __init__(self, pid, load):
+        self.pid, self.load, self.at = pid, load, {}
 
     def note(self, line):
         if line in ("measuring", "measured"):
-            self.at[line] = proc.cpu_seconds(self.pid), proc.busy_seconds()
+            self.at[line] = proc.cpu_seconds(self.pid), proc.busy_seconds() - self.load.waiting_seconds()
 
     def used(self):
         (broker, machine), (broker_after, machine_after) = self.at["measuring"], self.at["measured"]
@@ -129,8 +130,8 @@ def sampler(scenario, name):
         with client.connect(broker):
             pass
         broker.launched()
-        warm = sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
-        meter = Meter(broker.pid)
+        warm = broker.first_warm_share * sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
+        meter = Meter(broker.pid, load)
         with load.window(broker):
             words = scenario.words + (("--preload", "16") if scenario.preloads and sizes.smoke else ())
             told = run(broker, words, sizes.load_s * scenario.seconds, warm, meter.note)
@@ -143,6 +144,8 @@ def sampler(scenario, name):
 
 
 def figures(work, told, meter, broker):
+    if not told["requests"]:
+        raise peers.Broke(f"no request was answered in {told['seconds']} s")
     broker_s, machine_s = meter.used()
     machine_s -= told["client_cpu_s"]
     rate, per = {

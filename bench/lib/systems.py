@@ -21,6 +21,11 @@ class System:
     settings: dict = dataclasses.field(default_factory=dict)
     client: str = LOAD
 
+    @property
+    def ours(self):
+        """A program of this project."""
+        return issubclass(self.kind, peers.Tailwater)
+
 
 SYSTEMS = {system.name: system for system in (
     System("tailwater", "Tailwater", peers.Tailwater, "before each answer"),
