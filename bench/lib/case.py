@@ -29,6 +29,7 @@ class Sizes:
     warm_s: float = 3  # of each sample, before its clock runs
     first_warm_s: float = 60  # of Kafka's first sample: its compiler needs a minute under load
     members: int = 100
+    user_records: int = 600000  # of 1 KiB, with the clients that people use
     disk_mib: int = 20480  # of the file system that is nearly full
     smoke: bool = False
 
@@ -38,7 +39,7 @@ class Sizes:
 
     @staticmethod
     def small():
-        return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=1, warm_s=0.2, first_warm_s=0.5, members=10,
+        return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=1, warm_s=0.2, first_warm_s=0.5, members=10, user_records=12000,
                      disk_mib=6144, smoke=True)
 
 

@@ -11,6 +11,7 @@ import group
 import peers
 import proc
 import speed
+import users
 from case import Case, Row
 
 
@@ -156,6 +157,7 @@ def _cases():
     yield speed.latency_case()
     yield group.case()
     yield full.case()
+    yield from users.cases()
     for name in ("a", "a16", "b", "c"):
         yield speed.peer_case(name)
 

@@ -31,6 +31,7 @@ import results  # noqa: E402
 import svg  # noqa: E402
 import systems  # noqa: E402
 import table  # noqa: E402
+import users  # noqa: E402
 
 
 class Batches(unittest.TestCase):
@@ -39,6 +40,10 @@ class Batches(unittest.TestCase):
             built = client.batch(count, size)
             self.assertEqual(list(client.wire.batches(built)), [(0, count - 1, "none", count, False, True)])
             self.assertGreaterEqual(len(built), 61 + count * (size + 6))
+
+    def test_keys_are_read_back(self):
+        (built,) = client.wire.decoded(client.batch(2, 5, keys=[b"a", b"key"]))
+        self.assertEqual([(offset, key, len(value)) for offset, key, value in built.records], [(0, b"a", 5), (1, b"key", 5)])
 
     def test_the_checksum_covers_the_records(self):
         built = bytearray(client.batch(3, 10))
@@ -120,6 +125,14 @@ class Results(unittest.TestCase):
         self.assertFalse(results.stands(found, "c0ffee", True))
         self.assertFalse(results.stands(found | {"broken": ["kafka"]}, "c0ffee", False))
         self.assertFalse(results.stands(None, "c0ffee", False))
+
+
+class Users(unittest.TestCase):
+    def test_the_steady_state_is_what_counts(self):
+        printed = ("300 records sent, 206.8 records/sec (20.14 MB/sec), 1.35 ms avg latency, 22.00 ms max latency, 11 ms 50th, 12 ms 95th, "
+                   "13 ms 99th, 14 ms 99.9th.\n200 steady state records sent, 257.9 records/sec (25.16 MB/sec), 1.75 ms avg latency, "
+                   "17.00 ms max latency, 1 ms 50th, 2 ms 95th, 3 ms 99th, 4 ms 99.9th.\n")
+        self.assertEqual(users.SENT.findall(printed)[-1], ("200", "257.9", "1", "3", "4"))
 
 
 class Pages(unittest.TestCase):
