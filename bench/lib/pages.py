@@ -6,6 +6,7 @@ import itertools
 import re
 
 import cases
+import goals
 import plots
 import results
 import speed
@@ -23,6 +24,7 @@ def drawn(found):
         plots.overview(found),
         plots.latency(found, speed.LOADS),
         plots.partitions(found, [("ten batches of 1.1 KB a request", SMALL), ("batches of 256 KiB", LARGE)]),
+        plots.peers(found, [("256 KiB batches", "peers-a"), ("16 KiB batches", "peers-a16"), ("100 B records", "peers-b")]),
         plots.cpu(found, [("256 KiB batches", "a"), ("16 KiB batches", "a16"), ("100 B records", "b")])))
 
 
@@ -77,6 +79,23 @@ def scenarios(found):
         yield f"Not measured yet: {', '.join(missing)}."
 
 
+def asked(found):
+    """Every goal, and what came of it."""
+    body = []
+    for result in found.values():
+        for row, samples in table.figures(result):
+            for verdict in goals.judge(row, samples):
+                ours = table.cell(result, "tailwater", row.key, row.unit)
+                theirs = table.cell(result, verdict.goal.against, row.key, row.unit) if verdict.goal.against else ""
+                body.append((verdict.met, f"| {result['scenario']} | {row.title.strip()} | {ours} | {theirs} | {table.ratio(verdict.ratio)} | "
+                                          f"{table.wanted(row, verdict)} | {'yes' if verdict.met else '**no**'} |"))
+    if not body:
+        return ["Not measured yet."]
+    return [f"{sum(met for met, _ in body)} of {len(body)} goals are met.", "",
+            "| scenario | figure | Tailwater | the other | ratio | goal | met |", "|---|---|---|---|---|---|---|",
+            *(line for _, line in body)]
+
+
 def plot(name, words):
     def marked(_found, images):
         return [f"![{words}](performance/{name}.svg)"] if f"{name}.svg" in images else ["Not measured yet."]
@@ -86,6 +105,8 @@ def plot(name, words):
 SECTIONS = {
     "machine": lambda found, _: machine(found) if found else ["Not measured yet."],
     "scenarios": lambda found, _: scenarios(found),
+    "goals": lambda found, _: asked(found),
+    "peers": plot("peers", "Throughput beside other systems"),
     "overview": plot("overview", "Times better than Kafka, for each goal"),
     "latency": plot("latency", "Latency over the load"),
     "partitions": plot("partitions", "Throughput over the number of partitions"),

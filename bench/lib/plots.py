@@ -8,7 +8,6 @@ import goals
 import results
 import svg
 import table
-from case import Row
 from systems import SYSTEMS
 
 COLORS = {"tailwater": "#0f7b8a", "kafka": "#d1495b", "kafka-fsync": "#e9a23b", "limit": "#7b8794", "echo": "#aab3bc",
@@ -96,6 +95,23 @@ def cpu(found, scenarios):
                                 "solid: the broker's process; light: the rest of the machine less the client (kernel threads that write and flush)", body)
 
 
+def peers(found, scenarios):
+    """Bars of throughput for systems that speak other protocols. scenarios: [(label, scenario)]"""
+    groups = []
+    for label, name in scenarios:
+        points = {system: point(found[name], system, f"{name}.rate", 0) for system in found[name]["systems"]} if name in found else {}
+        bars = {system: (p[1], p[1]) for system, p in points.items() if p}
+        if bars:
+            groups.append((label, bars))
+    if not groups:
+        return
+    height, names = 400, [name for name in SYSTEMS if any(name in bars for _, bars in groups)]
+    body = list(svg.legend(24, 78, [(SYSTEMS[name].title, COLORS[name], False) for name in names]))
+    body += svg.Panel(LEFT, TOP, WIDTH - LEFT - 24, height - TOP - BOTTOM, "", "", "MB/s").bars(groups, COLORS)
+    yield "peers.svg", svg.figure(WIDTH, height, "Throughput beside other systems",
+                                  "Tailwater and NATS, sync: on the disk before each answer; the others: not", body)
+
+
 MET, MISSED = "#2f855a", "#c53030"
 
 
@@ -103,9 +119,7 @@ def overview(found):
     """Every figure with a goal against Kafka: how many times better Tailwater is, and how many it was asked for."""
     entries = []
     for result in found.values():
-        for entry in result["rows"]:
-            row = Row(entry["key"], entry["title"], entry["unit"], entry["more_is_better"])
-            samples = {name: results.column(result, name, row.key) for name in result["systems"]}
+        for row, samples in table.figures(result):
             for verdict in goals.judge(row, samples):
                 ratio = verdict.ratio
                 if verdict.goal.against != "kafka" or not ratio or not ratio.low:

@@ -152,7 +152,7 @@ class Panel:
             for name, (part, whole) in found.items():
                 yield box(x + 3, ys(whole), size - 6, ys(part) - ys(whole), colors[name], 0.35)
                 yield box(x + 3, ys(part), size - 6, ys(0) - ys(part), colors[name])
-                yield text(x + size / 2, ys(max(whole, part)) - 5, f"{whole:.2g}", 11, QUIET, "middle")
+                yield text(x + size / 2, ys(max(whole, part)) - 5, f"{whole:.0f}" if whole >= 10 else f"{whole:.2g}", 11, QUIET, "middle")
                 x += size
 
     def ranges(self, entries, limits):

@@ -43,23 +43,33 @@ def factor(value):
     return f"1/{round(inverse)}" if value < 0.4 and abs(inverse - round(inverse)) < 1e-9 else f"{value:g}"
 
 
-def verdict(row, found):
-    """What was asked for, and what came of it."""
+def wanted(row, found):
+    """What was asked for."""
     edge = "at least" if row.more_is_better else "at most"
     against = f" of {SYSTEMS[found.goal.against].title}" if found.goal.against not in ("", "kafka") else ""
     asked = f"{edge} {factor(found.goal.factor)}x{against}"
     if found.capped:
         asked += f", by the limit {number(found.wanted)} {row.unit}"
-    return f"{asked}: {'met' if found.met else 'not met'}"
+    return asked
+
+
+def verdict(row, found):
+    """The same, and what came of it."""
+    return f"{wanted(row, found)}: {'met' if found.met else 'not met'}"
+
+
+def figures(result):
+    """(row, {system: its numbers}) of each row that has any."""
+    for entry in result["rows"]:
+        row = Row(entry["key"], entry["title"], entry["unit"], entry["more_is_better"])
+        samples = {name: results.column(result, name, row.key) for name in result["systems"]}
+        if any(samples.values()):
+            yield row, samples
 
 
 def rows(result):
     """[cells] of each row, in the order of columns()."""
-    for entry in result["rows"]:
-        row = Row(entry["key"], entry["title"], entry["unit"], entry["more_is_better"])
-        samples = {name: results.column(result, name, row.key) for name in result["systems"]}
-        if not any(samples.values()):
-            continue
+    for row, samples in figures(result):
         verdicts = [verdict(row, found) for found in goals.judge(row, samples)]
         yield [row.title, *(cell(result, name, row.key, row.unit) for name in result["systems"]),
                ratio(goals.ratio(samples["tailwater"], samples.get("kafka", []))), "; ".join(verdicts)]
