@@ -150,7 +150,6 @@ class Kafka:
 
     name = "Kafka"
     poll_s = 0.002
-    hasty = False  # a clean stop takes many seconds, which nobody needs of a folder that is thrown away
 
     def __init__(self, _program, folder, settings=None):
         self.folder, self.settings = folder, settings or {}
@@ -192,11 +191,12 @@ class Kafka:
         self.pid = None
 
     def stop(self, clean=False):
+        """A clean stop takes many seconds, which nobody needs of a folder that is thrown away."""
         with contextlib.suppress(Broke, subprocess.TimeoutExpired):
             self.launched()
         if not self.pid and not (self.folder / "pid").exists():
             return
-        if self.hasty and not clean and self.pid and self.alive():
+        if not clean and self.pid and self.alive():
             os.kill(self.pid, signal.SIGKILL)
         self.pid = None
         subprocess.run([str(KAFKA), "stop", str(self.folder)], check=False, timeout=90,

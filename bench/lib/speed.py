@@ -161,12 +161,13 @@ def figures(work, told, meter, broker):
 
 
 LOADS = (5, 20, 50, 100, 200)  # MB/s
-LOAD_SHARE = 0.4  # of what a sample usually takes
+LOAD_SHARE, LOAD_WARM_S = 0.3, 1  # of what a sample usually takes, and before each load
 
 
 def latency(broker, sizes, load):
     """Requests at fixed times, at one load after the other."""
     found = {}
+    sizes = dataclasses.replace(sizes, warm_s=min(sizes.warm_s, LOAD_WARM_S))
     for rate in LOADS:
         scenario = Scenario("", "bytes", ("--scenario", "a16", "--rate", str(rate)), seconds=LOAD_SHARE)
         values = sampler(scenario, "")(broker, sizes, load)
@@ -222,5 +223,5 @@ def peer_case(name):
 
 
 def latency_case():
-    return Case("latency", "16 KiB batches at fixed times, at growing load", list(latency_rows()), latency, WITH_FSYNC,
-                stays_up=True, settings=disk.bounds(6))
+    return Case("latency", "16 KiB batches at fixed times, at growing load", list(latency_rows()), latency,
+                (*WITH_FSYNC, "limit"), stays_up=True, settings=disk.bounds(6))
