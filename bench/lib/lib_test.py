@@ -163,6 +163,7 @@ class Pages(unittest.TestCase):
         self.assertIn("| 2.00 MB/s", written["performance.md"])
         self.assertIn("| a | CPU of the broker | 2.00 s/GB | 6.00 s/GB | 0.33x | at most 0.45x | yes |", written["performance.md"])
         self.assertIn("Kafka, fsync: not run: no Java.", written["performance.md"])
+        self.assertIn("These are trials, not results, as their sections below say: a, a16,", written["performance.md"])
         self.assertIn("### a: 256 KiB", written["performance.md"])
         self.assertRegex(written["performance.md"], "Not measured yet: start, .*, d, ")
         self.assertEqual(json.loads(written["a.json"])["commit"], "c0ffee")

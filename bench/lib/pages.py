@@ -91,7 +91,9 @@ def asked(found):
                                           f"{table.wanted(row, verdict)} | {'yes' if verdict.met else '**no**'} |"))
     if not body:
         return ["Not measured yet."]
-    return [f"{sum(met for met, _ in body)} of {len(body)} goals are met.", "",
+    trials = [result["scenario"] for result in found.values() if result["warnings"]]
+    doubt = f" These are trials, not results, as their sections below say: {', '.join(trials)}." if trials else ""
+    return [f"{sum(met for met, _ in body)} of {len(body)} goals are met.{doubt}", "",
             "| scenario | figure | Tailwater | the other | ratio | goal | met |", "|---|---|---|---|---|---|---|",
             *(line for _, line in body)]
 
