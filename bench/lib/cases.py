@@ -134,6 +134,7 @@ def commits(broker, sizes, load):
 
 
 def _cases():
+    """Those with goals first: a run may end before the last."""
     yield Case("start", "a start with an empty folder", [Row("start.ms", "empty folder to first record acknowledged", "ms")], start, rounds=7, client="bench")
     yield Case("memory", "an idle broker", [
         Row("memory.idle", "memory when idle", "MiB"),
@@ -152,14 +153,16 @@ def _cases():
         Row("commits.load", "{commits} committed offsets loaded after a start", "s"),
         Row("commits.rate", "  committed before", "k/s", True),
         Row("commits.rss", "  memory then", "MiB")], commits, rounds=3, client="bench")
+    yield group.case()
+    yield full.case()
     for name, scenario in speed.SCENARIOS.items():
         yield speed.case(name, scenario)
     yield speed.latency_case()
-    yield group.case()
-    yield full.case()
-    yield from users.cases()
     for name in ("a", "a16", "b", "c"):
         yield speed.peer_case(name)
+    for name, scenario in speed.OVER_PARTITIONS.items():
+        yield speed.case(name, scenario)
+    yield from users.cases()
 
 
 CASES = {case.name: case for case in _cases()}

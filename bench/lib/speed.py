@@ -67,12 +67,12 @@ SCENARIOS = {
 }
 # Does the cost of durability grow with the number of partitions? Requests and batches are equal in each group;
 # a request has one batch of a partition, so that small ones begin at ten.
-for count in (10, 100, 1000):
-    SCENARIOS[f"small-{count}"] = Scenario(f"{count:,} partitions, 10 batches of 1.1 KB a request", "bytes",
-                                           ("--scenario", "d", "--partitions", str(count)), count)
-for count in (1, 100, 1000):
-    SCENARIOS[f"large-{count}"] = Scenario(f"{count:,} partitions, batches of 256 KiB", "bytes",
-                                           ("--scenario", "a", "--partitions", str(count)), count)
+OVER_PARTITIONS = {
+    **{f"small-{count}": Scenario(f"{count:,} partitions, 10 batches of 1.1 KB a request", "bytes",
+                                  ("--scenario", "d", "--partitions", str(count)), count) for count in (10, 100, 1000)},
+    **{f"large-{count}": Scenario(f"{count:,} partitions, batches of 256 KiB", "bytes",
+                                  ("--scenario", "a", "--partitions", str(count)), count) for count in (1, 100, 1000)},
+}
 
 
 def run(broker, words, seconds, warm_s, on_line):
