@@ -19,6 +19,7 @@ from client import free_port
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 KAFKA = REPOSITORY / "tests" / "peers" / "kafka.sh"
 load_program = str(REPOSITORY / "build" / "release" / "load")  # beside the broker's program
+HEAP = "1g"  # of Kafka's own start script
 FLUSHED = {"log.flush.interval.messages": "1"}  # Kafka: on disk before the answer, as Tailwater always does
 
 
@@ -162,7 +163,7 @@ class Kafka:
         with open(self.folder / "script.log", "wb") as log:
             self.script = subprocess.Popen(
                 [str(KAFKA), "start", str(self.folder), str(self.port)] + [f"{k}={v}" for k, v in self.settings.items()],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={"KAFKA_HEAP": HEAP} | os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
         written, limit = self.folder / "pid", time.monotonic() + 120
         while not (written.exists() and written.read_text().strip()):
             if self.script.poll() is not None or time.monotonic() > limit:
