@@ -62,7 +62,9 @@ bool Checkpointer::due() const {
   if (dir_.frames_blocked && !dir_.stopping && gain() > 0) return true;
   if (dir_.stopping) {
     // The twin's logs may wait for folders' names that this one's janitor gives up.
-    const bool flushed = dir_.flusher.finished() && (dir_.twin == nullptr || dir_.twin->flusher.finished());
+    const bool twin_flushed =
+        dir_.twin == nullptr || dir_.twin->rest == Directory::Rest::asleep || dir_.twin->flusher.finished();
+    const bool flushed = dir_.flusher.finished() && twin_flushed;
     return flushed && dir_.janitor.quiet() && !dir_.compacting && !finished_;
   }
   // Whether there is room again is only known from trying, however little there is to gain.

@@ -5,6 +5,8 @@
 //   acknowledged when the operating system has them (journal_queue.hpp). A log belongs to one of them as long
 //   as it lives, so its entries need no order over two rings. What the soft one does not share is the ring
 //   and the manifest; the file system is the same, so an error takes both offline.
+//   A soft ring is made when the first log asks for one: until then the twin is asleep. What its first logs
+//   do waits for it as newcomers do (newcomers.hpp).
 #pragma once
 
 #include <cstdint>
@@ -56,6 +58,8 @@ struct Directory {
   bool stopping = false;
   bool compacting = false;  // a log of this directory is at a step that a clean stop waits for
   bool recovered = false;
+  enum class Rest : std::uint8_t { awake, waking, asleep };
+  Rest rest = Rest::awake;  // else the ring is not there (yet), and nothing was ever written
   // Until the journal has jumped (superblock.hpp): logs are flushed to make room for that, nothing new is
   // taken.
   bool frames_blocked = false;
@@ -69,12 +73,13 @@ struct Directory {
   Newcomers newcomers{*this};
   Starter starter{*this};
 
-  bool full() const { return flusher.no_room() || checkpoint.no_room(); }
+  bool full() const { return flusher.no_room() || checkpoint.no_room() || starter.no_room(); }
   // Twins are of use together: each may know of folders that the other's logs have to wait for.
   bool online() const {
     return recovered && (twin == nullptr || twin->recovered) && report.state != DirState::offline;
   }
   bool accepts() const { return online() && !frames_blocked; }
+  bool awake() const { return rest == Rest::awake; }
   void take_offline(Error error);
   // A disk error that is not "full": takes the directory offline. Returns whether it did.
   bool check(const DiskDone& done);

@@ -7,7 +7,7 @@ namespace tailwater::log {
 void Newcomers::admit(LogState& log) {
   if (dir_.twin == nullptr) return;
   JournalQueue& other = dir_.twin->journal;
-  if (other.durable_number() == other.last_number()) return;
+  if (dir_.awake() && other.durable_number() == other.last_number()) return;
   other.want_sync();
   log.newcomer = true;
   ++log.references;

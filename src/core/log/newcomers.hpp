@@ -1,6 +1,6 @@
 // New logs whose first entries wait (LogState::held) until all that the twin's queue had is durable: a log
 // with the same name may have been removed there just now. Were the new one on stable storage before that, a
-// crash would leave two logs for one folder.
+// crash would leave two logs for one folder. Those of a soft ring that is only being made wait for it, too.
 #pragma once
 
 #include <cstdint>

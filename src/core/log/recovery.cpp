@@ -40,12 +40,17 @@ void Starter::fail(std::string reason, Errc code) {
 }
 
 void Starter::start() {
+  dir_.ring_file = FileId{(std::uint64_t{1} << 63) | dir_.index};
+  if (dir_.soft) {
+    step_ = Step::behind;
+    return;
+  }
   step_ = Step::folders;
+  // Durable with the files that come to lie in them.
   outstanding_ = 2;
   for (const char* folder : {"journal", "manifest"}) {
     DiskOp op = dir_.op(DiskOpKind::create_folder, Part::start, 0);
     op.path = folder;
-    op.durable = true;
     dir_.shared.outbox.push_back(std::move(op));
   }
 }
@@ -55,7 +60,8 @@ void Starter::send(DiskOpKind kind) {
   op.file = dir_.ring_file;
   if (kind == DiskOpKind::open) {
     op.path = dir_.ring_path();
-    op.create = op.exclusive = op.durable = true;
+    op.create = !dir_.soft || seed_ || dir_.rest == Directory::Rest::waking;
+    op.exclusive = op.durable = true;
     op.direct = !dir_.soft;
   } else if (kind == DiskOpKind::preallocate) {
     op.size = kRingStart + superblock_.capacity;
@@ -67,11 +73,31 @@ void Starter::send(DiskOpKind kind) {
   dir_.shared.outbox.push_back(std::move(op));
 }
 
+void Starter::fall_asleep() {
+  step_ = Step::over;
+  dir_.rest = Directory::Rest::asleep;
+  dir_.recovered = sound_ = true;
+  dir_.report.clean_start = true;
+  dir_.report.state = DirState::online;
+}
+
+void Starter::wake() {
+  dir_.rest = Directory::Rest::waking;
+  choose_ring();
+  dir_.next_log_id = first_log_id();
+  step_ = Step::open;
+  send(DiskOpKind::open);
+}
+
 void Starter::turn() {
-  if (step_ == Step::busy && retry_at_ <= dir_.now.monotonic) {
-    retry_at_ = Instant::max();
+  if (step_ == Step::behind && dir_.twin->starter.locked_) {
     step_ = Step::open;
     send(DiskOpKind::open);
+  }
+  if ((step_ == Step::busy || step_ == Step::no_room) && retry_at_ <= dir_.now.monotonic) {
+    retry_at_ = Instant::max();
+    step_ = locked_ ? Step::allocate : Step::open;
+    send(locked_ ? DiskOpKind::preallocate : DiskOpKind::open);
   }
   if (step_ == Step::twin && dir_.twin->starter.sound_) settle_next();
   if (!jump_due_ || !may_jump() || dir_.checkpoint.writing_superblock()) return;
@@ -87,13 +113,19 @@ void Starter::turn() {
 void Starter::completed(DiskDone done) {
   if (--outstanding_ > 0 && done.outcome) return;
   if (dir_.report.state == DirState::offline) return;
+  const bool asks_for_room = step_ == Step::open || step_ == Step::allocate;
+  if (!done.outcome && done.outcome.error().code == Errc::out_of_space && asks_for_room &&
+      dir_.rest == Directory::Rest::waking) {
+    step_ = Step::no_room;
+    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    return;
+  }
   if (!done.outcome && step_ != Step::open && step_ != Step::seed && step_ != Step::manifest) {
     fail(done.outcome.error().message, done.outcome.error().code);
     return;
   }
   switch (step_) {
     case Step::folders:
-      dir_.ring_file = FileId{(std::uint64_t{1} << 63) | dir_.index};
       step_ = Step::open;
       send(DiskOpKind::open);
       return;
@@ -113,7 +145,6 @@ void Starter::completed(DiskDone done) {
     case Step::fill:
     case Step::sync:
     case Step::second_head:
-    case Step::first_head:
       format_continue();
       return;
     case Step::manifest:
@@ -130,7 +161,9 @@ void Starter::completed(DiskDone done) {
       settle_next();
       return;
     case Step::none:
+    case Step::behind:
     case Step::busy:
+    case Step::no_room:
     case Step::twin:
     case Step::superblock:
     case Step::over:
@@ -139,6 +172,10 @@ void Starter::completed(DiskDone done) {
 }
 
 void Starter::ring_opened(const DiskDone& done) {
+  if (!done.outcome && dir_.soft && done.outcome.error().code == Errc::not_found) {
+    look_for_seed();
+    return;
+  }
   if (!done.outcome) {
     if (give_up_at_ == Instant{}) give_up_at_ = dir_.now.monotonic + dir_.shared.options.lock_wait_max;
     if (done.outcome.error().code != Errc::busy || dir_.now.monotonic >= give_up_at_) {
@@ -149,8 +186,13 @@ void Starter::ring_opened(const DiskDone& done) {
     retry_at_ = dir_.now.monotonic + dir_.shared.options.lock_retry_interval;
     return;
   }
+  locked_ = true;
   ring_size_ = *done.outcome;
   memory_ = dir_.shared.pool.take(kScanBytes);
+  if (seed_ || dir_.rest == Directory::Rest::waking) {
+    format();
+    return;
+  }
   if (ring_size_ < kRingStart) {
     look_for_seed();
     return;
@@ -194,7 +236,8 @@ void Starter::head_read(const DiskDone& done) {
     return;
   }
   if (superblock_.manifest_generation == 0) {
-    begin_scan();
+    begin_replay();
+    read_ring();
     return;
   }
   step_ = Step::manifest;
@@ -209,6 +252,8 @@ void Starter::look_for_seed() {
 
 void Starter::seed_loaded(const DiskDone& done) {
   if (!done.outcome && done.outcome.error().code == Errc::not_found) {
+    if (!locked_) return fall_asleep();
+    choose_ring();
     format();
     return;
   }
@@ -227,10 +272,14 @@ void Starter::seed_loaded(const DiskDone& done) {
     return;
   }
   seed_ = std::make_unique<Manifest>(std::move(*manifest));
-  format();
+  choose_ring();
+  if (locked_) return format();
+  step_ = Step::open;
+  send(DiskOpKind::open);
 }
 
-void Starter::format() {
+// What a new ring is like.
+void Starter::choose_ring() {
   const StorageOptions& options = dir_.shared.options;
   // The id must differ from that of a ring that lay in the same blocks before.
   Prng random(options.seed ^ (std::uint64_t{dir_.id.value} << 32) ^ (std::uint64_t{dir_.soft} << 31) ^
@@ -242,6 +291,14 @@ void Starter::format() {
                                   kFramesInRing * journal::kFrameLimitMin);
   superblock_.frame_bytes_max = frame_limit(options, superblock_.capacity);
   superblock_.boot_id = options.boot_id;
+}
+
+// Log ids of this directory begin with a part of the journal's id: other directories have others.
+std::uint64_t Starter::first_log_id() const {
+  return (superblock_.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
+}
+
+void Starter::format() {
   step_ = Step::allocate;
   send(DiskOpKind::preallocate);
 }
@@ -274,12 +331,10 @@ void Starter::format_continue() {
   } else if (step_ == Step::sync) {
     step_ = Step::second_head;
     write_head(1);
-  } else if (step_ == Step::second_head) {
-    step_ = Step::first_head;
-    write_head(2);
   } else {
-    begin_scan();
+    begin_replay();
     if (seed_) replay_->load(std::move(*std::exchange(seed_, nullptr)));
+    scanned();
   }
 }
 
@@ -315,17 +370,16 @@ void Starter::manifest_loaded(const DiskDone& done) {
   if (manifest->healed)
     dir_.shared.news.faults.push_back("manifest " + path +
                                       " is damaged; its second copy is whole and counts");
-  begin_scan();
+  begin_replay();
   replay_->load(std::move(*manifest));
+  read_ring();
 }
 
-void Starter::begin_scan() {
+void Starter::begin_replay() {
   step_ = Step::scan;
-  // Log ids of this directory begin with a part of the journal's id: other directories have others.
-  dir_.next_log_id = (superblock_.journal_id & 0xffff'ffff'0000'0000ULL) + 1;
+  if (dir_.next_log_id == 0) dir_.next_log_id = first_log_id();
   scan_ = std::make_unique<journal::RingScan>(superblock_, trust_);
   replay_ = std::make_unique<Replay>(dir_, superblock_.trim);
-  read_ring();
 }
 
 void Starter::read_ring() {
@@ -460,6 +514,7 @@ void Starter::superblock_written() {
   if (!jumps.empty() && jumps.back().from == dir_.ring.next()) dir_.ring.jump(jumps.back().to);
   dir_.frames_blocked = jump_due_;
   dir_.recovered = true;
+  dir_.rest = Directory::Rest::awake;
   step_ = Step::over;
   scan_.reset();
   replay_.reset();

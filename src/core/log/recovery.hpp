@@ -7,6 +7,8 @@
 //   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
 //   is carried out as it was when it was written. Either way entries are taken in order, so what a later
 //   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
+// A soft ring that is not there stays so until wake(): whether it is, is looked at when the twin's lock keeps
+// everybody else away.
 // GUARANTEES: a torn end is cut, and what it held was acknowledged to nobody (of a soft ring: or only under
 // tailwater.durability=os, and the machine went down, which is said); anything else that does not fit takes
 // the directory offline and is left as it is.
@@ -37,24 +39,28 @@ class Starter {
 
   void start();
   void completed(DiskDone done);
+  // Makes the ring that was not there. REQUIRES: the directory is asleep.
+  void wake();
   void turn();
   void superblock_written();
+  bool no_room() const { return step_ == Step::no_room; }
   Instant next_deadline() const { return retry_at_; }
 
  private:
   enum class Step : std::uint8_t {
     none,
+    behind,       // a soft ring: until the twin has its lock
     folders,      // journal and manifest
     open,         // the ring, locked
     busy,         // a predecessor's last writes are still in flight
+    no_room,      // for a ring that is made while others serve: asked again
     harden,       // what a killed predecessor wrote may be readable, but not on stable storage yet
     head,         // read both superblocks
     seed,         // a new ring: the manifest that was dealt to it, if any
     allocate,     // its blocks,
     fill,         // the pattern,
     sync,         // all of it,
-    second_head,  // superblock B
-    first_head,   // and A
+    second_head,  // and superblock B; A is that of this start
     manifest,
     scan,
     twin,          // its ring is sound, too: nothing is written beside a damaged one
@@ -66,15 +72,18 @@ class Starter {
 
   void send(DiskOpKind kind);
   void ring_opened(const DiskDone& done);
+  void fall_asleep();
   void read_head();
   void head_read(const DiskDone& done);
   void look_for_seed();
   void seed_loaded(const DiskDone& done);
+  void choose_ring();
+  std::uint64_t first_log_id() const;
   void format();
   void format_continue();
   void write_head(std::uint64_t sequence);
   void manifest_loaded(const DiskDone& done);
-  void begin_scan();
+  void begin_replay();
   void read_ring();
   void ring_read(const DiskDone& done);
   void scanned();
@@ -99,6 +108,7 @@ class Starter {
   std::unique_ptr<Replay> replay_;
   std::unique_ptr<Manifest> seed_;
   std::size_t settled_ = 0;  // of the scan's unsettled frames
+  bool locked_ = false;      // the ring is open
   bool sound_ = false;       // scanned and replayed
   bool jump_due_ = false;
 };

@@ -293,7 +293,9 @@ void Redistribution::deal() {
     std::vector<Buffer> seeds;
     for (std::size_t shard = 0; shard < shards_; ++shard) {
       seeds.push_back(encode(hard[shard]));
-      seeds.push_back(encode(soft[shard]));
+      // A soft ring is made when it has something to hold.
+      const bool empty = soft[shard].logs.empty() && soft[shard].doomed.empty();
+      seeds.push_back(empty ? Buffer{} : encode(soft[shard]));
     }
     send(place, DiskOpKind::replace, "manifest/dealt").content = encode_dealt(seeds);
   }
@@ -348,9 +350,8 @@ void Redistribution::seed() {
   step_ = Step::seed;
   for (Place& place : places_) {
     for (std::size_t seed = 0; place.dealt && seed < place.seeds.size(); ++seed) {
-      // Without soft rings there are no logs for them.
       const bool soft = seed % 2 == 1;
-      if (soft && !options_.os_ring) continue;
+      if (place.seeds[seed].empty()) continue;
       send(place, DiskOpKind::replace,
            "manifest/" + journal_name(static_cast<std::uint32_t>(seed / 2), soft) + "-1")
           .content = std::move(place.seeds[seed]);

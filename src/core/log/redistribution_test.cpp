@@ -94,6 +94,8 @@ class Folder {
               storage.create({LogId{}, topic_id, name_of(topic_id), partition, DirId{0}}, config);
           ASSERT_TRUE(made.has_value());
           log = *made;
+          // The first of its kind has its ring made.
+          pump(storage);
         }
         for (std::uint64_t batches = random.below(6); batches > 0; --batches) append(storage, *log);
         pump(storage);

@@ -203,6 +203,7 @@ TEST_F(SoftRingTest, ATopicThatComesBackInTheOtherRingWaitsForItsFolder) {
     world.start_and_recover();
     world.remove(world.log(topic));
     Log& fresh = world.create(topic, back_as_os ? os_config() : LogConfig{});
+    while (world.storage->held_back(DirId{0})) world.step();
     for (int each = 0; each < 40; ++each) {
       ASSERT_TRUE(world.append(fresh, {.value_size = 2'000, .fill = 'n'}).has_value());
       if (each % 10 == 9) world.pump();
@@ -218,6 +219,8 @@ TEST_F(SoftRingTest, ATopicThatComesBackInTheOtherRingWaitsForItsFolder) {
 }
 
 TEST_F(SoftRingTest, ANewLogWaitsForTheRemovalOfItsNamesakeInTheOtherRing) {
+  // So that there is a soft ring.
+  world.remove(create("other", os_config()));
   Log& old = create("t", {});
   ASSERT_TRUE(world.append(old, {}).has_value());
   world.pump();
@@ -250,6 +253,86 @@ TEST_F(SoftRingTest, ANewLogMayGoBeforeItWasWritten) {
     world.start_and_recover();
     ASSERT_EQ(world.storage->logs().size(), 1u);
     world.verify();
+  }
+}
+
+TEST_F(SoftRingTest, IsMadeForTheFirstLogThatAsksForIt) {
+  Log& hard = create("hard", {});
+  acknowledged_after_append(hard);
+  EXPECT_FALSE(world.disk.exists(kSoftRing));
+  // Also one that comes and goes leaves its neighbours alone; until the ring is there, producers wait.
+  Log& soft = world.create("soft", os_config());
+  EXPECT_TRUE(world.storage->held_back(DirId{0}));
+  EXPECT_EQ(world.append(soft, {}).error(), AppendRefusal::held_back);
+  world.remove(world.create("gone", os_config()));
+  world.pump();
+  EXPECT_FALSE(world.storage->held_back(DirId{0}));
+  EXPECT_TRUE(world.disk.exists(kSoftRing));
+  EXPECT_EQ(acknowledged_after_append(soft), Offset{1});
+  world.kill();
+  world.start_and_recover();
+  EXPECT_EQ(world.storage->logs().size(), 2u);
+  world.verify();
+}
+
+TEST_F(SoftRingTest, StopsWithoutOne) {
+  acknowledged_after_append(create("hard", {}));
+  world.storage->stop();
+  world.pump();
+  ASSERT_TRUE(world.storage->stopped());
+  EXPECT_TRUE(world.storage->describe(DirId{0}, true).logs.empty());
+  EXPECT_FALSE(world.disk.exists(kSoftRing));
+  world.kill();
+  world.start_and_recover();
+  EXPECT_EQ(world.log("hard").end_offset(), Offset{1});
+}
+
+TEST_F(SoftRingTest, StopsWhileItIsBeingMade) {
+  world.create("soft", os_config());
+  world.stop();
+  world.start_and_recover();
+  EXPECT_EQ(world.storage->logs().size(), 1u);
+}
+
+TEST_F(SoftRingTest, IsMadeWhenTheDiskHasRoomForIt) {
+  Log& hard = create("hard", {});
+  world.disk.no_room = true;
+  Log& soft = world.create("soft", os_config());
+  world.pump();
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::full);
+  world.disk.no_room = false;
+  world.advance(Duration::from_ms(1'000));
+  world.pump();
+  EXPECT_TRUE(online());
+  EXPECT_EQ(acknowledged_after_append(soft), Offset{1});
+  EXPECT_EQ(acknowledged_after_append(hard), Offset{1});
+}
+
+TEST_F(SoftRingTest, StopsAlthoughItFoundNoRoom) {
+  world.disk.no_room = true;
+  world.create("soft", os_config());
+  world.pump();
+  world.disk.no_room = false;
+  world.storage->stop();
+  world.pump();
+  EXPECT_TRUE(world.storage->stopped());
+}
+
+// The power fails at every step of the way from the first such log to its first records.
+TEST_F(SoftRingTest, APowerLossWhileItIsMadeLosesNothingElse) {
+  for (std::uint64_t steps = 0; steps < 40; ++steps) {
+    World each(steps);
+    each.options.os_ring = true;
+    each.start_and_recover();
+    ASSERT_TRUE(each.append(each.create("hard", {}), {}).has_value());
+    each.pump();
+    each.create("soft", os_config());
+    each.turn();
+    for (std::uint64_t step = 0; step < steps; ++step) each.step();
+    each.crash();
+    each.start_and_recover();
+    each.verify();
+    EXPECT_EQ(each.log("hard").end_offset(), Offset{1});
   }
 }
 

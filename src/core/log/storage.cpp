@@ -161,7 +161,10 @@ void Storage::turn(Now now, DiskEffects& effects) {
   for (const auto& dir : state.dirs) {
     if (dir->report.state == DirState::offline || dir->report.state == DirState::stopped) continue;
     dir->starter.turn();
-    if (!dir->online()) continue;
+    // Nothing was ever acknowledged of logs whose ring finds no room.
+    if (state.stopping && dir->starter.no_room()) dir->rest = Directory::Rest::asleep;
+    if (state.stopping && dir->rest == Directory::Rest::asleep) dir->report.state = DirState::stopped;
+    if (!dir->online() || !dir->awake()) continue;
     dir->newcomers.turn();
     dir->janitor.turn();
     dir->flusher.turn();
@@ -206,7 +209,7 @@ Instant Storage::next_deadline() const {
     earliest = std::min(earliest, state.retention_running ? Instant{} : state.next_retention);
   for (const auto& dir : state.dirs) {
     earliest = std::min(earliest, dir->starter.next_deadline());
-    if (!dir->online() || dir->report.state == DirState::stopped) continue;
+    if (!dir->online() || !dir->awake() || dir->report.state == DirState::stopped) continue;
     if (dir->checkpoint.ready()) return Instant{};
     earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
                          dir->checkpoint.next_deadline(), dir->journal.next_deadline()});
@@ -246,7 +249,7 @@ bool Storage::held_back(DirId dir) const {
   const Directory* found = state_->dir(dir);
   if (found == nullptr || !found->online()) return false;
   const auto holds = [](const Directory& each) {
-    return each.full() || each.ring_demand() > each.taking_end();
+    return each.full() || each.rest == Directory::Rest::waking || each.ring_demand() > each.taking_end();
   };
   return holds(*found) || (found->twin != nullptr && holds(*found->twin)) || state_->full_of_dirt();
 }
@@ -266,6 +269,7 @@ Result<Log*> Storage::create(const LogIdentity& identity, const LogConfig& confi
   if (dir == nullptr) return fail(Errc::not_found, "there is no such log directory");
   if (config.os_durable && dir->twin != nullptr) dir = dir->twin;
   if (!dir->accepts()) return fail(Errc::storage, "the log directory is not online");
+  if (dir->rest == Directory::Rest::asleep) dir->starter.wake();
   LogIdentity named = identity;
   if (named.id == LogId{}) named.id = LogId{dir->next_log_id};
   if (state_->shared.registry.logs.contains(named.id))
@@ -343,6 +347,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
       return Appended{Offset{known.last_offset.value - known.offset_delta}, known.last_offset, time, true};
     }
   }
+  if (!dir.awake()) return std::unexpected(AppendRefusal::held_back);
   if (bytes.size() > log.config.segment_bytes || !dir.takes(bytes.size()))
     return std::unexpected(AppendRefusal::too_large);
   if (!dir.has_room(bytes.size())) return std::unexpected(AppendRefusal::held_back);

@@ -212,6 +212,12 @@ class TestDisk {
       }
     }
   }
+  // With the folder that it lies in.
+  void harden_name(const std::string& path, Inode* inode) {
+    const std::size_t slash = path.rfind('/');
+    if (slash != std::string::npos) stable_folders_.insert(path.substr(0, slash));
+    stable_names_[path] = inode;
+  }
   void lose_names() {
     std::set<std::string> differing;
     for (const auto& [path, inode] : names_) {
@@ -223,9 +229,7 @@ class TestDisk {
     for (const std::string& path : differing) {
       if (random_.one_in(2)) continue;
       if (names_.contains(path)) {
-        const std::size_t slash = path.rfind('/');
-        if (slash != std::string::npos) stable_folders_.insert(path.substr(0, slash));
-        stable_names_[path] = names_.at(path);
+        harden_name(path, names_.at(path));
       } else {
         stable_names_.erase(path);
       }
@@ -288,7 +292,7 @@ inline void TestDisk::perform_open(const DiskOp& op, DiskDone& done) {
       complain("a file in a folder that does not exist: " + op.path);
     }
     create(op.path);
-    if (op.durable) stable_names_[op.path] = names_.at(op.path);
+    if (op.durable) harden_name(op.path, names_.at(op.path));
   }
   if (op.exclusive && !locked_.insert(op.path).second) {
     done.outcome = fail(Errc::busy, op.path + " is in use by another process");
@@ -410,7 +414,7 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       }
       Inode& inode = create(op.path);
       inode.content = inode.stable = std::move(op.content);
-      stable_names_[op.path] = &inode;
+      harden_name(op.path, &inode);
       return;
     }
     case DiskOpKind::load:
