@@ -358,7 +358,13 @@ void Life::append(log::Log& log, const NewBatch& wanted) {
   Buffer batch = make(wanted, now_.wall.ms);
   const auto info = records::validate_for_produce(batch, {}, now_.wall);
   CHECK(info.has_value());
-  const auto appended = storage_->append(log, batch, *info, {.epoch = kEpoch}, now_);
+  auto appended = storage_->append(log, batch, *info, {.epoch = kEpoch}, now_);
+  // Now and then the ring grows for a batch.
+  if (!appended && appended.error() == log::AppendRefusal::held_back) {
+    wait_for_room();
+    if (failed()) return;
+    appended = storage_->append(log, batch, *info, {.epoch = kEpoch}, now_);
+  }
   if (!appended)
     return fail(name_of(log.identity()) +
                 " refuses a batch: " + std::to_string(static_cast<int>(appended.error())));

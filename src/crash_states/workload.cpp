@@ -94,6 +94,13 @@ constexpr Workload kWorkloads[] = {
      .flush_run_bytes = 8 << 10,
      .ring_doublings = 1,
      .weights = {2, 4, 24, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 3}},
+    {.name = "large",
+     .acts = 20,
+     .logs = 2,
+     .value_max = 40'000,
+     .flush_run_bytes = 8 << 10,
+     .ring_doublings_for_a_batch = 2,
+     .weights = {2, 4, 8, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1, 6}},
     {.name = "everything",
      .acts = 60,
      .logs = 5,
@@ -119,6 +126,7 @@ Course::Course(const Workload& workload, Mode mode, Lie lie, std::uint64_t seed)
   setup_.storage.seed = seed * 1'000;
   setup_.storage.flush_run_bytes = workload.flush_run_bytes;
   setup_.storage.sync_each_max = workload.sync_each_max;
+  setup_.storage.ring_bytes_limit = setup_.storage.ring_bytes_max << workload.ring_doublings_for_a_batch;
   setup_.storage.ring_bytes_max <<= workload.ring_doublings;
 }
 

@@ -41,6 +41,7 @@ struct Workload {
   std::uint32_t flush_run_bytes = 16 << 10;
   std::uint32_t sync_each_max = 16;  // above so many files of a flush everything is synced at once
   std::uint32_t ring_doublings = 0;
+  std::uint32_t ring_doublings_for_a_batch = 0;
   std::int64_t retention_bytes = log::kForever;
   std::uint32_t weights[kActs] = {};  // by Act
 };

@@ -117,6 +117,8 @@ void CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, B
                                    {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
   if (appended) {
     writing_.push_back({appended->last, token});
+  } else if (appended.error() == log::AppendRefusal::held_back) {
+    deferred_.push_front({token, Buffer(batch.begin(), batch.end())});
   } else {
     outcomes_.push_back({token, wire::ErrorCode::kafka_storage_error});
   }

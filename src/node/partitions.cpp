@@ -264,7 +264,7 @@ ErrorCode code_of(log::AppendRefusal refusal) {
     case log::AppendRefusal::too_large:
       return ErrorCode::record_list_too_large;
     case log::AppendRefusal::held_back:
-      return ErrorCode::request_timed_out;  // never: held_back() is asked before each append
+      return ErrorCode::request_timed_out;  // never: what is held back waits
     case log::AppendRefusal::out_of_order_offset:
       return ErrorCode::unknown_server_error;
   }
@@ -404,6 +404,10 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
   }
   const auto appended =
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
+  if (!appended && appended.error() == log::AppendRefusal::held_back) {
+    deferred_.push_front({asker, terms, ask});
+    return;
+  }
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
   if (info.transactional) {  // from here on the log says that it is open
     std::erase_if(partition.verifications, [&](const PartitionState::Verification& each) {

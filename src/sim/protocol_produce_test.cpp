@@ -121,6 +121,20 @@ TEST_P(Produce, requests_in_flight_are_answered_in_their_order) {
   }
 }
 
+TEST_P(Produce, what_the_topic_permits_is_taken_although_the_journal_is_too_small_for_it) {
+  create_topic(line, "t", 1, {{"max.message.bytes", "6000000"}});
+  const Buffer large = batch_of(1, kTime, {}, 5'000'000);
+  const Buffer small = batch_of(1, kTime);
+  const std::int32_t first = line.post(12, production("t", 0, large));
+  const std::int32_t second = line.post(12, production("t", 0, small));
+  std::int64_t expected = 0;
+  for (const std::int32_t asked : {first, second}) {
+    const auto part = line.take<wire::ProduceRequest>(12, asked).responses.at(0).partition_responses.at(0);
+    EXPECT_EQ(part.error_code, ErrorCode::none);
+    EXPECT_EQ(part.base_offset, expected++);
+  }
+}
+
 TEST_P(Produce, what_is_refused) {
   create_topic(line, "t", 1, {{"max.message.bytes", "1000"}});
   EXPECT_EQ(produce(line, "unknown", 0, batch_of(1, kTime)).error_code,

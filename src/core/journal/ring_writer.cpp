@@ -123,17 +123,25 @@ void RingWriter::jump(Lsn to) {
   next_ = to;
 }
 
-bool RingWriter::can_grow_to(std::uint64_t capacity) const {
-  if (capacity % capacity_ != 0) return false;
-  // Live frames stay where they are iff both capacities map them alike: all in one lap, at the same place in
-  // the larger.
+// Live frames stay where they are iff both capacities map them alike: all in one lap, at the same place in
+// the larger.
+bool RingWriter::stays_in_place(std::uint64_t capacity) const {
   const std::uint64_t lap = trim_.value / capacity_;
-  const std::uint64_t laps = capacity / capacity_;
-  return lap == next_.value / capacity_ && lap % laps == 0;
+  return lap == next_.value / capacity_ && lap % (capacity / capacity_) == 0;
+}
+
+bool RingWriter::can_grow_to(std::uint64_t capacity) const {
+  // Where nothing is live, nothing moves.
+  return capacity % capacity_ == 0 && (used() == 0 || stays_in_place(capacity));
+}
+
+void RingWriter::prepare_growth(std::uint64_t capacity) {
+  CHECK(can_grow_to(capacity));
+  held_end_ = stays_in_place(capacity) ? Lsn{next_.value - next_.value % capacity_ + capacity_} : next_;
 }
 
 void RingWriter::grown(std::uint64_t capacity) {
-  CHECK(can_grow_to(capacity) || held_end_ == next_);
+  CHECK(held_end_.has_value());
   capacity_ = capacity;
   held_end_.reset();
 }

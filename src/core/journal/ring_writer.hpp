@@ -81,15 +81,14 @@ class RingWriter {
 
   // Goes on behind a gap (superblock.hpp: jumps). REQUIRES: nothing in flight.
   void jump(Lsn to);
-  // Whether the ring may become `capacity` large now without moving a live frame, even if frames are added
-  // meanwhile.
+  // Whether the ring may become `capacity` large now without moving a live frame.
   bool can_grow_to(std::uint64_t capacity) const;
-  // Until grown() or release_lap(), no frame leaves the lap that the next one lies in.
-  void hold_lap() { held_end_ = Lsn{next_.value - next_.value % capacity_ + capacity_}; }
-  void release_lap() { held_end_.reset(); }
+  // Until grown(), only such frames are formed as both sizes have at the same place. REQUIRES: can_grow_to().
+  void prepare_growth(std::uint64_t capacity);
   void grown(std::uint64_t capacity);
 
  private:
+  bool stays_in_place(std::uint64_t capacity) const;
   struct InFlight {
     Lsn lsn;
     bool done = false;
@@ -103,7 +102,7 @@ class RingWriter {
   std::uint32_t trim_prev_crc_ = 0;
   Lsn next_;
   std::uint32_t prev_header_crc_ = 0;
-  std::optional<Lsn> held_end_;
+  std::optional<Lsn> held_end_;  // no frame begins here
   std::deque<Mark> marks_;
   std::deque<InFlight> in_flight_;
 

@@ -63,16 +63,18 @@ TEST(RingWriterTest, GrowthNeedsAllLiveFramesInOneLapThatStaysInPlace) {
   for (int frame = 0; frame < 4; ++frame) ring.append("x");
   EXPECT_FALSE(ring.writer_.can_grow_to(8 * kBlock))
       << "the next frame is in the second lap, the live ones in the first";
+  ring.trim(Lsn{2 * kBlock});
+  ring.append("y");
   ring.trim(Lsn{4 * kBlock});
   EXPECT_FALSE(ring.writer_.can_grow_to(8 * kBlock)) << "the second lap would move to the second half";
-  for (int frame = 0; frame < 4; ++frame) ring.append("y");
+  for (int frame = 0; frame < 3; ++frame) ring.append("y");
   ring.trim(Lsn{8 * kBlock});
   EXPECT_TRUE(ring.writer_.can_grow_to(8 * kBlock));
 }
 
 TEST(RingWriterTest, AHeldLapIsNotLeftUntilTheRingHasGrown) {
   TestRing ring(4, 4);
-  ring.writer_.hold_lap();
+  ring.writer_.prepare_growth(8 * kBlock);
   for (int frame = 0; frame < 4; ++frame) ring.append(std::to_string(frame));
   EXPECT_EQ(ring.writer_.room(), 0u);
   ring.image_.resize(kRingStart + 8 * kBlock, std::byte{0xa5});
@@ -80,6 +82,25 @@ TEST(RingWriterTest, AHeldLapIsNotLeftUntilTheRingHasGrown) {
   ring.writer_.grown(8 * kBlock);
   EXPECT_EQ(ring.append("4").position, kRingStart + 4 * kBlock);
   EXPECT_EQ(ring.scan().texts, (std::vector<std::string>{"0", "1", "2", "3", "4"}));
+}
+
+TEST(RingWriterTest, AnEmptyRingGrowsWhereverItStands) {
+  TestRing ring(4, 4);
+  for (int frame = 0; frame < 5; ++frame) {
+    ring.append("old");
+    if (frame == 3) ring.trim(Lsn{4 * kBlock});
+  }
+  EXPECT_FALSE(ring.writer_.can_grow_to(8 * kBlock));
+  ring.trim(Lsn{5 * kBlock});
+  ASSERT_TRUE(ring.writer_.can_grow_to(8 * kBlock));
+  ring.writer_.prepare_growth(8 * kBlock);
+  EXPECT_EQ(ring.writer_.room(), 0u) << "a frame would lie where the larger ring does not look for it";
+  ring.image_.resize(kRingStart + 8 * kBlock, std::byte{0xa5});
+  ring.superblock_.capacity = 8 * kBlock;
+  ring.writer_.grown(8 * kBlock);
+  EXPECT_EQ(ring.append("first").position, kRingStart + 5 * kBlock);
+  EXPECT_EQ(ring.append("second").position, kRingStart + 6 * kBlock);
+  EXPECT_EQ(ring.scan().texts, (std::vector<std::string>{"first", "second"}));
 }
 
 }  // namespace

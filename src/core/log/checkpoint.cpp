@@ -69,6 +69,7 @@ bool Checkpointer::due() const {
   }
   // Whether there is room again is only known from trying, however little there is to gain.
   if (no_room_) return true;
+  if (dir_.growth.needs_empty_ring()) return gain() > 0;
   return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
 }
 

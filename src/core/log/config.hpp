@@ -54,9 +54,11 @@ struct StorageOptions {
 
   // The journal's ring of each directory. It starts small, so that the first start is quick, and doubles in
   // the background while it is the bottleneck. Equal values fix the size. A batch may be as large as a
-  // quarter of it, of a ring below 2 MiB as an eighth.
+  // quarter of it, of a ring below 2 MiB as an eighth; for one that is larger it grows even beyond the
+  // maximum, up to the limit.
   std::uint64_t ring_bytes_start = std::uint64_t{16} << 20;
   std::uint64_t ring_bytes_max = std::uint64_t{64} << 20;
+  std::uint64_t ring_bytes_limit = 0;  // less than the maximum: there is no other
   std::uint32_t frame_bytes_max = std::uint32_t{1} << 20;
   std::uint32_t second_frame_bytes = 16'384;  // a second frame starts beside one in flight when so much waits
   // A second ring beside each, for logs that are created with os_durable. Without it these are kept like all

@@ -27,6 +27,7 @@ class Chaos {
     world_.options.open_files_max = 2 + static_cast<std::uint32_t>(random_.below(10));
     world_.options.ring_bytes_start = (256u << 10) << random_.below(2);
     world_.options.ring_bytes_max = world_.options.ring_bytes_start << random_.below(3);
+    world_.options.ring_bytes_limit = random_.one_in(2) ? std::uint64_t{1} << 20 : 0;
     world_.options.memory_bytes = (std::uint64_t{1} << 20) << random_.below(4);
     world_.options.cold_block_bytes = 4096u << random_.below(3);
     world_.options.retention_interval = Duration::from_ms(1'000);
@@ -146,6 +147,12 @@ class Chaos {
                           ? 0
                           : records::sequence_after(last->sequence,
                                                     static_cast<std::int32_t>(last->last - last->base) + 1);
+      // Now and then one that the ring has to grow for.
+      if (world_.options.ring_bytes_limit > 0 && world_.options.memory_bytes >= 4u << 20 &&
+          random_.one_in(40)) {
+        spec.count = 1;
+        spec.value_size = config_.segment_bytes - 1'000;
+      }
       const auto appended = world_.append(log, spec, LeaderEpoch{epoch_});
       if (!appended && appended.error() == AppendRefusal::held_back) return;
       ASSERT_TRUE(appended.has_value()) << static_cast<int>(appended.error());

@@ -95,8 +95,10 @@ struct Directory {
   std::uint64_t ring_demand() const { return ring.used() + journal.demand(); }
   // Beyond this demand no more batches are asked for: room is made first. What lies between it and room_end()
   // is for the one batch that was asked for.
-  std::uint64_t taking_end() const { return ring.capacity() / 8 * 5; }
-  std::uint64_t room_end() const { return ring.capacity() - ring.capacity() / 16; }
+  std::uint64_t taking_end() const { return taking_end(ring.capacity()); }
+  std::uint64_t room_end() const { return room_end(ring.capacity()); }
+  static std::uint64_t taking_end(std::uint64_t capacity) { return capacity / 8 * 5; }
+  static std::uint64_t room_end(std::uint64_t capacity) { return capacity - capacity / 16; }
   // Everything that waits always fits into the ring, whatever is trimmed: else no checkpoint could ever pass
   // it.
   bool has_room(std::uint64_t bytes) const {
@@ -104,9 +106,10 @@ struct Directory {
   }
   // Whether a batch so large is sure of room while the demand is not beyond taking_end(): if not, it could
   // wait for ever. A quarter of the ring, from 2 MiB on; an eighth from 512 KiB on.
-  bool takes(std::uint64_t bytes) const {
-    return bytes <= ring.capacity() / 4 &&
-           journal.demand_of(bytes + 2 * journal::kBlock) <= room_end() - taking_end();
+  bool takes(std::uint64_t bytes) const { return takes(bytes, ring.capacity()); }
+  bool takes(std::uint64_t bytes, std::uint64_t capacity) const {
+    return bytes <= capacity / 4 &&
+           journal.demand_of(bytes + 2 * journal::kBlock) <= room_end(capacity) - taking_end(capacity);
   }
   // The file of a segment, named for use: the last segment's are made if absent.
   FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);

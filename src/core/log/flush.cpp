@@ -55,6 +55,7 @@ void Flusher::request(LogState& log) {
 }
 
 bool Flusher::under_pressure() const {
+  if (dir_.growth.needs_empty_ring()) return true;
   if (dir_.ring_demand() > dir_.ring.capacity() / 2) return true;
   return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
 }
@@ -94,8 +95,9 @@ void Flusher::select() {
 }
 
 void Flusher::select_oldest() {
-  const bool for_memory = dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
-  const Lsn target = for_memory ? dir_.ring.next() : dir_.ring.trim() + dir_.ring.used() / 2;
+  const bool everything =
+      dir_.growth.needs_empty_ring() || dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
+  const Lsn target = everything ? dir_.ring.next() : dir_.ring.trim() + dir_.ring.used() / 2;
   std::vector<LogState*> chosen;
   for (const auto& [lsn, id] : dir_.dirty) {
     if (lsn > target || chosen.size() >= dir_.shared.options.flush_round_logs) break;

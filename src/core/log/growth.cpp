@@ -17,8 +17,28 @@ Growth::~Growth() {
   if (!pattern_.empty()) dir_.shared.pool.give(pattern_);
 }
 
+Growth::Prospect Growth::want(std::uint64_t batch_bytes) {
+  const StorageOptions& options = dir_.shared.options;
+  // All that the ring can hold must fit into memory at the next start.
+  const std::uint64_t most =
+      std::min(std::max(options.ring_bytes_max, options.ring_bytes_limit), dir_.shared.dirty_bytes_max());
+  std::uint64_t capacity = dir_.ring.capacity();
+  while (!dir_.takes(batch_bytes, capacity)) {
+    if (capacity > most / 2) return Prospect::never;
+    capacity *= 2;
+  }
+  if (dir_.now.monotonic < not_before_) return Prospect::no_room;
+  wanted_ = std::max(wanted_, capacity);
+  return Prospect::grows;
+}
+
+bool Growth::needs_empty_ring() const {
+  return phase_ == Phase::wait && wanted() && !dir_.ring.can_grow_to(target_);
+}
+
 bool Growth::due() const {
   if (dir_.stopping || dir_.now.monotonic < not_before_) return false;
+  if (wanted()) return true;
   const std::uint64_t wished = dir_.ring.capacity() * 2;
   // All that the ring can hold must fit into memory at the next start.
   if (wished > dir_.shared.options.ring_bytes_max || wished > dir_.shared.dirty_bytes_max()) return false;
@@ -42,14 +62,14 @@ void Growth::send(DiskOpKind kind) {
 
 void Growth::turn() {
   if (phase_ == Phase::idle && due()) {
-    target_ = dir_.ring.capacity() * 2;
+    target_ = std::max(dir_.ring.capacity() * 2, wanted_);
     phase_ = Phase::allocate;
     send(DiskOpKind::preallocate);
   }
   if (phase_ != Phase::wait || dir_.checkpoint.writing_superblock() || !dir_.ring.can_grow_to(target_))
     return;
   phase_ = Phase::superblock;
-  dir_.ring.hold_lap();
+  dir_.ring.prepare_growth(target_);
   dir_.checkpoint.wanted().capacity = target_;
   dir_.checkpoint.write_superblock();
 }
@@ -58,6 +78,7 @@ void Growth::completed(const DiskDone& done) {
   if (!dir_.online()) return;
   if (!done.outcome && done.outcome.error().code == Errc::out_of_space) {
     phase_ = Phase::idle;
+    wanted_ = 0;
     not_before_ = dir_.now.monotonic + kPauseWithoutRoom;
     return;
   }
@@ -84,6 +105,7 @@ void Growth::completed(const DiskDone& done) {
 void Growth::superblock_written() {
   dir_.ring.grown(target_);
   dir_.report.ring_bytes = target_;
+  if (target_ >= wanted_) wanted_ = 0;
   phase_ = Phase::idle;
 }
 

@@ -1,10 +1,13 @@
-// Makes the ring larger while it is the bottleneck: doubles the file in the background, in place.
+// Makes the ring larger, in place and in the background: doubles the file while it is the bottleneck, or
+// makes it as large as a batch needs that it cannot take; producers wait for that.
 //   1 preallocate the second half, fill it once with a non-zero pattern (a block that was never written costs
 //   more to
 //     write, and a disk may turn zeros into holes), sync
-//   2 wait until no live frame would move: all in one lap that both sizes map to the same place
-//   (RingWriter::can_grow_to) 3 keep the frames inside that lap while the superblock with the new size is
-//   written; then it counts
+//   2 wait until no live frame would move (RingWriter::can_grow_to); where a batch waits, all logs are
+//   flushed
+//     until no frame is live
+//   3 form only frames that both sizes have at the same place while the superblock with the new size is
+//     written; then it counts
 // Without room on the disk the ring stays as it is, and growth is tried again much later.
 #pragma once
 
@@ -29,7 +32,14 @@ class Growth {
   void turn();
   void completed(const DiskDone& done);
   void superblock_written();
-  bool active() const { return phase_ != Phase::idle; }
+
+  // Of a batch that the ring is too small for.
+  enum class Prospect : std::uint8_t { grows, never, no_room };
+  Prospect want(std::uint64_t batch_bytes);
+  // A batch waits for more ring.
+  bool wanted() const { return wanted_ > 0; }
+  // Nothing but an empty ring would do.
+  bool needs_empty_ring() const;
 
  private:
   enum class Phase : std::uint8_t { idle, allocate, fill, sync, wait, superblock };
@@ -39,6 +49,7 @@ class Growth {
   Directory& dir_;
   Phase phase_ = Phase::idle;
   std::uint64_t target_ = 0;
+  std::uint64_t wanted_ = 0;  // capacity
   std::uint64_t filled_ = 0;
   MutableBytes pattern_;
   Instant not_before_;

@@ -249,7 +249,8 @@ bool Storage::held_back(DirId dir) const {
   const Directory* found = state_->dir(dir);
   if (found == nullptr || !found->online()) return false;
   const auto holds = [](const Directory& each) {
-    return each.full() || each.rest == Directory::Rest::waking || each.ring_demand() > each.taking_end();
+    return each.full() || each.rest == Directory::Rest::waking || each.growth.wanted() ||
+           each.ring_demand() > each.taking_end();
   };
   return holds(*found) || (found->twin != nullptr && holds(*found->twin)) || state_->full_of_dirt();
 }
@@ -331,6 +332,22 @@ void Storage::State::roll(LogState& log) {
   log.dir->journal.push(log, {.kind = EntryKind::roll, .segment = log.end, .base_offset = log.end});
 }
 
+namespace {
+
+AppendRefusal refusal_of(Growth::Prospect prospect) {
+  switch (prospect) {
+    case Growth::Prospect::grows:
+      return AppendRefusal::held_back;
+    case Growth::Prospect::never:
+      return AppendRefusal::too_large;
+    case Growth::Prospect::no_room:
+      break;
+  }
+  return AppendRefusal::storage;
+}
+
+}  // namespace
+
 std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes,
                                                        const records::BatchInfo& info,
                                                        const AppendTerms& terms, Now now) {
@@ -348,8 +365,8 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
     }
   }
   if (!dir.awake()) return std::unexpected(AppendRefusal::held_back);
-  if (bytes.size() > log.config.segment_bytes || !dir.takes(bytes.size()))
-    return std::unexpected(AppendRefusal::too_large);
+  if (bytes.size() > log.config.segment_bytes) return std::unexpected(AppendRefusal::too_large);
+  if (!dir.takes(bytes.size())) return std::unexpected(refusal_of(dir.growth.want(bytes.size())));
   if (!dir.has_room(bytes.size())) return std::unexpected(AppendRefusal::held_back);
   const Offset base = replica ? records::BatchView(bytes).base_offset() : log.end;
   if (base < log.end) return std::unexpected(AppendRefusal::out_of_order_offset);

@@ -44,12 +44,12 @@ using DiskEffects = std::vector<DiskOp>;
 // --- append
 
 enum class AppendRefusal : std::uint8_t {
-  storage,                 // the directory is offline: KAFKA_STORAGE_ERROR
+  storage,                 // the directory is offline, or has no room for a larger ring: KAFKA_STORAGE_ERROR
   invalid_producer_epoch,  // 47
   out_of_order_sequence,   // 45
   invalid_txn_state,       // 48
   too_large,               // beyond segment.bytes, or what the ring takes: RECORD_LIST_TOO_LARGE
-  held_back,  // the ring has no room: append again when held_back() is false; never if that is asked first
+  held_back,  // the ring has no room, or grows for this batch: append again when held_back() is false
   out_of_order_offset,  // Origin::replica only: the batch does not begin at the log's end
 };
 
@@ -200,7 +200,7 @@ class Storage {
   // Of its hard ring, or of the soft one: then options.os_ring.
   const DirReport& report(DirId dir, bool soft = false) const;
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
-  // While it is false one batch always finds room; ask before each.
+  // While it is false one batch always finds room, unless the ring has to grow for it; ask before each.
   bool held_back(DirId dir) const;
   const CompactionStats& compaction() const;
   // Reads since the start that were refused because of damaged bytes.

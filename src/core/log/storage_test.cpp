@@ -442,6 +442,93 @@ TEST(StorageTest, ABatchThatIsNotTooLargeFindsRoomWheneverBatchesAreAskedFor) {
   }
 }
 
+// Wherever the ring stands when a batch comes that it is too small for, and whatever else is in it.
+TEST(StorageTest, TheRingGrowsForABatchThatItIsTooSmallFor) {
+  for (std::size_t before = 0; before < 60; ++before) {
+    World world(19 + before);
+    world.options.os_ring = true;
+    world.options.ring_bytes_limit = 4 << 20;
+    world.options.memory_bytes = 32 << 20;
+    world.start_and_recover();
+    LogConfig config;
+    config.os_durable = before % 3 == 0;
+    Log& log = world.create("a", config);
+    Log& other = world.create("b", config);
+    for (std::size_t each = 0; each < before; ++each) {
+      while (world.storage->held_back(DirId{0})) world.step();
+      ASSERT_TRUE(world.append(other, {.value_size = 20'000}).has_value());
+    }
+    while (world.storage->held_back(DirId{0})) world.step();
+    const BatchSpec large{.value_size = 500'000};
+    ASSERT_EQ(world.append(log, large).error(), AppendRefusal::held_back);
+    EXPECT_TRUE(world.storage->held_back(DirId{0}));
+    world.pump();
+    ASSERT_FALSE(world.storage->held_back(DirId{0})) << "held back for ever after " << before;
+    ASSERT_TRUE(world.append(log, large).has_value());
+    ASSERT_EQ(world.append(log, {.value_size = 1'000'000}).error(), AppendRefusal::too_large);
+    world.pump();
+    EXPECT_EQ(log.durable_end(), log.end_offset());
+    EXPECT_EQ(world.storage->report(DirId{0}, config.os_durable).ring_bytes, 4u << 20);
+    world.kill();
+    world.start_and_recover();
+    EXPECT_EQ(world.log("a").end_offset(), Offset{1});
+    world.verify();
+  }
+}
+
+TEST(StorageTest, APowerLossWhileTheRingGrowsForABatchLosesNothing) {
+  for (std::uint64_t steps = 0; steps < 60; ++steps) {
+    World world(steps);
+    world.options.ring_bytes_limit = 4 << 20;
+    world.start_and_recover();
+    Log& log = world.create("a");
+    for (int each = 0; each < 20; ++each) {
+      while (world.storage->held_back(DirId{0})) world.step();
+      ASSERT_TRUE(world.append(log, {.value_size = 20'000}).has_value());
+    }
+    while (world.storage->held_back(DirId{0})) world.step();
+    ASSERT_EQ(world.append(log, {.value_size = 200'000}).error(), AppendRefusal::held_back);
+    for (std::uint64_t step = 0; step < steps; ++step) world.step();
+    world.crash();
+    world.start_and_recover();
+    world.verify();
+    Log& again = world.log("a");
+    while (world.storage->held_back(DirId{0})) world.step();
+    if (!world.append(again, {.value_size = 200'000})) {
+      world.pump();
+      ASSERT_TRUE(world.append(again, {.value_size = 200'000}).has_value());
+    }
+    world.pump();
+    world.crash();
+    world.start_and_recover();
+    world.verify();
+  }
+}
+
+TEST(StorageTest, ABatchThatTheRingCannotGrowForIsRefusedAndOthersGoOn) {
+  World world(20);
+  world.options.ring_bytes_limit = 4 << 20;
+  world.start_and_recover();
+  Log& log = world.create("a");
+  world.pump();
+  world.disk.no_room = true;
+  const BatchSpec large{.value_size = 200'000};
+  ASSERT_EQ(world.append(log, large).error(), AppendRefusal::held_back);
+  world.pump();
+  EXPECT_FALSE(world.storage->held_back(DirId{0}));
+  EXPECT_EQ(world.append(log, large).error(), AppendRefusal::storage);
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  EXPECT_EQ(log.durable_end(), Offset{1});
+  // After a while it is tried again.
+  world.disk.no_room = false;
+  world.advance(Duration::from_ms(60'000));
+  world.pump();
+  EXPECT_EQ(world.append(log, large).error(), AppendRefusal::held_back);
+  world.pump();
+  EXPECT_TRUE(world.append(log, large).has_value());
+}
+
 TEST(StorageTest, EntriesThatWaitForTheirHeadsAskForRoomInTheRing) {
   World world(18);
   world.start_and_recover();
