@@ -80,6 +80,9 @@ struct MarkerCall {
   txn::Outcome outcome = txn::Outcome::abort;
   txn::ClientVersion version = txn::ClientVersion::plain;
   std::int32_t coordinator_epoch = 0;
+  // The partition of __transaction_state that will note what became of this, -1 if none will. If its log
+  // cannot keep that note without the marker, the answer does not wait until the marker is durable.
+  std::int32_t coordinator = -1;
 };
 
 struct ProducersQuery {

@@ -81,15 +81,16 @@ CoordinatorLog::LoadStep CoordinatorLog::load(const Replay& replay) {
   return LoadStep::taken;
 }
 
-void CoordinatorLog::write(std::uint64_t token, Buffer batch) {
+bool CoordinatorLog::write(std::uint64_t token, Buffer batch) {
   PartitionState* found = partition();
   if (found == nullptr || found->log == nullptr) {
     outcomes_.push_back({token, wire::ErrorCode::not_coordinator});
   } else if (!deferred_.empty() || partitions_.held_back()) {
     deferred_.push_back({token, std::move(batch)});
   } else {
-    write_now(*found, token, batch);
+    return write_now(*found, token, batch);
   }
+  return false;
 }
 
 void CoordinatorLog::retry() {
@@ -103,35 +104,43 @@ void CoordinatorLog::retry() {
   }
 }
 
-void CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, Bytes batch) {
+bool CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, Bytes batch) {
   const records::BatchView view(batch);
   // A transaction may have ended while the batch waited for room.
   if (view.is_transactional() &&
       !partitions_.in_transaction(partition, {view.producer_id(), view.producer_epoch()}) &&
       partitions_.verifies_transactions()) {
     outcomes_.push_back({token, wire::ErrorCode::invalid_txn_state});
-    return;
+    return false;
   }
   const auto appended =
       partitions_.storage().append(*partition.log, batch, info_of(view),
                                    {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
   if (appended) {
     writing_.push_back({appended->last, token});
-  } else if (appended.error() == log::AppendRefusal::held_back) {
+    return true;
+  }
+  if (appended.error() == log::AppendRefusal::held_back) {
     deferred_.push_front({token, Buffer(batch.begin(), batch.end())});
-  } else {
-    outcomes_.push_back({token, wire::ErrorCode::kafka_storage_error});
+    return false;
+  }
+  outcomes_.push_back({token, wire::ErrorCode::kafka_storage_error});
+  for (const Deferred& write : std::exchange(deferred_, {})) {
+    outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});
+  }
+  return false;
+}
+
+void CoordinatorLog::advanced(Offset end) {
+  while (!writing_.empty() && writing_.front().last < end) {
+    outcomes_.push_back({writing_.front().token, wire::ErrorCode::none});
+    writing_.pop_front();
   }
 }
 
 void CoordinatorLog::advanced() {
-  PartitionState* found = partition();
-  if (found == nullptr || found->log == nullptr) return;
-  const Offset durable = found->log->durable_end();
-  while (!writing_.empty() && writing_.front().last < durable) {
-    outcomes_.push_back({writing_.front().token, wire::ErrorCode::none});
-    writing_.pop_front();
-  }
+  const PartitionState* found = partition();
+  if (found != nullptr && found->log != nullptr) advanced(found->log->durable_end());
 }
 
 void CoordinatorLog::directory_failed() {

@@ -1,7 +1,7 @@
 // The ground under a coordinator of groups or of transactions: its partition of an internal topic. It is read
 // whole before the coordinator serves; then it takes the coordinator's batches in their order and says which
 // of them are durable. GUARANTEES: outcomes of successful writes come in the order of the writes; each write
-// has one outcome.
+// has one outcome; a write that the log refuses takes those with it that wait behind it.
 #pragma once
 
 #include <cstdint>
@@ -44,11 +44,14 @@ class CoordinatorLog {
   }
   bool loading() const { return loading_; }
 
-  void write(std::uint64_t token, Buffer batch);
+  // True if it is in the log now, if not durable.
+  bool write(std::uint64_t token, Buffer batch);
   // While the journal has no room writes wait here; call it turn by turn.
   void retry();
-  // The partition's durable end moved, or its directory may have failed.
+  // The partition's durable end moved: outcomes of what lies below `end`, which is durable.
+  void advanced(Offset end);
   void advanced();
+  // Its directory may have failed.
   void directory_failed();
 
   std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
@@ -62,7 +65,7 @@ class CoordinatorLog {
     std::uint64_t token = 0;
     Buffer batch;
   };
-  void write_now(PartitionState& partition, std::uint64_t token, Bytes batch);
+  bool write_now(PartitionState& partition, std::uint64_t token, Bytes batch);
   std::string name() const;
 
   Context& context_;

@@ -193,10 +193,14 @@ bool Groups::admit(Coordinator& coordinator, const Asking& asking, GroupCall& as
   return false;
 }
 
-void Groups::transaction_ended(const PartitionKey& key, ProducerId producer, txn::Outcome outcome) {
-  Coordinator* coordinator = find(key.partition.value);
-  if (coordinator == nullptr || coordinator->log.key() != key || coordinator->log.loading()) return;
-  coordinator->machine.transaction_ended(producer, outcome == txn::Outcome::commit, context_.now, effects_);
+void Groups::transaction_ended(const Partitions::Ended& ended) {
+  Coordinator* coordinator = find(ended.key.partition.value);
+  if (coordinator == nullptr || coordinator->log.key() != ended.key || coordinator->log.loading()) return;
+  // What was committed before the marker belongs to it, what came behind to the next one.
+  coordinator->log.advanced(ended.marker);
+  carry_out(*coordinator);
+  coordinator->machine.transaction_ended(ended.producer.id, ended.outcome == txn::Outcome::commit,
+                                         context_.now, effects_);
   carry_out(*coordinator);
 }
 

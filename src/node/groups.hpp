@@ -34,7 +34,7 @@ class Groups {
   void ask(ShardId from, std::uint64_t gather, std::uint32_t part, ListGroupsCall& call);
 
   // A marker in the log of offsets is durable.
-  void transaction_ended(const PartitionKey& key, ProducerId producer, txn::Outcome outcome);
+  void transaction_ended(const Partitions::Ended& ended);
   // The partition's durable end moved, or its directory failed.
   void advanced(const PartitionState& partition);
   void directories_failed();

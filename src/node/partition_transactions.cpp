@@ -145,20 +145,17 @@ ErrorCode Partitions::check_marker(const log::Log& log, const MarkerCall& call) 
 }
 
 void Partitions::mark_now(const MarkerAsker& asker, const MarkerCall& call) {
-  const PartitionKey key{call.topic_id, call.partition};
-  const auto refuse_marker = [&](ErrorCode error) {
-    marker_answers.push_back({asker, error, key, call.producer, call.outcome});
-  };
-  PartitionState* partition = find(key);
+  const auto answer = [&](ErrorCode error) { marker_answers.push_back({asker, error}); };
+  PartitionState* partition = find({call.topic_id, call.partition});
   if (partition == nullptr) {
     // A shard that still starts does not know its partitions yet: the marker has to come again.
     const cluster::TopicHandle topic = context_.image->topic(call.topic_id);
     const bool exists = topic && topic->partition(call.partition) != nullptr;
-    return refuse_marker(exists ? ErrorCode::leader_not_available : ErrorCode::unknown_topic_or_partition);
+    return answer(exists ? ErrorCode::leader_not_available : ErrorCode::unknown_topic_or_partition);
   }
-  if (partition->log == nullptr) return refuse_marker(ErrorCode::kafka_storage_error);
+  if (partition->log == nullptr) return answer(ErrorCode::kafka_storage_error);
   if (const ErrorCode error = check_marker(*partition->log, call); error != ErrorCode::none) {
-    return refuse_marker(error);
+    return answer(error);
   }
   const bool commits = call.outcome == txn::Outcome::commit;
   scratch_.clear();
@@ -170,9 +167,19 @@ void Partitions::mark_now(const MarkerAsker& asker, const MarkerCall& call) {
   const auto appended =
       storage_.append(*partition->log, scratch_, info_of(records::BatchView(scratch_)),
                       {.epoch = partition->epoch, .origin = log::Origin::broker}, context_.now);
-  if (!appended) return refuse_marker(ErrorCode::kafka_storage_error);
+  if (!appended) return answer(ErrorCode::kafka_storage_error);
   overtake(*partition, call.producer.id);
-  partition->marked.push({asker, appended->last, call.producer, call.outcome});
+  const bool at_once = is_noted_behind(*partition, call);
+  if (at_once) answer(ErrorCode::none);
+  partition->marked.push(
+      {at_once ? std::nullopt : std::optional(asker), appended->last, call.producer, call.outcome});
+}
+
+bool Partitions::is_noted_behind(const PartitionState& marked, const MarkerCall& call) {
+  const cluster::TopicHandle topic = context_.image->topic(cluster::kTransactionTopic);
+  if (call.coordinator < 0 || !topic) return false;
+  const PartitionState* noting = find({topic->id, PartitionId{call.coordinator}});
+  return noting != nullptr && noting->log != nullptr && log::Storage::goes_before(*marked.log, *noting->log);
 }
 
 void Partitions::overtake(PartitionState& partition, ProducerId producer) {
@@ -188,16 +195,16 @@ void Partitions::answer_marked(PartitionState& partition) {
   const PartitionKey key{partition.topic->topic->id, partition.partition};
   while (!partition.marked.empty() && partition.marked.front().last < durable) {
     const PartitionState::Marked& done = partition.marked.front();
-    marker_answers.push_back({done.asker, ErrorCode::none, key, done.producer, done.outcome});
+    if (done.asker) marker_answers.push_back({*done.asker, ErrorCode::none});
+    ended.push_back({key, done.last, done.producer, done.outcome});
     partition.marked.pop();
   }
 }
 
 void Partitions::drop_transactions(PartitionState& partition, ErrorCode error) {
-  const PartitionKey key{partition.topic->topic->id, partition.partition};
   while (!partition.marked.empty()) {
     const PartitionState::Marked& lost = partition.marked.front();
-    marker_answers.push_back({lost.asker, error, key, lost.producer, lost.outcome});
+    if (lost.asker) marker_answers.push_back({*lost.asker, error});
     partition.marked.pop();
   }
   for (auto& verification : std::exchange(partition.verifications, {})) {

@@ -100,7 +100,7 @@ struct PartitionState {
   std::vector<Verification> verifications;
 
   struct Marked {
-    MarkerAsker asker;
+    std::optional<MarkerAsker> asker;  // none: was answered
     Offset last;
     txn::ProducerIdentity producer;
     txn::Outcome outcome{};
@@ -185,11 +185,16 @@ class Partitions {
   struct MarkerAnswer {
     MarkerAsker asker;
     ErrorCode error{};
+  };
+  std::vector<MarkerAnswer> marker_answers;
+  // A transaction's marker is durable.
+  struct Ended {
     PartitionKey key;
+    Offset marker;
     txn::ProducerIdentity producer;
     txn::Outcome outcome{};
   };
-  std::vector<MarkerAnswer> marker_answers;
+  std::vector<Ended> ended;
   std::vector<VerificationWish> verification_wishes;
   bool has_news() const {
     return !answers.empty() || !told.empty() || !marker_answers.empty() || !verification_wishes.empty();
@@ -237,6 +242,7 @@ class Partitions {
   bool admit(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
              const records::BatchInfo& info);
   void mark_now(const MarkerAsker& asker, const MarkerCall& call);
+  bool is_noted_behind(const PartitionState& marked, const MarkerCall& call);
   static ErrorCode check_marker(const log::Log& log, const MarkerCall& call);
   void overtake(PartitionState& partition, ProducerId producer);
   void answer_marked(PartitionState& partition);

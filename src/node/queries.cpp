@@ -47,7 +47,7 @@ void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const 
 }
 
 void Queries::ask(ShardId from, std::uint64_t gather, std::uint32_t part, const MarkerCall& call) {
-  partitions_.mark({from, gather, part}, call);  // answered when the marker is durable
+  partitions_.mark({from, gather, part}, call);
 }
 
 void Queries::ready(log::ReadTicket ticket) {

@@ -139,6 +139,7 @@ void ShardState::take_news() {
   partitions.take_news();
   const bool failed = !storage.failed().empty();
   const std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
+  for (const auto& ended : std::exchange(partitions.ended, {})) groups.transaction_ended(ended);
   for (PartitionState* partition : std::exchange(partitions.advanced, {})) {
     const std::string& topic = partition->topic->topic->name;
     if (topic == cluster::kOffsetsTopic) groups.advanced(*partition);
@@ -175,8 +176,11 @@ void ask_about_transaction(ShardState& shard, Partitions::VerificationWish&& wis
   const txn::TopicPartition partition{topic->name, wish.key.partition.value};
   TxnCall call{.coordinator = place.partition, .request = {}};
   if (wish.adds) {
-    call.request =
-        txn::AddRequest{wish.transactional_id, wish.producer, {partition}, txn::ClientVersion::bumping};
+    call.request = txn::AddRequest{.transactional_id = wish.transactional_id,
+                                   .producer = wish.producer,
+                                   .partitions = {partition},
+                                   .version = txn::ClientVersion::bumping,
+                                   .by_leader = true};
   } else {
     call.request = txn::VerifyRequest{wish.transactional_id, wish.producer, {partition}};
   }
@@ -193,9 +197,6 @@ void ask_about_transaction(ShardState& shard, Partitions::VerificationWish&& wis
 
 void hand_out_transactions(ShardState& shard) {
   for (const auto& answer : std::exchange(shard.partitions.marker_answers, {})) {
-    if (answer.error == ErrorCode::none) {
-      shard.groups.transaction_ended(answer.key, answer.producer.id, answer.outcome);
-    }
     PartitionAnswer body;
     body.error = answer.error;
     shard.context.send(answer.asker.shard, AnswerMail{answer.asker.gather, answer.asker.part, body});

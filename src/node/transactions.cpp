@@ -184,11 +184,24 @@ void Transactions::carry_out(Coordinator& coordinator) {
       coordinator.askers.erase(asker);
     }
     for (txn::Append& append : wished.appends) {
-      coordinator.log.write(append.token.value, std::move(append.batch));
+      if (!coordinator.log.write(append.token.value, std::move(append.batch))) continue;
+      coordinator.machine.placed(
+          append.token,
+          [&](const txn::TopicPartition& partition) { return goes_before(coordinator, partition); },
+          context_.now, effects_);
     }
     for (const txn::Marker& marker : wished.markers) send(coordinator, marker);
     if (wished.producer_id_wanted) want_producer_id(coordinator);
   }
+}
+
+bool Transactions::goes_before(const Coordinator& coordinator, const txn::TopicPartition& place) const {
+  const cluster::TopicHandle topic = context_.image->topic(place.topic);
+  if (!topic) return false;
+  const PartitionState* behind = partitions_.find({topic->id, PartitionId{place.partition}});
+  const PartitionState* own = coordinator.log.partition();
+  return behind != nullptr && behind->log != nullptr && own != nullptr && own->log != nullptr &&
+         log::Storage::goes_before(*own->log, *behind->log);
 }
 
 void Transactions::send(Coordinator& coordinator, const txn::Marker& marker) {
@@ -211,7 +224,8 @@ void Transactions::send(Coordinator& coordinator, const txn::Marker& marker) {
                         .producer = marker.producer,
                         .outcome = marker.outcome,
                         .version = marker.version,
-                        .coordinator_epoch = marker.coordinator_epoch});
+                        .coordinator_epoch = marker.coordinator_epoch,
+                        .coordinator = coordinator.log.key().partition.value});
 }
 
 void Transactions::want_producer_id(Coordinator& coordinator) {

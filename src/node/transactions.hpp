@@ -66,6 +66,8 @@ class Transactions {
   bool has_all_coordinators() const;
   void answer(const Asking& asking, AnswerBody body);
   void carry_out(Coordinator& coordinator);
+  // Whether the log of that partition is here and keeps nothing without what is in the coordinator's now.
+  bool goes_before(const Coordinator& coordinator, const txn::TopicPartition& place) const;
   void send(Coordinator& coordinator, const txn::Marker& marker);
   void want_producer_id(Coordinator& coordinator);
 

@@ -284,6 +284,33 @@ TEST_P(Transactions, a_restart_finds_open_transactions_and_held_offsets) {
   EXPECT_TRUE(world.until(is_committed));
 }
 
+// --- what a transaction costs
+
+TEST(TransactionCost, is_two_frames_of_the_journal_where_all_is_in_one) {
+  TestWorld world(1);
+  Line line(world);
+  create_topic(line, "t", 3);
+  make_coordinators(line);
+  make_transaction_coordinators(line);
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  const auto frames = [&] { return world.broker.metrics().at(0).journal_frames; };
+  const auto transaction = [&] {
+    EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::none);  // the addition, the records
+    EXPECT_EQ(client.end(true), ErrorCode::none);           // the decision, the marker, that it is complete
+  };
+  transaction();
+  const std::uint64_t before = frames();
+  for (int each = 0; each < 10; ++each) transaction();
+  EXPECT_EQ(frames() - before, 20U);
+  // Offsets and more partitions are in the same frames.
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::none);
+  EXPECT_EQ(client.commit_offset("g", "t", 1, 5), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 2, 1), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  EXPECT_EQ(frames() - before, 24U);
+}
+
 // --- transactions that nobody ends
 
 TEST_P(Transactions, what_hangs_is_found_and_aborted_what_runs_is_left_alone) {

@@ -402,6 +402,11 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   return Appended{base, last, WallTime{stamp ? now.wall.ms : -1}, false};
 }
 
+bool Storage::goes_before(const Log& first, const Log& second) {
+  const LogState& before = state_of(const_cast<Log&>(first));
+  return before.dir == state_of(const_cast<Log&>(second)).dir && before.held.empty();
+}
+
 void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {
   LogState& log = state_of(outside);
   if (!log.dir->accepts() || !log.epochs.begin(epoch, log.end)) return;

@@ -221,6 +221,10 @@ class Storage {
   // --- writing
   std::expected<Appended, AppendRefusal> append(Log& log, Bytes batch, const records::BatchInfo& info,
                                                 const AppendTerms& terms, Now now);
+  // Whether nothing that is appended to `second` from now on can be kept without what was appended to `first`
+  // until now: both share a ring, whose valid prefix is what a crash leaves, and nothing of `first` waits
+  // outside its queue.
+  static bool goes_before(const Log& first, const Log& second);
   // A new leader writes from here on: notes (epoch, end_offset). Ignored unless the epoch is larger than the
   // latest.
   void begin_epoch(Log& log, LeaderEpoch epoch);

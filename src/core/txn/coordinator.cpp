@@ -2,6 +2,7 @@
 #include "core/txn/coordinator.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "base/check.hpp"
 #include "wire/coordinator_error.hpp"
@@ -99,22 +100,30 @@ void TxnCoordinator::ask(Turn& turn, Waiter waiter) {
 }
 
 Decision TxnCoordinator::decide_for(const Transaction& transaction, const Request& request, Now now) const {
-  const Decision unfinished{.kind = Decision::Kind::wait, .error = {}, .next = {}};
+  Decision unfinished{.kind = Decision::Kind::wait, .error = {}, .next = {}};
+  const bool writing = !transaction.in_flight.empty();
   if (const auto* verify = std::get_if<VerifyRequest>(&request)) {
-    return decide(transaction.committed, *verify);
+    // Behind an end that is being written nothing belongs to what it ends.
+    const auto adds = [](const InFlight& each) { return each.next.state == State::ongoing; };
+    const bool runs =
+        transaction.committed.state == State::ongoing && std::ranges::all_of(transaction.in_flight, adds);
+    return writing && !runs ? unfinished : decide(transaction.committed, *verify);
   }
   const Metadata& seen = transaction.proposed();
-  const bool writing = !transaction.in_flight.empty();
-  if (const auto* add = std::get_if<AddRequest>(&request)) {
-    if (writing && seen.state != State::ongoing) return unfinished;
-    const Decision decision = decide(seen, *add, now.wall);
-    // What is already being added is not answered before it is written.
-    const bool known = decision.kind == Decision::Kind::refuse && decision.error == ErrorCode::none;
-    return writing && known ? unfinished : decision;
-  }
-  if (writing) return unfinished;
-  if (const auto* end = std::get_if<EndRequest>(&request)) return decide(seen, *end, now.wall, fresh_id_);
-  return decide(seen, std::get<InitRequest>(request), now.wall, fresh_id_);
+  if (seen.state == State::dead) return unfinished;
+  Decision decision = std::visit(
+      [&]<class R>(const R& asked) {
+        if constexpr (std::is_same_v<R, AddRequest>) {
+          return decide(seen, asked, now.wall);
+        } else if constexpr (std::is_same_v<R, VerifyRequest>) {
+          return decide(seen, asked);
+        } else {
+          return decide(seen, asked, now.wall, fresh_id_);
+        }
+      },
+      request);
+  // A proposal stands behind what it rests on; an answer would stand before.
+  return writing && decision.kind == Decision::Kind::refuse ? unfinished : decision;
 }
 
 Answer TxnCoordinator::answer_of(const Request& request, const Metadata& metadata) const {
@@ -147,6 +156,11 @@ void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision
       take_producer_id(entry.second.proposed(), decision.next);
       Answer answer = answer_of(waiter.request, decision.next);
       propose(turn, entry, std::move(decision.next), std::pair(waiter.ticket, std::move(answer)));
+      const auto* add = std::get_if<AddRequest>(&waiter.request);
+      if (add != nullptr && add->by_leader) {
+        CHECK(add->partitions.size() == 1);
+        entry.second.in_flight.back().leader = add->partitions.front();
+      }
       break;
     }
     case Decision::Kind::write_then_ask:
@@ -199,51 +213,85 @@ void TxnCoordinator::propose(Turn& turn, Entry& entry, Metadata next,
   const Result<void> finished = builder_.finish(append.batch);
   CHECK(finished.has_value());
   appends_.emplace(append.token, entry.first);
-  entry.second.in_flight.push_back({append.token, std::move(next), std::move(then)});
+  InFlight& proposal = entry.second.in_flight.emplace_back(append.token, std::move(next), std::move(then));
+  if (is_deciding(proposal.next.state)) proposal.undecided = proposal.next.partitions;
   turn.out.appends.push_back(std::move(append));
+}
+
+void TxnCoordinator::placed(AppendToken token, const GoesBefore& goes_before, Now now, TxnEffects& out) {
+  const auto known = appends_.find(token);
+  if (known == appends_.end()) return;
+  Entry& entry = *transactions_.find(known->second);
+  Transaction& transaction = entry.second;
+  const auto in_log = std::ranges::find(transaction.in_flight, token, &InFlight::token);
+  CHECK(in_log != transaction.in_flight.end());
+  Turn turn{now, out};
+  if (in_log->leader && in_log->then && goes_before(*in_log->leader)) {
+    reply(turn, in_log->then->first, std::move(in_log->then->second));
+    in_log->then.reset();
+  }
+  if (!is_deciding(in_log->next.state)) return;
+  std::set<TopicPartition> behind;
+  for (const TopicPartition& each : in_log->undecided) {
+    if (goes_before(each)) behind.insert(each);
+  }
+  for (const TopicPartition& each : behind) in_log->undecided.erase(each);
+  send_markers(turn, entry, in_log->next, behind);
+  complete_if_marked(turn, entry);
+  settle(entry);
+  finish(turn);
 }
 
 void TxnCoordinator::persisted(AppendToken token, ErrorCode error, Now now, TxnEffects& out) {
   const auto known = appends_.find(token);
   if (known == appends_.end()) return;
   const auto found = transactions_.find(known->second);
-  appends_.erase(known);
   CHECK(found != transactions_.end());
+  appends_.erase(known);
   Entry& entry = *found;
   Transaction& transaction = entry.second;
   Turn turn{now, out};
-  const auto written = std::ranges::find(transaction.in_flight, token, &InFlight::token);
-  CHECK(written != transaction.in_flight.end());
-  InFlight done = std::move(*written);
-  transaction.in_flight.erase(written);
-  if (done.then) {
-    done.then->second.error = wire::coordinator_error(error);
-    reply(turn, done.then->first, std::move(done.then->second));
-  }
   if (error == ErrorCode::none) {
-    applied(turn, entry, std::move(done.next));
+    CHECK(transaction.in_flight.front().token == token);
+    InFlight done = std::move(transaction.in_flight.front());
+    transaction.in_flight.pop_front();
+    if (done.then) reply(turn, done.then->first, std::move(done.then->second));
+    applied(turn, entry, std::move(done));
   } else {
-    // Asking again would only fail again.
-    for (Waiter& waiter : std::exchange(transaction.waiting, {})) {
-      refuse(turn, waiter.ticket, wire::coordinator_error(error));
-    }
-    if (is_deciding(transaction.committed.state))
-      transaction.retry_at = now.monotonic + options_.marker_retry;
-    schedule(entry);
-    settle(entry);
+    withdraw(turn, entry, token, wire::coordinator_error(error));
   }
   finish(turn);
 }
 
-void TxnCoordinator::applied(Turn& turn, Entry& entry, Metadata next) {
+// A write was refused: what was proposed from there on never was.
+void TxnCoordinator::withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorCode error) {
   Transaction& transaction = entry.second;
-  CHECK(may_follow(transaction.committed.state, next.state));
-  transaction.committed = std::move(next);
+  while (!transaction.in_flight.empty() && transaction.in_flight.back().token >= from) {
+    InFlight lost = std::move(transaction.in_flight.back());
+    transaction.in_flight.pop_back();
+    appends_.erase(lost.token);
+    if (is_deciding(lost.next.state)) recall_markers(transaction);
+    if (!lost.then) continue;
+    lost.then->second.error = error;
+    reply(turn, lost.then->first, std::move(lost.then->second));
+  }
+  // Asking again would only fail again.
+  for (Waiter& waiter : std::exchange(transaction.waiting, {})) refuse(turn, waiter.ticket, error);
+  if (is_deciding(transaction.committed.state))
+    transaction.retry_at = turn.now.monotonic + options_.marker_retry;
+  schedule(entry);
+  settle(entry);
+}
+
+void TxnCoordinator::applied(Turn& turn, Entry& entry, InFlight done) {
+  Transaction& transaction = entry.second;
+  CHECK(may_follow(transaction.committed.state, done.next.state));
+  transaction.committed = std::move(done.next);
   set_abort_time(entry, turn.now);
   const State state = transaction.committed.state;
   if (state == State::dead) transaction.committed = {};
   if (is_deciding(state)) {
-    send_markers(turn, entry, transaction.committed.partitions);
+    send_markers(turn, entry, transaction.committed, done.undecided);
     complete_if_marked(turn, entry);
   }
   wake(turn, entry);

@@ -1,9 +1,10 @@
 // The transaction coordinator of one __transaction_state partition: who may write under a transactional id,
 // which partitions its transaction has touched, and how it ends. A pure machine: typed calls in, effects out
 // (types.hpp). "Propose, then apply": a request is decided (decide.hpp) on what is written or being written,
-// the proposal goes to the log, and when it is durable it is applied and answered. Additions may follow each
-// other without waiting; everything else waits for the writes before it. What meets an unfinished predecessor
-// waits for Options::patience before it is told CONCURRENT_TRANSACTIONS.
+// the proposal goes to the log, and when it is durable it is applied and answered. Proposals follow each
+// other without waiting, since the log keeps their order; an answer that proposes nothing waits for the
+// writes that it speaks of. What meets an unfinished predecessor waits for Options::patience before it is
+// told CONCURRENT_TRANSACTIONS.
 //   life  constructed loading -> replay() per batch of the partition, in log order -> loaded() -> requests,
 //         persisted(), marked(), tick() -> unload() when the partition's leadership goes; never reused
 // GUARANTEES: every state change goes through the gate (state.hpp); once a prepared state is durable its
@@ -55,6 +56,10 @@ class TxnCoordinator {
   void loaded(std::int32_t epoch, Now now, TxnEffects& out);
   // Answers everybody who waits with NOT_COORDINATOR, and everybody who comes from now on.
   void unload(TxnEffects& out);
+  // The append is in the log, if not durable. `goes_before` tells of which partitions the logs keep nothing
+  // that is appended from now on unless this append is kept: they need not wait for it.
+  using GoesBefore = std::function<bool(const TopicPartition&)>;
+  void placed(AppendToken token, const GoesBefore& goes_before, Now now, TxnEffects& out);
   // The outcomes of appends and markers; unknown tokens are ignored.
   void persisted(AppendToken token, ErrorCode error, Now now, TxnEffects& out);
   void marked(MarkerToken token, ErrorCode error, Now now, TxnEffects& out);
@@ -97,13 +102,16 @@ class TxnCoordinator {
     AppendToken token;
     Metadata next;
     std::optional<std::pair<Ticket, Answer>> then;
+    std::optional<TopicPartition> leader;  // it is the one who is answered then
+    std::set<TopicPartition> undecided;    // their markers wait until this decision is durable
   };
   struct Transaction {
     Metadata committed;
     std::deque<InFlight> in_flight;  // in log order; the newest is what new requests see
     std::deque<Waiter> waiting;
-    std::map<MarkerToken, TopicPartition> unmarked;  // markers that are being written
-    std::set<TopicPartition> retries;                // markers that have failed, until the next try
+    // Of the newest decision: markers that are being written, and that have failed, until the next try.
+    std::map<MarkerToken, TopicPartition> unmarked;
+    std::set<TopicPartition> retries;
     Instant retry_at = Instant::max();
     Instant abort_at = Instant::max();  // of an ongoing one: the end of its timeout
     Instant due = Instant::max();       // where the agenda has it
@@ -126,14 +134,17 @@ class TxnCoordinator {
   void wait(Turn& turn, Entry& entry, Waiter waiter);
   void wake(Turn& turn, Entry& entry);
   void propose(Turn& turn, Entry& entry, Metadata next, std::optional<std::pair<Ticket, Answer>> then);
-  void applied(Turn& turn, Entry& entry, Metadata next);
+  void applied(Turn& turn, Entry& entry, InFlight done);
+  void withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorCode error);
   Answer answer_of(const Request& request, const Metadata& metadata) const;
   void take_producer_id(const Metadata& before, const Metadata& next);
   void settle(Entry& entry);
   void forget(std::string_view id);
 
   // ---- markers.cpp
-  void send_markers(Turn& turn, Entry& entry, const std::set<TopicPartition>& partitions);
+  void send_markers(Turn& turn, Entry& entry, const Metadata& decided,
+                    const std::set<TopicPartition>& partitions);
+  void recall_markers(Transaction& transaction);
   void complete_if_marked(Turn& turn, Entry& entry);
 
   // ---- timers.cpp

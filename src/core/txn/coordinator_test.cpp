@@ -46,14 +46,15 @@ TEST_F(TxnCoordinatorTest, nothing_is_answered_before_it_is_written) {
   EXPECT_EQ(harness.error(known), ErrorCode::none);
 }
 
-TEST_F(TxnCoordinatorTest, an_end_waits_for_additions_and_takes_them_along) {
+TEST_F(TxnCoordinatorTest, an_end_follows_additions_and_takes_them_along) {
   const ProducerIdentity producer = begin();
   harness.writes_at_once = false;
   harness.marks_at_once = false;
   harness.add("id", producer, {{"u", 0}});
   const Ticket end = harness.end("id", producer, Outcome::commit);
-  EXPECT_EQ(harness.appends.size(), 1U);
+  EXPECT_EQ(harness.appends.size(), 2U);
   harness.write();
+  EXPECT_EQ(harness.answer(end), nullptr);
   harness.write();
   EXPECT_EQ(harness.error(end), ErrorCode::none);
   EXPECT_EQ(harness.markers.size(), 3U);
@@ -75,10 +76,124 @@ TEST_F(TxnCoordinatorTest, markers_go_out_when_the_decision_is_written_and_free_
   EXPECT_EQ(harness.answer(next), nullptr);
   harness.mark();
   EXPECT_EQ(state(), "PrepareCommit");
-  harness.write();  // complete; the addition that waited follows
+  EXPECT_EQ(harness.appends.size(), 2U);  // that it is complete, and the addition that waited, behind it
+  harness.write();
+  EXPECT_EQ(state(), "CompleteCommit");
+  EXPECT_EQ(harness.answer(next), nullptr);
   harness.write();
   EXPECT_EQ(harness.error(next), ErrorCode::none);
   EXPECT_EQ(state(), "Ongoing");
+}
+
+TEST_F(TxnCoordinatorTest, logs_that_keep_nothing_without_ours_do_not_wait) {
+  const ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = harness.marks_at_once = false;
+  harness.goes_before = [](const TopicPartition& each) { return each == kA; };
+  const Ticket near = harness.add_behind("id", producer, kA);
+  EXPECT_EQ(harness.error(near), ErrorCode::none);
+  const Ticket far = harness.add_behind("id", producer, kB);
+  EXPECT_EQ(harness.answer(far), nullptr);
+  const Ticket client = harness.add("id", producer, {{"u", 0}});  // it has to be durable for others
+  EXPECT_EQ(harness.answer(client), nullptr);
+  harness.write();
+  harness.write();
+  EXPECT_EQ(harness.error(far), ErrorCode::none);
+  const Ticket end = harness.end("id", producer, Outcome::commit, ClientVersion::bumping);
+  ASSERT_EQ(harness.markers.size(), 1U);  // of the one that is near, behind the decision that is not durable
+  EXPECT_EQ(harness.markers[0].partition, kA);
+  EXPECT_EQ(harness.markers[0].producer.epoch.value, producer.epoch.value + 1);
+  harness.mark();
+  EXPECT_EQ(harness.appends.size(), 2U);  // the client's addition and the decision
+  harness.write();
+  EXPECT_EQ(harness.answer(end), nullptr);
+  harness.write();
+  EXPECT_EQ(harness.error(end), ErrorCode::none);
+  EXPECT_EQ(harness.markers.size(), 2U);  // the others
+}
+
+TEST_F(TxnCoordinatorTest, all_of_a_transaction_may_stand_behind_each_other) {
+  harness.goes_before = [](const TopicPartition&) { return true; };
+  ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = false;
+  std::vector<Ticket> ends;
+  for (int each = 0; each < 3; ++each) {
+    EXPECT_EQ(harness.error(harness.add_behind("id", producer, kA)), ErrorCode::none);
+    ends.push_back(harness.end("id", producer, Outcome::commit, ClientVersion::bumping));
+    ++producer.epoch.value;
+    EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
+  }
+  EXPECT_EQ(harness.appends.size(), 9U);
+  EXPECT_EQ(harness.marked.size(), 3U);
+  for (const Ticket end : ends) {
+    harness.write();
+    EXPECT_EQ(harness.answer(end), nullptr);
+    harness.write();
+    EXPECT_EQ(harness.error(end), ErrorCode::none);
+    harness.write();
+    EXPECT_EQ(state(), "CompleteCommit");
+  }
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), false);
+  EXPECT_TRUE(harness.markers.empty());
+}
+
+TEST_F(TxnCoordinatorTest, what_stands_behind_a_refused_write_never_was) {
+  harness.goes_before = [](const TopicPartition& each) { return each == kA; };
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = harness.marks_at_once = false;
+  const Ticket end = harness.end("id", producer, Outcome::commit, ClientVersion::bumping);
+  ASSERT_EQ(harness.markers.size(), 1U);
+  const MarkerToken early = harness.markers[0].token;
+  harness.write(ErrorCode::kafka_storage_error);
+  EXPECT_EQ(harness.error(end), ErrorCode::not_coordinator);
+  EXPECT_EQ(state(), "Ongoing");
+  harness.markers.clear();
+  harness.coordinator->marked(early, ErrorCode::none, harness.now, harness.out);
+  EXPECT_TRUE(harness.out.empty());
+  EXPECT_EQ(state(), "Ongoing");
+}
+
+TEST_F(TxnCoordinatorTest, a_marker_that_fails_before_the_decision_is_durable_waits_for_it) {
+  harness.goes_before = [](const TopicPartition&) { return true; };
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = harness.marks_at_once = false;
+  harness.end("id", producer, Outcome::commit);
+  harness.mark(ErrorCode::not_leader_or_follower);
+  harness.mark();
+  harness.advance_ms(1'000);
+  EXPECT_TRUE(harness.markers.empty());
+  harness.write();
+  ASSERT_EQ(harness.markers.size(), 1U);
+  harness.mark();
+  harness.write();
+  EXPECT_EQ(state(), "CompleteCommit");
+}
+
+TEST_F(TxnCoordinatorTest, nothing_is_verified_behind_an_end_that_is_being_written) {
+  const ProducerIdentity producer = begin();
+  harness.writes_at_once = false;
+  harness.add("id", producer, {{"u", 0}});
+  EXPECT_EQ(harness.error(harness.verify("id", producer, {kA})), ErrorCode::none);
+  harness.end("id", producer, Outcome::commit);
+  const Ticket late = harness.verify("id", producer, {kA});
+  EXPECT_EQ(harness.answer(late), nullptr);
+  while (!harness.appends.empty()) harness.write();
+  ASSERT_NE(harness.answer(late), nullptr);
+  EXPECT_EQ(harness.answer(late)->missing, (std::vector<TopicPartition>{kA}));
+}
+
+TEST_F(TxnCoordinatorTest, an_id_that_expires_is_not_touched) {
+  harness.options.id_expiration = Duration::from_ms(7'200'000);
+  harness.restart();
+  const ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = false;
+  harness.advance_ms(7'200'000);
+  ASSERT_EQ(harness.appends.size(), 1U);
+  const Ticket add = harness.add("id", producer, {kA});
+  const Ticket init = harness.init("id");
+  harness.write();
+  EXPECT_EQ(harness.error(add), ErrorCode::invalid_producer_id_mapping);
+  harness.write();
+  EXPECT_EQ(harness.error(init), ErrorCode::none);
 }
 
 TEST_F(TxnCoordinatorTest, patience_ends) {

@@ -57,7 +57,7 @@ void TxnCoordinator::loaded(std::int32_t epoch, Now now, TxnEffects& out) {
   for (Entry& entry : transactions_) {
     set_abort_time(entry, now);
     if (!is_deciding(entry.second.committed.state)) continue;
-    send_markers(turn, entry, entry.second.committed.partitions);
+    send_markers(turn, entry, entry.second.committed, entry.second.committed.partitions);
     complete_if_marked(turn, entry);
   }
   finish(turn);
@@ -137,11 +137,12 @@ std::optional<bool> TxnCoordinator::may_be_open(const ProducerIdentity& producer
                                                 const TopicPartition& partition) const {
   if (phase_ != Phase::active) return std::nullopt;
   for (const auto& [id, transaction] : transactions_) {
-    const Metadata& proposed = transaction.proposed();
-    const bool is_its =
-        transaction.committed.producer.id == producer.id || proposed.producer.id == producer.id;
-    if (!is_its) continue;
-    return transaction.committed.partitions.contains(partition) || proposed.partitions.contains(partition);
+    const auto is_its = [&](const Metadata& each) { return each.producer.id == producer.id; };
+    const auto touches = [&](const Metadata& each) { return each.partitions.contains(partition); };
+    const auto any = [&](const auto& of) {
+      return of(transaction.committed) || std::ranges::any_of(transaction.in_flight, of, &InFlight::next);
+    };
+    if (any(is_its)) return any(touches);
   }
   return false;
 }

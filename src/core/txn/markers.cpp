@@ -6,9 +6,9 @@
 
 namespace tailwater::txn {
 
-void TxnCoordinator::send_markers(Turn& turn, Entry& entry, const std::set<TopicPartition>& partitions) {
+void TxnCoordinator::send_markers(Turn& turn, Entry& entry, const Metadata& decided,
+                                  const std::set<TopicPartition>& partitions) {
   Transaction& transaction = entry.second;
-  const Metadata& decided = transaction.committed;
   for (const TopicPartition& partition : partitions) {
     const MarkerToken token{next_marker_++};
     markers_.emplace(token, entry.first);
@@ -24,10 +24,20 @@ void TxnCoordinator::send_markers(Turn& turn, Entry& entry, const std::set<Topic
 
 void TxnCoordinator::complete_if_marked(Turn& turn, Entry& entry) {
   Transaction& transaction = entry.second;
-  if (!is_deciding(transaction.committed.state) || !transaction.in_flight.empty()) return;
+  if (!is_deciding(transaction.proposed().state)) return;
+  if (!transaction.in_flight.empty() && !transaction.in_flight.back().undecided.empty()) return;
   if (!transaction.unmarked.empty() || !transaction.retries.empty()) return;
   transaction.retry_at = Instant::max();
-  propose(turn, entry, completed(transaction.committed, turn.now.wall), std::nullopt);
+  propose(turn, entry, completed(transaction.proposed(), turn.now.wall), std::nullopt);
+  wake(turn, entry);
+}
+
+// The decision was withdrawn. Logs that have a marker of it already are as lost as the one that refused it.
+void TxnCoordinator::recall_markers(Transaction& transaction) {
+  for (const auto& [token, partition] : transaction.unmarked) markers_.erase(token);
+  transaction.unmarked.clear();
+  transaction.retries.clear();
+  transaction.retry_at = Instant::max();
 }
 
 void TxnCoordinator::marked(MarkerToken token, ErrorCode error, Now now, TxnEffects& out) {
@@ -50,12 +60,17 @@ void TxnCoordinator::marked(MarkerToken token, ErrorCode error, Now now, TxnEffe
                                marker.mapped().topic + "-" + std::to_string(marker.mapped().partition));
       break;
     default:
+      if (!transaction.in_flight.empty()) {  // nothing can follow the decision before its markers
+        transaction.in_flight.back().undecided.insert(std::move(marker.mapped()));
+        break;
+      }
       transaction.retries.insert(std::move(marker.mapped()));
       transaction.retry_at = now.monotonic + options_.marker_retry;
       break;
   }
   complete_if_marked(turn, entry);
   schedule(entry);
+  settle(entry);
   finish(turn);
 }
 

@@ -4,7 +4,9 @@
 // transaction (I11), and nothing stays open (I12).
 // Method: model producers of both kinds, with rivals under the same transactional id, against one coordinator
 // and model partitions that verify as the broker's do; requests are delayed, those of clients that bump also
-// come again much later; writes and markers wait or fail, the coordinator restarts; many seeds.
+// come again much later; writes and markers wait or fail, the coordinator restarts; many seeds. In half of
+// them some partitions share the coordinator's journal: what is appended there does not wait, and a restart
+// takes away all that is not durable.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -25,12 +27,16 @@ struct Record {
   int transaction = 0;
   ProducerIdentity producer;
   std::optional<Outcome> outcome;
+  std::size_t place = 0;         // in the journal: how many of the coordinator's appends stand before it
+  std::size_t marker_place = 0;  // of what set the outcome
 };
 
 // One partition's log, as far as transactions go.
 struct Log {
+  bool shared = false;  // the coordinator's journal
   std::vector<Record> records;
   std::map<ProducerId, ProducerEpoch> epochs;
+  std::vector<std::pair<std::size_t, ProducerIdentity>> written;  // by their places in the journal
   std::map<ProducerId, std::uint64_t> guards;  // counts markers: an answer from before one says nothing
 
   bool is_open(const ProducerIdentity& producer) const {
@@ -41,6 +47,21 @@ struct Log {
   bool accepts(const ProducerIdentity& producer) const {
     const auto known = epochs.find(producer.id);
     return known == epochs.end() || known->second <= producer.epoch;
+  }
+  void note(std::size_t place, const ProducerIdentity& producer) {
+    written.emplace_back(place, producer);
+    auto& epoch = epochs.try_emplace(producer.id, producer.epoch).first->second;
+    epoch = std::max(epoch, producer.epoch);
+  }
+  void keep_only(auto is_durable) {
+    std::erase_if(records, [&](const Record& each) { return !is_durable(each.place); });
+    for (Record& record : records) {
+      if (!is_durable(record.marker_place)) record.outcome.reset();
+    }
+    epochs.clear();
+    for (const auto& [place, producer] : std::exchange(written, {})) {
+      if (is_durable(place)) note(place, producer);
+    }
   }
 };
 
@@ -78,6 +99,10 @@ class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed), harness_(options()) {
     harness_.writes_at_once = harness_.marks_at_once = false;
+    if (seed % 2 == 1) {
+      logs_[0].shared = logs_[1].shared = true;
+      harness_.goes_before = [this](const TopicPartition& each) { return logs_[each.partition].shared; };
+    }
     const std::size_t clients = 2 + random_.below(4);
     for (std::size_t each = 0; each < clients; ++each) {
       Client client;
@@ -217,12 +242,12 @@ class World {
         break;
       case Request::Kind::write: {
         Log& log = logs_[request.partition.partition];
-        if (log.holds(request.value)) return answered_write(request, true);  // its sequence is known
+        if (log.holds(request.value)) return written_.push_back(request);  // its sequence is known
         if (!log.accepts(request.producer)) return answered_write(request, false);
         if (log.is_open(request.producer)) return append(request);
         asked.guard = log.guards[request.producer.id];
         ticket = client.version == ClientVersion::bumping
-                     ? harness_.add(client.id, request.producer, {request.partition}, client.version)
+                     ? harness_.add_behind(client.id, request.producer, request.partition)
                      : harness_.verify(client.id, request.producer, {request.partition});
         break;
       }
@@ -239,9 +264,29 @@ class World {
     EXPECT_TRUE(ends_[static_cast<std::size_t>(request.transaction)] == Known::open ||
                 ends_[static_cast<std::size_t>(request.transaction)] == Known::unknown)
         << "a record of transaction " << request.transaction << " comes after its end";
-    log.epochs[request.producer.id] = request.producer.epoch;
-    log.records.push_back({request.value, request.transaction, request.producer, {}});
-    answered_write(request, true);
+    log.note(place_in(log), request.producer);
+    log.records.push_back({request.value, request.transaction, request.producer, {}, place_in(log), 0});
+    written_.push_back(request);
+  }
+
+  // ---- the journal
+
+  std::size_t place_in(const Log& log) const {
+    return log.shared ? harness_.log.size() + harness_.appends.size() : 0;
+  }
+  // The place 0 is that of everything that needs no journal.
+  bool is_durable(std::size_t place) const { return place < harness_.log.size() || place <= flushed_; }
+
+  void acknowledge() {
+    std::vector<Request> durable;
+    std::erase_if(written_, [&](const Request& each) {
+      const auto& records = logs_[each.partition.partition].records;
+      const auto record = std::ranges::find(records, each.value, &Record::value);
+      if (!is_durable(record->place)) return false;
+      durable.push_back(each);
+      return true;
+    });
+    for (const Request& each : durable) answered_write(each, true);
   }
 
   // A copy's sender has long forgotten it.
@@ -337,10 +382,12 @@ class World {
     });
     EXPECT_TRUE(!open || log.epochs[marker.producer.id] <= marker.producer.epoch);
     for (Record& record : log.records) {
-      if (record.producer.id == marker.producer.id && !record.outcome) record.outcome = marker.outcome;
+      if (record.producer.id != marker.producer.id || record.outcome) continue;
+      record.outcome = marker.outcome;
+      record.marker_place = place_in(log);
     }
     ++log.guards[marker.producer.id];
-    log.epochs[marker.producer.id] = std::max(log.epochs[marker.producer.id], marker.producer.epoch);
+    log.note(place_in(log), marker.producer);
     harness_.mark();
   }
 
@@ -358,7 +405,11 @@ class World {
       if (!harness_.appends.empty() && (healing_ || !random_.one_in(3))) {
         const bool fails = !healing_ && random_.one_in(40);
         harness_.write(fails ? ErrorCode::request_timed_out : ErrorCode::none);
+        // A journal that fails once is not written again.
+        if (fails && harness_.goes_before) restart();
       }
+      if (healing_ || !random_.one_in(3)) flushed_ = harness_.log.size();
+      acknowledge();
       if (!harness_.markers.empty() && (healing_ || !random_.one_in(3))) write_marker();
       hear();
     }
@@ -384,14 +435,19 @@ class World {
   // Whoever waited asks again; what was decided and not written never was.
   void restart() {
     ++incarnation_;
+    for (Log& log : logs_) {
+      log.keep_only([&](std::size_t place) { return is_durable(place); });
+    }
     harness_.restart();
-    for (const auto& [ticket, asked] : std::exchange(asked_, {})) {
-      if (Client* client = asker_of(asked.request)) {
-        client->waits = false;
-        if (asked.request.kind == Request::Kind::write || asked.request.kind == Request::Kind::add) {
-          client->wants = Outcome::abort;
-        }
-      }
+    for (const auto& [ticket, asked] : std::exchange(asked_, {})) forget(asked.request);
+    for (const Request& request : std::exchange(written_, {})) forget(request);
+  }
+  void forget(const Request& request) {
+    Client* client = asker_of(request);
+    if (client == nullptr) return;
+    client->waits = false;
+    if (request.kind == Request::Kind::write || request.kind == Request::Kind::add) {
+      client->wants = Outcome::abort;
     }
   }
 
@@ -400,6 +456,8 @@ class World {
   std::vector<Client> clients_;
   std::vector<Request> wire_;
   std::map<Ticket, Asked> asked_;
+  std::vector<Request> written_;  // and not acknowledged
+  std::size_t flushed_ = 0;       // what stands before this many of the coordinator's appends is durable
   Log logs_[kPartitions];
   std::vector<Known> ends_;  // by transaction
   std::set<int> acknowledged_;

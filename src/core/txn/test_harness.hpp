@@ -37,6 +37,13 @@ class Harness {
     coordinator->add(ticket, {id, producer, std::move(partitions), version}, now, out);
     return done(ticket);
   }
+  // As the leader of a partition that is about to append.
+  Ticket add_behind(const std::string& id, ProducerIdentity producer, TopicPartition partition,
+                    ClientVersion version = ClientVersion::bumping) {
+    const Ticket ticket = next();
+    coordinator->add(ticket, {id, producer, {std::move(partition)}, version, true}, now, out);
+    return done(ticket);
+  }
   Ticket verify(const std::string& id, ProducerIdentity producer, std::vector<TopicPartition> partitions) {
     const Ticket ticket = next();
     coordinator->verify(ticket, {id, producer, std::move(partitions)}, now, out);
@@ -70,6 +77,11 @@ class Harness {
     appends.pop_front();
     if (outcome == ErrorCode::none) log.push_back(append.batch);
     coordinator->persisted(append.token, outcome, now, out);
+    if (outcome != ErrorCode::none) {  // those behind go with it
+      for (const Append& each : std::exchange(appends, {})) {
+        coordinator->persisted(each.token, outcome, now, out);
+      }
+    }
     drain();
   }
   void mark(ErrorCode outcome = ErrorCode::none) {
@@ -121,6 +133,8 @@ class Harness {
   bool marks_at_once = true;
   bool ids_at_once = true;
   std::int32_t epoch = 0;
+  // Partitions whose logs keep nothing that the coordinator's log loses: appends are in it at once.
+  std::function<bool(const TopicPartition&)> goes_before;
   // Hear what is wished, before it is done.
   std::function<void(const Reply&)> on_reply;
   std::function<void(const Append&)> on_append;
@@ -154,6 +168,7 @@ class Harness {
       for (Append& append : wished.appends) {
         if (on_append) on_append(append);
         appends.push_back(std::move(append));
+        if (goes_before) coordinator->placed(appends.back().token, goes_before, now, out);
       }
       for (Marker& marker : wished.markers) {
         if (on_marker) on_marker(marker);
@@ -161,6 +176,7 @@ class Harness {
       }
       for (std::string& note : wished.notes) notes.push_back(std::move(note));
       id_wanted = id_wanted || wished.producer_id_wanted;
+      if (!out.empty()) continue;
       if (id_wanted && ids_at_once) return give_id();
       if (!appends.empty() && writes_at_once) return write();
       if (!markers.empty() && marks_at_once) return mark();

@@ -36,7 +36,7 @@ void TxnCoordinator::due(Turn& turn, Entry& entry) {
   if (transaction.retry_at <= turn.now.monotonic) {
     transaction.retry_at = Instant::max();
     const std::set<TopicPartition> again = std::exchange(transaction.retries, {});
-    send_markers(turn, entry, again);
+    send_markers(turn, entry, transaction.committed, again);
     complete_if_marked(turn, entry);
   }
   schedule(entry);

@@ -2,9 +2,11 @@
 // A request's answer is a Reply with the ticket that came with the request; each ticket is answered exactly
 // once, at once or later. An Append is one whole record batch for the coordinator's own __transaction_state
 // partition; its outcome comes back as TxnCoordinator::persisted(token, error), tokens of successful appends
-// in the order of the appends. A Marker is to be written to the log of one partition; its outcome comes back
-// as TxnCoordinator::marked(token, error). Nothing is answered, and no marker wished, before what it rests on
-// is durable.
+// in the order of the appends. A log that refuses an append refuses also those that were wished behind it. A
+// Marker is to be written to the log of one partition; its outcome comes back as
+// TxnCoordinator::marked(token, error) when nothing that is appended from then on can outlive it. Nothing is
+// answered, and no marker wished, before what it rests on is durable, with one exception: a log that cannot
+// keep anything without what was appended here before it (placed()) does not wait for that.
 #pragma once
 
 #include <compare>
@@ -60,6 +62,8 @@ struct AddRequest {
   ProducerIdentity producer;
   std::vector<TopicPartition> partitions;
   ClientVersion version = ClientVersion::plain;
+  // The asker is the leader of the one partition, and only wants to append behind this addition.
+  bool by_leader = false;
 };
 
 // Whether partitions belong to the transaction that runs; asked by their leaders.
