@@ -97,7 +97,7 @@ constexpr std::array kServed = {
     entry<wire::DescribeClusterRequest>(),
     entry<wire::DescribeProducersRequest>(),
     entry<wire::DescribeTransactionsRequest>(),
-    entry<wire::ListTransactionsRequest>(1),
+    entry<wire::ListTransactionsRequest>(),
     entry<wire::DescribeTopicPartitionsRequest>(),
 };
 

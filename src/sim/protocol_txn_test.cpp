@@ -366,6 +366,13 @@ TEST_P(Transactions, are_described_and_listed) {
   EXPECT_EQ(listed.transaction_states[0].transactional_id, "id");
   list.state_filters = {"CompleteCommit"};
   EXPECT_TRUE(line.ask(1, list).transaction_states.empty());
+  list.state_filters.clear();
+  list.transactional_id_pattern = "[a-z]{2}";
+  EXPECT_EQ(line.ask(2, list).transaction_states.size(), 1U);
+  list.transactional_id_pattern = "i";
+  EXPECT_TRUE(line.ask(2, list).transaction_states.empty());
+  list.transactional_id_pattern = "*";
+  EXPECT_EQ(line.ask(2, list).error_code, ErrorCode::invalid_regular_expression);
 
   wire::DescribeProducersRequest producers;
   producers.topics.push_back({.name = "t", .partition_indexes = {1, 9}});

@@ -398,6 +398,26 @@ TEST_F(TxnCoordinatorTest, knows_which_transactions_may_be_open) {
   EXPECT_EQ(TxnCoordinator({}).may_be_open(producer, kA), std::nullopt);
 }
 
+TEST_F(TxnCoordinatorTest, lists_what_passes_all_filters) {
+  for (const auto* id : {"orders-1", "orders-2", "bills-1"}) harness.init(id);
+  begin("orders-3");
+  const auto ids = [&](const wire::ListTransactionsRequest& request) {
+    std::vector<wire::ListTransactionsResponse::TransactionState> listed;
+    EXPECT_EQ(harness.coordinator->list(request, harness.now.wall, listed), ErrorCode::none);
+    std::string all;
+    for (const auto& each : listed) all += (all.empty() ? "" : " ") + each.transactional_id;
+    return all;
+  };
+  EXPECT_EQ(ids({}), "bills-1 orders-1 orders-2 orders-3");
+  EXPECT_EQ(ids({.transactional_id_pattern = ""}), "bills-1 orders-1 orders-2 orders-3");
+  EXPECT_EQ(ids({.transactional_id_pattern = "orders-[12]"}), "orders-1 orders-2");
+  EXPECT_EQ(ids({.transactional_id_pattern = "orders"}), "");  // the whole id has to match
+  EXPECT_EQ(ids({.state_filters = {"Ongoing"}, .transactional_id_pattern = ".*-[13]"}), "orders-3");
+  std::vector<wire::ListTransactionsResponse::TransactionState> listed;
+  EXPECT_EQ(harness.coordinator->list({.transactional_id_pattern = "(orders"}, harness.now.wall, listed),
+            ErrorCode::invalid_regular_expression);
+}
+
 TEST_F(TxnCoordinatorTest, damaged_records_are_counted_and_passed_over) {
   TxnCoordinator other({});
   records::BatchBuilder builder;

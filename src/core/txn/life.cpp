@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/regular_expression.hpp"
 #include "core/txn/coordinator.hpp"
 #include "records/batch.hpp"
 #include "records/record.hpp"
@@ -113,6 +114,12 @@ wire::DescribeTransactionsResponse::TransactionState TxnCoordinator::describe(co
 ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, WallTime now,
                                std::vector<wire::ListTransactionsResponse::TransactionState>& out) const {
   if (const ErrorCode error = availability(); error != ErrorCode::none) return error;
+  std::optional<RegularExpression> pattern;
+  if (request.transactional_id_pattern && !request.transactional_id_pattern->empty()) {
+    auto compiled = RegularExpression::compile(*request.transactional_id_pattern);
+    if (!compiled) return ErrorCode::invalid_regular_expression;
+    pattern = std::move(*compiled);
+  }
   const auto passes = [](const auto& wanted, const auto& value) {
     return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
   };
@@ -121,6 +128,7 @@ ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, Wal
     if (metadata.producer.epoch == ProducerEpoch{-1}) continue;
     if (!passes(request.state_filters, name_of(metadata.state))) continue;
     if (!passes(request.producer_id_filters, metadata.producer.id.value)) continue;
+    if (pattern && !pattern->matches(id)) continue;
     const bool runs = metadata.state == State::ongoing || is_deciding(metadata.state);
     if (request.duration_filter >= 0 && (!runs || now.ms - metadata.start_ms <= request.duration_filter)) {
       continue;
