@@ -1,0 +1,69 @@
+// Goal: model producers and readers of transactions do what they are there for against a broker without
+// faults: all kinds of ends occur, everything is brought to its end, and a reader is only believed with
+// answers that it asked for after its new look. Method: a simulated broker, some producers of both kinds, one
+// reader.
+#include "sim/transactor.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/committed_reader.hpp"
+#include "sim/txn_client.hpp"
+
+namespace tailwater::sim {
+namespace {
+
+constexpr std::int32_t kPartitions = 3;
+
+class TransactorTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    create_topic(line, "t", kPartitions);
+    make_transaction_coordinators(line);
+  }
+  TransactorSetup setup(std::string name, bool bumping) {
+    return {.name = std::move(name), .topic = "t", .partitions = kPartitions, .bumping = bumping};
+  }
+
+  TestWorld world{2};
+  Line line{world};
+  Ledger ledger;
+  TxnWatch watch{ledger};
+  CommittedReader reader{world.agenda, world.broker.network(), ledger, watch, "reader", "t", kPartitions};
+};
+
+TEST_F(TransactorTest, transactions_of_both_kinds_end_and_are_read_whole) {
+  Transactor plain(world.agenda, world.broker.network(), ledger, watch, setup("plain", false));
+  Transactor bumping(world.agenda, world.broker.network(), ledger, watch, setup("bumping", true));
+  plain.start();
+  bumping.start();
+  reader.start();
+  EXPECT_TRUE(world.until([&] { return watch.committed_count() >= 60 || !ledger.failure().empty(); }));
+  plain.finish();
+  bumping.finish();
+  // What was left in the middle is aborted after its timeout.
+  EXPECT_TRUE(world.until([&] { return plain.finished() && bumping.finished(); }))
+      << plain.state() << "; " << bumping.state();
+  reader.look_anew();
+  EXPECT_TRUE(world.until([&] { return reader.at_end(); })) << reader.state();
+  watch.judge(reader.shown());
+  EXPECT_EQ(ledger.failure(), "");
+  EXPECT_GT(reader.shown().size(), 60U);
+  reader.stop();
+}
+
+// The answer to what was asked before may be older than what it is looked for.
+TEST_F(TransactorTest, a_new_look_takes_no_answer_that_was_under_way) {
+  reader.start();
+  EXPECT_TRUE(world.until([&] { return reader.at_end() && reader.client().busy(); }));
+  reader.look_anew();
+  EXPECT_FALSE(reader.at_end());
+  EXPECT_TRUE(world.until([&] { return !reader.client().busy(); }));
+  EXPECT_FALSE(reader.at_end());
+  EXPECT_TRUE(world.until([&] { return reader.at_end(); }));
+  reader.look_anew();  // nothing may be under way now: then the next answer counts
+  EXPECT_TRUE(world.until([&] { return reader.at_end(); }));
+  reader.stop();
+}
+
+}  // namespace
+}  // namespace tailwater::sim
