@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "apps/cli/json_output.hpp"
 #include "apps/cli/progress.hpp"
@@ -21,16 +24,32 @@ struct Options {
   std::string folder;
 };
 
-// <end>.snapshot, as Apache Kafka names it, in place of those of earlier ends.
+// <end>.snapshot and, for each segment with abort markers, <base>.txnindex, as Apache Kafka names them, in
+// place of those of earlier ends.
 Result<void> export_producers(const RealFiles& files, const log::ManifestLog& log) {
   const std::string folder = fmt::format("{}-{}", log.topic, log.partition.value);
   for (const std::string& name : files.list(folder)) {
-    if (!name.ends_with(log::kSnapshotSuffix)) continue;
+    if (!name.ends_with(log::kSnapshotSuffix) && !name.ends_with(log::kAbortedSuffix)) continue;
     if (auto done = files.remove(folder + "/" + name); !done) return done;
   }
+  const auto path = [&](Offset at, std::string_view suffix) {
+    return fmt::format("{}/{:020}{}", folder, at.value, suffix);
+  };
+  for (std::size_t each = 0; each < log.segments.size(); ++each) {
+    const bool is_last = each + 1 == log.segments.size();
+    const Offset base = log.segments[each].base;
+    const Offset end = is_last ? log.end : log.segments[each + 1].base;
+    std::vector<log::Aborted> here;
+    std::ranges::copy_if(log.aborted, std::back_inserter(here), [&](const log::Aborted& transaction) {
+      return transaction.last >= base && transaction.last < end;
+    });
+    if (here.empty()) continue;
+    std::ranges::sort(here, {}, &log::Aborted::last);
+    if (auto done = files.replace(path(base, log::kAbortedSuffix), log::encode_aborted(here)); !done)
+      return done;
+  }
   if (log.producers.empty()) return {};
-  const std::string path = fmt::format("{}/{:020}{}", folder, log.end.value, log::kSnapshotSuffix);
-  return files.replace(path, log::encode_snapshot(log.producers));
+  return files.replace(path(log.end, log::kSnapshotSuffix), log::encode_snapshot(log.producers));
 }
 
 Result<int> seal(const Options& options) {

@@ -11,6 +11,7 @@ constexpr std::size_t kCrcAt = 2;
 constexpr std::size_t kCountAt = 6;
 constexpr std::size_t kHeaderSize = 10;
 constexpr std::size_t kEntrySize = 46;
+constexpr std::size_t kAbortedSize = 34;
 
 void encode(const Producer& producer, std::byte* at) {
   static constexpr ProducerBatch kNone;
@@ -38,6 +39,20 @@ Buffer encode_snapshot(std::span<const Producer> producers) {
   }
   CHECK(at == bytes.data() + bytes.size());
   store_big(bytes.data() + kCrcAt, crc32c(Bytes(bytes).subspan(kCountAt)));
+  return bytes;
+}
+
+Buffer encode_aborted(std::span<const Aborted> transactions) {
+  Buffer bytes(transactions.size() * kAbortedSize);
+  std::byte* at = bytes.data();
+  for (const Aborted& each : transactions) {
+    store_big(at, std::int16_t{0});
+    store_big(at + 2, each.producer.value);
+    store_big(at + 10, each.first.value);
+    store_big(at + 18, each.last.value);
+    store_big(at + 26, each.last_stable.value);
+    at += kAbortedSize;
+  }
   return bytes;
 }
 

@@ -1,10 +1,14 @@
-// What a log knows of its producers, in the form of Apache Kafka's <offset>.snapshot files. An export for
-// Kafka's tools, never read back: the manifest has the truth. All numbers are big endian.
+// What a log knows of its producers and of aborted transactions, in the form of Apache Kafka's
+// <offset>.snapshot and <base>.txnindex files. An export for Kafka's tools, never read back: the manifest has
+// the truth. All numbers are big endian.
 //
 //   snapshot  version i16 = 1, crc u32 (CRC-32C of all behind it), count i32, count times
 //   producer  id i64, epoch i16, last_sequence i32, last_offset i64, offset_delta i32, timestamp i64,
 //             coordinator_epoch i32, transaction_first i64 (-1: none is open) (46 bytes)
 // Kafka keeps the last batch of each producer there, and no more.
+//
+//   txnindex  of the transactions whose abort markers are in this segment, in the order of the markers:
+//             version i16 = 0, producer i64, first i64, last (the marker) i64, last_stable i64 (34 bytes)
 #pragma once
 
 #include <span>
@@ -17,6 +21,9 @@ namespace tailwater::log {
 
 inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
 
+inline constexpr std::string_view kAbortedSuffix = ".txnindex";
+
 Buffer encode_snapshot(std::span<const Producer> producers);
+Buffer encode_aborted(std::span<const Aborted> transactions);
 
 }  // namespace tailwater::log

@@ -45,6 +45,21 @@ TEST(ProducerSnapshotTest, FieldsLieWhereKafkaHasThem) {
   EXPECT_EQ(load_big<std::int64_t>(second + 38), 17);
 }
 
+TEST(ProducerSnapshotTest, AbortedTransactionsLieWhereKafkaHasThem) {
+  const Aborted both[] = {{ProducerId{4711}, Offset{3}, Offset{9}, Offset{5}},
+                          {ProducerId{4712}, Offset{5}, Offset{12}, Offset{13}}};
+  const Buffer bytes = encode_aborted(both);
+  ASSERT_EQ(bytes.size(), 2u * 34);
+  EXPECT_EQ(load_big<std::int16_t>(bytes.data()), 0);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 2), 4711);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 10), 3);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 18), 9);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 26), 5);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 34 + 2), 4712);
+  EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 34 + 26), 13);
+  EXPECT_TRUE(encode_aborted({}).empty());
+}
+
 TEST(ProducerSnapshotTest, NobodyIsAHeader) {
   EXPECT_EQ(encode_snapshot({}).size(), 10u);
 }
