@@ -53,50 +53,16 @@ group::Options group_options(const cluster::BrokerConfig& config) {
   return options;
 }
 
-Groups::Groups(Context& context, Partitions& partitions) : context_(context), partitions_(partitions) {}
-
-Groups::Coordinator* Groups::find(std::int32_t partition) {
-  const auto at = coordinators_.find(partition);
-  return at == coordinators_.end() ? nullptr : &at->second;
+void Groups::add(std::int32_t number, CoordinatorLog&& log) {
+  const std::uint64_t seed = context_.random.next();
+  coordinators_.try_emplace(number, std::move(log), group_options(context_.options.config), Prng(seed));
 }
 
-void Groups::follow() {
-  const cluster::TopicHandle topic = context_.image->topic(cluster::kOffsetsTopic);
-  for (auto at = coordinators_.begin(); at != coordinators_.end();) {
-    if (topic && at->second.log.key().topic_id == topic->id) {
-      ++at;
-      continue;
-    }
-    at->second.machine.unload(effects_);
-    carry_out(at->second);
-    at = coordinators_.erase(at);
-  }
-  if (!topic) return;
-  for (std::size_t index = 0; index < topic->partitions.size(); ++index) {
-    const auto number = static_cast<std::int32_t>(index);
-    const PartitionKey key{topic->id, PartitionId{number}};
-    const PartitionState* partition = partitions_.find(key);
-    if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
-    const std::uint64_t seed = context_.random.next();
-    coordinators_.try_emplace(number, CoordinatorLog(context_, partitions_, key),
-                              group_options(context_.options.config), Prng(seed));
-  }
-}
-
-// One step; true if another one can follow at once.
-bool Groups::load(Coordinator& coordinator) {
-  const auto step = coordinator.log.load([&](Bytes batch) -> Result<void> {
-    const auto replayed = coordinator.machine.replay(batch, &codecs_);
-    if (!replayed) return std::unexpected(replayed.error());
-    return {};
-  });
-  if (step != CoordinatorLog::LoadStep::done) return step == CoordinatorLog::LoadStep::taken;
+void Groups::take_over(Coordinator& coordinator) {
   coordinator.machine.loaded(context_.now, effects_);
   // A broker that died after it had deleted a topic finds its offsets again.
   const auto is_gone = [this](std::string_view topic) { return !context_.image->topic(topic); };
   coordinator.machine.forget_topics(is_gone, context_.now, effects_);
-  carry_out(coordinator);
-  return false;
 }
 
 void Groups::topics_changed(const cluster::MetadataImage& before) {
@@ -112,30 +78,10 @@ void Groups::topics_changed(const cluster::MetadataImage& before) {
   }
 }
 
-// Reads of all that load are begun; what has come is taken in, one step a turn.
-void Groups::load_next() {
-  bool stepped = false;
-  for (auto& [number, coordinator] : coordinators_) {
-    if (coordinator.log.can_load() && !stepped) stepped = load(coordinator);
-  }
-}
-
-void Groups::ready(log::ReadTicket ticket) {
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.ready(ticket);
-  }
-}
-
 // --- questions
 
-void Groups::answer(const Asking& asking, AnswerBody body) {
-  context_.send(asking.from, AnswerMail{asking.gather, asking.part, std::move(body)});
-}
-
 group::Call Groups::call_of(Coordinator& coordinator, const Asking& asking, const GroupCaller& caller) {
-  const group::Ticket ticket{next_ticket_++};
-  coordinator.askers.emplace(ticket, asking);
-  return {.ticket = ticket,
+  return {.ticket = ticket_of(coordinator, asking),
           .version = caller.version,
           .client_id = caller.client_id,
           .client_host = caller.client_host,
@@ -194,8 +140,8 @@ bool Groups::admit(Coordinator& coordinator, const Asking& asking, GroupCall& as
 }
 
 void Groups::transaction_ended(const Partitions::Ended& ended) {
-  Coordinator* coordinator = find(ended.key.partition.value);
-  if (coordinator == nullptr || coordinator->log.key() != ended.key || coordinator->log.loading()) return;
+  Coordinator* coordinator = find(ended.key);
+  if (coordinator == nullptr || coordinator->log.loading()) return;
   // What was committed before the marker belongs to it, what came behind to the next one.
   coordinator->log.advanced(ended.marker);
   carry_out(*coordinator);
@@ -278,61 +224,11 @@ void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, ListGro
 
 // --- effects
 
-void Groups::carry_out(Coordinator& coordinator) {
-  while (true) {
-    // What became of writes may wish more.
-    for (const CoordinatorLog::Outcome& outcome : coordinator.log.take_outcomes()) {
-      coordinator.machine.persisted(group::AppendToken{outcome.token}, outcome.error, context_.now, effects_);
-    }
-    if (effects_.replies.empty() && effects_.appends.empty() && !effects_.wake_at) return;
-    group::GroupEffects wished;
-    std::swap(wished, effects_);
-    if (wished.wake_at) coordinator.wake_at = *wished.wake_at;
-    for (auto& reply : wished.replies) {
-      const auto asker = coordinator.askers.find(reply.ticket);
-      CHECK(asker != coordinator.askers.end());
-      answer(asker->second, std::move(reply.body));
-      coordinator.askers.erase(asker);
-    }
-    for (group::Append& append : wished.appends) {
-      coordinator.log.write(append.token.value, std::move(append.batch));
-    }
+void Groups::fulfil(Coordinator& coordinator, group::GroupEffects& wished) {
+  for (auto& reply : wished.replies) answer(coordinator, reply.ticket, std::move(reply.body));
+  for (group::Append& append : wished.appends) {
+    coordinator.log.write(append.token.value, std::move(append.batch));
   }
-}
-
-void Groups::advanced(const PartitionState& partition) {
-  Coordinator* coordinator = find(partition.partition.value);
-  if (coordinator == nullptr || coordinator->log.key().topic_id != partition.topic->topic->id) return;
-  coordinator->log.advanced();
-  carry_out(*coordinator);
-}
-
-void Groups::directories_failed() {
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.directory_failed();
-    carry_out(coordinator);
-  }
-}
-
-void Groups::tick() {
-  load_next();
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.retry();
-    if (coordinator.wake_at <= context_.now.monotonic) {
-      coordinator.wake_at = Instant::max();
-      coordinator.machine.tick(context_.now, effects_);
-    }
-    carry_out(coordinator);
-  }
-}
-
-Instant Groups::next_deadline() const {
-  Instant next = Instant::max();
-  for (const auto& [number, coordinator] : coordinators_) {
-    if (coordinator.log.can_load()) return context_.now.monotonic;
-    next = std::min(next, coordinator.wake_at);
-  }
-  return next;
 }
 
 std::vector<GroupMetrics> Groups::metrics() const {

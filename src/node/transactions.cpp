@@ -32,67 +32,17 @@ TxnPlace transaction_place(const Context& context, std::string_view transactiona
 }
 
 Transactions::Transactions(Context& context, Partitions& partitions, Calls& calls, Admin& admin)
-    : context_(context), partitions_(partitions), calls_(calls), admin_(admin) {}
+    : CoordinatorKeeper(context, partitions), calls_(calls), admin_(admin) {}
 
-Transactions::Coordinator* Transactions::find(std::int32_t partition) {
-  const auto at = coordinators_.find(partition);
-  return at == coordinators_.end() ? nullptr : &at->second;
+void Transactions::add(std::int32_t number, CoordinatorLog&& log) {
+  coordinators_.try_emplace(number, std::move(log), txn_options(context_.options.config));
 }
 
-void Transactions::follow() {
-  const cluster::TopicHandle topic = context_.image->topic(cluster::kTransactionTopic);
-  for (auto at = coordinators_.begin(); at != coordinators_.end();) {
-    if (topic && at->second.log.key().topic_id == topic->id) {
-      ++at;
-      continue;
-    }
-    at->second.machine.unload(effects_);
-    carry_out(at->second);
-    at = coordinators_.erase(at);
-  }
-  if (!topic) return;
-  for (std::size_t index = 0; index < topic->partitions.size(); ++index) {
-    const auto number = static_cast<std::int32_t>(index);
-    const PartitionKey key{topic->id, PartitionId{number}};
-    const PartitionState* partition = partitions_.find(key);
-    if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
-    coordinators_.try_emplace(number, CoordinatorLog(context_, partitions_, key),
-                              txn_options(context_.options.config));
-  }
-}
-
-// One step; true if another one can follow at once.
-bool Transactions::load(Coordinator& coordinator) {
-  const auto step = coordinator.log.load([&](Bytes batch) -> Result<void> {
-    const auto replayed = coordinator.machine.replay(batch, &codecs_);
-    if (!replayed) return std::unexpected(replayed.error());
-    return {};
-  });
-  if (step != CoordinatorLog::LoadStep::done) return step == CoordinatorLog::LoadStep::taken;
+void Transactions::take_over(Coordinator& coordinator) {
   coordinator.machine.loaded(coordinator.log.partition()->epoch.value, context_.now, effects_);
-  carry_out(coordinator);
-  return false;
-}
-
-// Reads of all that load are begun; what has come is taken in, one step a turn.
-void Transactions::load_next() {
-  bool stepped = false;
-  for (auto& [number, coordinator] : coordinators_) {
-    if (coordinator.log.can_load() && !stepped) stepped = load(coordinator);
-  }
-}
-
-void Transactions::ready(log::ReadTicket ticket) {
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.ready(ticket);
-  }
 }
 
 // --- questions
-
-void Transactions::answer(const Asking& asking, AnswerBody body) {
-  context_.send(asking.from, AnswerMail{asking.gather, asking.part, std::move(body)});
-}
 
 void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, TxnCall& asked) {
   const Asking asking{from, gather, part};
@@ -102,8 +52,7 @@ void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, T
     refused.error = wire::ErrorCode::not_coordinator;
     return answer(asking, std::move(refused));
   }
-  const txn::Ticket ticket{next_ticket_++};
-  coordinator->askers.emplace(ticket, asking);
+  const txn::Ticket ticket = ticket_of(*coordinator, asking);
   struct Visitor {
     txn::TxnCoordinator& machine;
     txn::Ticket ticket;
@@ -166,33 +115,18 @@ bool Transactions::has_all_coordinators() const {
 
 // --- effects
 
-void Transactions::carry_out(Coordinator& coordinator) {
-  while (true) {
-    // What became of writes may wish more.
-    for (const CoordinatorLog::Outcome& outcome : coordinator.log.take_outcomes()) {
-      coordinator.machine.persisted(txn::AppendToken{outcome.token}, outcome.error, context_.now, effects_);
-    }
-    if (effects_.empty()) return;
-    txn::TxnEffects wished;
-    std::swap(wished, effects_);
-    if (wished.wake_at) coordinator.wake_at = *wished.wake_at;
-    for (std::string& note : wished.notes) context_.note(LogLevel::warning, std::move(note));
-    for (txn::Reply& reply : wished.replies) {
-      const auto asker = coordinator.askers.find(reply.ticket);
-      CHECK(asker != coordinator.askers.end());
-      answer(asker->second, std::move(reply.answer));
-      coordinator.askers.erase(asker);
-    }
-    for (txn::Append& append : wished.appends) {
-      if (!coordinator.log.write(append.token.value, std::move(append.batch))) continue;
-      coordinator.machine.placed(
-          append.token,
-          [&](const txn::TopicPartition& partition) { return goes_before(coordinator, partition); },
-          context_.now, effects_);
-    }
-    for (const txn::Marker& marker : wished.markers) send(coordinator, marker);
-    if (wished.producer_id_wanted) want_producer_id(coordinator);
+void Transactions::fulfil(Coordinator& coordinator, txn::TxnEffects& wished) {
+  for (std::string& note : wished.notes) context_.note(LogLevel::warning, std::move(note));
+  for (txn::Reply& reply : wished.replies) answer(coordinator, reply.ticket, std::move(reply.answer));
+  for (txn::Append& append : wished.appends) {
+    if (!coordinator.log.write(append.token.value, std::move(append.batch))) continue;
+    coordinator.machine.placed(
+        append.token,
+        [&](const txn::TopicPartition& partition) { return goes_before(coordinator, partition); },
+        context_.now, effects_);
   }
+  for (const txn::Marker& marker : wished.markers) send(coordinator, marker);
+  if (wished.producer_id_wanted) want_producer_id(coordinator);
 }
 
 bool Transactions::goes_before(const Coordinator& coordinator, const txn::TopicPartition& place) const {
@@ -213,8 +147,8 @@ void Transactions::send(Coordinator& coordinator, const txn::Marker& marker) {
   }
   auto gather = calls_.begin(1, [this, key = coordinator.log.key(),
                                  token = marker.token](std::vector<AnswerBody>& answers) {
-    Coordinator* asker = find(key.partition.value);
-    if (asker == nullptr || asker->log.key() != key) return;
+    Coordinator* asker = find(key);
+    if (asker == nullptr) return;
     asker->machine.marked(token, std::get<PartitionAnswer>(answers.front()).error, context_.now, effects_);
     carry_out(*asker);
   });
@@ -234,8 +168,8 @@ void Transactions::want_producer_id(Coordinator& coordinator) {
   }
   allocate_producer_ids(calls_, [this, key = coordinator.log.key()](const cluster::ProducerIdBlock& block) {
     if (block.error_code == 0) admin_.give_producer_ids(block);
-    Coordinator* asker = find(key.partition.value);
-    if (asker == nullptr || asker->log.key() != key) return;
+    Coordinator* asker = find(key);
+    if (asker == nullptr) return;
     if (const auto id = admin_.take_producer_id()) {
       asker->machine.give_producer_id(ProducerId{*id}, context_.now, effects_);
     } else {
@@ -243,41 +177,6 @@ void Transactions::want_producer_id(Coordinator& coordinator) {
     }
     carry_out(*asker);
   });
-}
-
-void Transactions::advanced(const PartitionState& partition) {
-  Coordinator* coordinator = find(partition.partition.value);
-  if (coordinator == nullptr || coordinator->log.key().topic_id != partition.topic->topic->id) return;
-  coordinator->log.advanced();
-  carry_out(*coordinator);
-}
-
-void Transactions::directories_failed() {
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.directory_failed();
-    carry_out(coordinator);
-  }
-}
-
-void Transactions::tick() {
-  load_next();
-  for (auto& [number, coordinator] : coordinators_) {
-    coordinator.log.retry();
-    if (coordinator.wake_at <= context_.now.monotonic) {
-      coordinator.wake_at = Instant::max();
-      coordinator.machine.tick(context_.now, effects_);
-    }
-    carry_out(coordinator);
-  }
-}
-
-Instant Transactions::next_deadline() const {
-  Instant next = Instant::max();
-  for (const auto& [number, coordinator] : coordinators_) {
-    if (coordinator.log.can_load()) return context_.now.monotonic;
-    next = std::min(next, coordinator.wake_at);
-  }
-  return next;
 }
 
 }  // namespace tailwater::node
