@@ -109,9 +109,9 @@ void Connections::hold_produce(bool hold) {
 
 bool Connections::pump() {
   if (draining_ || pump_.empty()) return false;
-  std::vector<ConnectionId> turn;
-  turn.swap(pump_);
-  for (const ConnectionId id : turn) {
+  pumping_.clear();
+  pumping_.swap(pump_);
+  for (const ConnectionId id : pumping_) {
     Connection* connection = find(id);
     if (connection == nullptr) continue;
     connection->pumping = false;
@@ -189,7 +189,7 @@ void Connections::sent(ConnectionId id, std::size_t bytes) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
   bytes_out += bytes;
-  connection->session.sent(bytes, released);
+  connection->session.sent(bytes, released, buffers_);
   pump_later(*connection);
 }
 

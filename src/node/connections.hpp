@@ -38,9 +38,11 @@ class Connections {
   void list(TurnEffects& effects);
 
   // --- answers
+  // For an answer: empty, with memory of one that was sent if there is any.
+  Buffer buffer() { return buffers_.take(); }
   template <class Response>
   void answer(const Request& request, const Response& response) {
-    session::Response frame;
+    session::Response frame{.bytes = buffer(), .splices = {}};
     begin_frame(request, frame.bytes);
     wire::Writer writer(frame.bytes);
     encode(writer, request.version, response);
@@ -98,7 +100,9 @@ class Connections {
   ShardState& shard_;
   session::ReceivePool& pool_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  session::BufferPool buffers_;
   std::vector<ConnectionId> pump_;
+  std::vector<ConnectionId> pumping_;  // those of the pump at work; kept for its memory
   std::vector<ConnectionId> send_;
   std::vector<ConnectionId> close_;
   std::vector<ConnectionId> starved_;  // in the order in which they were refused memory or held back

@@ -40,7 +40,7 @@ session::Response Fetches::response_of(Pending& fetch) {
     if (named_.empty() || !same_topic(fetch, named_.back(), index)) runs_.push_back(named_.size());
     named_.push_back(index);
   }
-  session::Response frame;
+  session::Response frame{.bytes = connections_.buffer(), .splices = {}};
   pieces_.clear();
   wire::FetchResponseWriter writer(frame.bytes, pieces_, fetch.request.version,
                                    {.correlation_id = fetch.request.correlation_id,

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/wait_queue.hpp"
 #include "core/cluster/config.hpp"
 #include "core/log/storage.hpp"
 #include "core/txn/types.hpp"
@@ -43,29 +44,6 @@ struct TopicState {
   cluster::TopicHandle topic;
   cluster::TopicConfig config;
   records::ProduceRules rules;
-};
-
-// A first-in, first-out queue that costs nothing while it is empty.
-template <class Item>
-class WaitQueue {
- public:
-  bool empty() const { return head_ == items_.size(); }
-  Item& front() { return items_[head_]; }
-  void push(Item item) { items_.push_back(std::move(item)); }
-  void pop() {
-    if (++head_ == items_.size()) {
-      items_.clear();
-      head_ = 0;
-    } else if (head_ >= kPassedMax && head_ * 2 >= items_.size()) {
-      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    }
-  }
-
- private:
-  static constexpr std::size_t kPassedMax = 64;
-  std::vector<Item> items_;
-  std::size_t head_ = 0;
 };
 
 // Who asked for a marker.

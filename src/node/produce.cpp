@@ -22,25 +22,54 @@ constexpr std::string_view kAdminClient = "__admin_client";
 constexpr std::size_t kAnswerBytes = 64;
 constexpr std::size_t kTopicAnswerBytes = 64;
 constexpr std::size_t kPartAnswerBytes = 40;
+// A place keeps the memory of so many parts for the next request.
+constexpr std::size_t kPartsKept = 64;
 }  // namespace
 
 Result<void> Produces::serve(const Request& request, Bytes body, session::BlockRef block) {
   auto asked = wire::ProduceReader::open(body, request.version);
   if (!asked) return fail(asked.error().code, "sent a malformed Produce request: " + asked.error().message);
   ++requests;
-  const std::uint64_t id = next_++;
-  Pending& pending = pending_[id];
+  Pending& pending = take_place();
   pending.request = request;
   pending.acks = asked->acks();
-  pending.deadline = context_.now.monotonic + Duration::from_ms(std::max(asked->timeout_ms(), kTimeoutMinMs));
   pending.block = std::move(block);
   pending.topics.reserve(asked->topics());
   pending.parts.reserve(asked->partitions());
-  route(pending, id, *asked);
+  route(pending, *asked,
+        context_.now.monotonic + Duration::from_ms(std::max(asked->timeout_ms(), kTimeoutMinMs)));
   return {};
 }
 
-void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& asked) {
+Produces::Pending& Produces::take_place() {
+  if (free_places_.empty()) {
+    free_places_.push_back(static_cast<std::uint32_t>(pending_.size()));
+    pending_.emplace_back().place = free_places_.back();
+  }
+  Pending& pending = pending_[free_places_.back()];
+  free_places_.pop_back();
+  ++pending.given;
+  pending.is_free = false;
+  return pending;
+}
+
+void Produces::give_back(Pending& pending) {
+  deadlines_.drop(pending.place);
+  pending.is_free = true;
+  pending.block = {};
+  pending.topics.clear();
+  pending.parts.clear();
+  if (pending.parts.capacity() > kPartsKept) {
+    pending.topics = {};
+    pending.parts = {};
+  }
+  pending.outstanding = 0;
+  pending.answered = pending.any_error = false;
+  free_places_.push_back(pending.place);
+}
+
+void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadline) {
+  const std::uint64_t id = id_of(pending);
   const bool by_id = pending.request.version >= kFirstVersionWithIds;
   const bool acks_valid = pending.acks >= -1 && pending.acks <= 1;
   const ProduceTerms terms{.acks = pending.acks,
@@ -82,8 +111,8 @@ void Produces::route(Pending& pending, std::uint64_t id, wire::ProduceReader& as
     }
   }
   pending.outstanding = pending.parts.size();
-  if (pending.outstanding == 0) return finish(id);
-  deadlines_.emplace(pending.deadline, id);
+  if (pending.outstanding == 0) return finish(pending);
+  deadlines_.set(pending.place, deadline);
   if (forbidden) {
     constexpr ErrorCode error = ErrorCode::transactional_id_authorization_failed;
     for (const ProduceAsk& ask : here_) refuse(ask.part, error);
@@ -107,9 +136,10 @@ void Produces::asked(ShardId from, const ProduceMail& mail) {
 }
 
 void Produces::produced(std::uint64_t id, ProduceResult&& result) {
-  const auto at = pending_.find(id);
-  CHECK(at != pending_.end());
-  Pending& pending = at->second;
+  const auto place = static_cast<std::uint32_t>(id);
+  CHECK(place < pending_.size());
+  Pending& pending = pending_[place];
+  CHECK(!pending.is_free && id_of(pending) == id);
   if (!pending.answered) {
     CHECK(result.part < pending.parts.size());
     Part& part = pending.parts[result.part];
@@ -117,14 +147,12 @@ void Produces::produced(std::uint64_t id, ProduceResult&& result) {
     pending.any_error = pending.any_error || result.error != ErrorCode::none;
     part.result = std::move(result);
   }
-  if (--pending.outstanding == 0) finish(id);
+  if (--pending.outstanding == 0) finish(pending);
 }
 
-void Produces::finish(std::uint64_t id) {
-  const auto at = pending_.find(id);
-  deadlines_.erase({at->second.deadline, id});
-  if (!at->second.answered) answer(at->second);
-  pending_.erase(at);
+void Produces::finish(Pending& pending) {
+  if (!pending.answered) answer(pending);
+  give_back(pending);
 }
 
 void Produces::answer(Pending& pending) {
@@ -136,7 +164,7 @@ void Produces::answer(Pending& pending) {
 }
 
 session::Response Produces::response_of(const Pending& pending) {
-  session::Response frame;
+  session::Response frame{.bytes = connections_.buffer(), .splices = {}};
   frame.bytes.reserve(kAnswerBytes + pending.topics.size() * kTopicAnswerBytes +
                       pending.parts.size() * kPartAnswerBytes);
   wire::ProduceResponseWriter writer(frame.bytes, pending.request.version, pending.request.correlation_id,
@@ -163,10 +191,9 @@ session::Response Produces::response_of(const Pending& pending) {
 }
 
 void Produces::tick() {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now.monotonic) {
-    const std::uint64_t id = deadlines_.begin()->second;
-    deadlines_.erase(deadlines_.begin());
-    Pending& pending = pending_.at(id);
+  while (!deadlines_.empty() && deadlines_.next() <= context_.now.monotonic) {
+    Pending& pending = pending_[deadlines_.first()];
+    deadlines_.drop(pending.place);
     if (pending.acks == 0) continue;
     // The records stay and may yet become durable; the client is told that nobody can say so in time.
     for (Part& part : pending.parts) {
@@ -176,10 +203,6 @@ void Produces::tick() {
     pending.answered = true;
     answer(pending);
   }
-}
-
-Instant Produces::next_deadline() const {
-  return deadlines_.empty() ? Instant::max() : deadlines_.begin()->first;
 }
 
 }  // namespace tailwater::node

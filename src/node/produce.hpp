@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <memory>
-#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "core/session/receive_buffer.hpp"
 #include "node/connections.hpp"
 #include "node/context.hpp"
+#include "node/deadlines.hpp"
 #include "node/mail.hpp"
 #include "node/partitions.hpp"
 #include "node/request.hpp"
@@ -33,7 +33,7 @@ class Produces {
 
   void produced(std::uint64_t request, ProduceResult&& result);
   void tick();
-  Instant next_deadline() const;
+  Instant next_deadline() const { return deadlines_.next(); }
 
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;
@@ -49,10 +49,15 @@ class Produces {
     bool open = true;
     ProduceResult result;
   };
+  // A place for a request, which the next one gets with the memory of its lists. A request is known by its
+  // place and by how often that was given.
   struct Pending {
+    std::uint32_t place = 0;
+    std::uint32_t given = 0;
+    bool is_free = true;
+
     Request request;
     std::int16_t acks = -1;
-    Instant deadline;
     session::BlockRef block;  // the request's bytes, which names and parts on other shards borrow
     std::size_t outstanding = 0;
     std::vector<Topic> topics;
@@ -61,17 +66,22 @@ class Produces {
     bool any_error = false;
   };
 
-  void route(Pending& pending, std::uint64_t id, wire::ProduceReader& asked);
-  void finish(std::uint64_t id);
+  static std::uint64_t id_of(const Pending& pending) {
+    return std::uint64_t{pending.given} << 32 | pending.place;
+  }
+  Pending& take_place();
+  void give_back(Pending& pending);
+  void route(Pending& pending, wire::ProduceReader& asked, Instant deadline);
+  void finish(Pending& pending);
   void answer(Pending& pending);
   session::Response response_of(const Pending& pending);
 
   Context& context_;
   Partitions& partitions_;
   Connections& connections_;
-  std::map<std::uint64_t, Pending> pending_;
-  std::set<std::pair<Instant, std::uint64_t>> deadlines_;
-  std::uint64_t next_ = 1;
+  std::deque<Pending> pending_;  // by place
+  std::vector<std::uint32_t> free_places_;
+  Deadlines deadlines_;                                  // by place
   std::vector<ProduceAsk> here_;                         // of the request being routed; kept for its memory
   std::vector<wire::ProduceRecordError> record_errors_;  // of the part being written; kept for its memory
 };

@@ -1,6 +1,7 @@
 // Goal: nothing is allocated per record on the data path: a batch of 10,000 records costs a shard no more
-// allocations than one of 10 records and as many bytes, in a transaction as without one.
-// Method: one shard, fed by hand; operator new counts while the shard itself runs, and only then.
+// allocations than one of 10 records and as many bytes, in a transaction as without one. Nothing is allocated
+// per produce request: fifty of them in a turn cost no more than one. Method: one shard, fed by hand; operator
+// new counts while the shard itself runs, and only then.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -93,8 +94,23 @@ class CountedShard {
   }
   ~CountedShard() { disk_.leave(user_); }
 
+  // The frame as often as that, at once; all are answered.
+  void ask_many(const Buffer& frame, int times) {
+    answer_.clear();
+    for (int each = 0; each < times; ++each) give(frame);
+    const auto count = [this] {
+      int answers = 0;
+      for (std::size_t at = 0; at + 4 <= answer_.size(); ++answers) {
+        at += 4 + load_big<std::uint32_t>(answer_.data() + at);
+      }
+      return answers;
+    };
+    for (int turns = 0; turns < 10'000 && count() < times; ++turns) step();
+    EXPECT_EQ(count(), times);
+  }
+
   template <class Request>
-  typename wire::ApiOf<Request>::Response ask(std::int16_t version, const Request& request) {
+  static Buffer frame_of(std::int16_t version, const Request& request) {
     Buffer frame(4);
     wire::Writer writer(frame);
     wire::encode_request_header(writer, {.api_key = static_cast<std::int16_t>(wire::ApiOf<Request>::key),
@@ -103,8 +119,14 @@ class CountedShard {
                                          .client_id = "c"});
     encode(writer, version, request);
     store_big(frame.data(), static_cast<std::uint32_t>(frame.size() - 4));
-    give(frame);
+    return frame;
+  }
+
+  template <class Request>
+  typename wire::ApiOf<Request>::Response ask(std::int16_t version, const Request& request) {
+    const Buffer frame = frame_of(version, request);
     answer_.clear();
+    give(frame);
     for (int turns = 0; turns < 10'000 && !answered(); ++turns) step();
     EXPECT_TRUE(answered());
     wire::Reader reader(Bytes(answer_).subspan(4));
@@ -245,6 +267,30 @@ std::uint64_t cost_of_transactions(std::int32_t records, int transactions) {
   allocations = 0;
   for (int transaction = 0; transaction < transactions; ++transaction) round();
   return allocations;
+}
+
+// Allocations of so many rounds of so many produce requests at once, each of one small record.
+std::uint64_t cost_of_produces(int rounds, int requests) {
+  CountedShard shard;
+  EXPECT_EQ(shard.ask(7, creation("t", 1)).topics.at(0).error_code, wire::ErrorCode::none);
+  const Buffer batch = batch_of(1, 1'700'000'000'000, {}, 100);
+  const Buffer frame = CountedShard::frame_of(9, production("t", 0, batch));
+  for (int warm = 0; warm < 50; ++warm) shard.ask_many(frame, 50);
+  allocations = 0;
+  for (int round = 0; round < rounds; ++round) shard.ask_many(frame, requests);
+  return allocations;
+}
+
+// What bytes cost (chunks of memory, entries of their index, writes to the disk) is not nothing: one in a
+// hundred.
+TEST(Allocation, does_not_grow_with_the_number_of_produce_requests) {
+  constexpr int kRounds = 20;
+  constexpr int kRequests = 50;
+  const std::uint64_t one = cost_of_produces(kRounds, 1);
+  const std::uint64_t many = cost_of_produces(kRounds, kRequests);
+  RecordProperty("allocations_of_rounds_of_one", std::to_string(one));
+  RecordProperty("allocations_of_rounds_of_many", std::to_string(many));
+  EXPECT_LE(many, one + kRounds * kRequests / 100) << "a round of one request costs " << one / kRounds;
 }
 
 TEST(Allocation, does_not_grow_with_the_records_of_a_batch) {

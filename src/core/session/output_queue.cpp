@@ -25,14 +25,14 @@ bool each_piece(const Response& response, Take take) {
 
 void OutputQueue::push(Response&& response) {
   size_ += response.size();
-  responses_.push_back(std::move(response));
+  responses_.push(std::move(response));
 }
 
 std::size_t OutputQueue::gather(std::span<Bytes> pieces) const {
   std::size_t count = 0;
   std::size_t skip = front_sent_;
-  for (const Response& response : responses_) {
-    const bool more = each_piece(response, [&](Bytes piece) {
+  for (std::size_t at = 0; at < responses_.size(); ++at) {
+    const bool more = each_piece(responses_[at], [&](Bytes piece) {
       if (skip >= piece.size()) {
         skip -= piece.size();
         return true;
@@ -47,7 +47,7 @@ std::size_t OutputQueue::gather(std::span<Bytes> pieces) const {
   return count;
 }
 
-void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released) {
+void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare) {
   CHECK(bytes <= size_);
   size_ -= bytes;
   front_sent_ += bytes;
@@ -67,7 +67,8 @@ void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released) 
     if (front_sent_ < whole) return;
     front_sent_ -= whole;
     front_splices_released_ = 0;
-    responses_.pop_front();
+    spare.give(std::move(front.bytes));
+    responses_.pop();
   }
 }
 

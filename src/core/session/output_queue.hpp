@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/wait_queue.hpp"
+#include "core/session/buffer_pool.hpp"
 
 namespace tailwater::session {
 
@@ -36,8 +37,9 @@ class OutputQueue {
   void push(Response&& response);
   // Fills `pieces` with what comes next, in order; returns how many.
   std::size_t gather(std::span<Bytes> pieces) const;
-  // `bytes` from the front of what gather() gave are sent. Tokens of finished payload go to `released`.
-  void sent(std::size_t bytes, std::vector<std::uint64_t>& released);
+  // `bytes` from the front of what gather() gave are sent. Tokens of finished payload go to `released`, the
+  // memory of finished responses to `spare`.
+  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare);
   // Drops everything, releasing all payload.
   void clear(std::vector<std::uint64_t>& released);
 
@@ -45,7 +47,7 @@ class OutputQueue {
   bool empty() const { return size_ == 0; }
 
  private:
-  std::deque<Response> responses_;
+  WaitQueue<Response> responses_;
   // Of the front response: how many of its splices, and how many bytes of the whole, are sent.
   std::size_t front_sent_ = 0;
   std::size_t front_splices_released_ = 0;

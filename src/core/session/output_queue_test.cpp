@@ -32,6 +32,7 @@ TEST(OutputQueue, EveryStepSize) {
       ASSERT_EQ(queue.size(), kFlat.size());
       std::string received;
       std::vector<std::uint64_t> released;
+      BufferPool spare;
       while (!queue.empty()) {
         std::vector<Bytes> pieces(pieces_max);
         const std::size_t count = queue.gather(pieces);
@@ -40,9 +41,10 @@ TEST(OutputQueue, EveryStepSize) {
         for (std::size_t at = 0; at < count; ++at) flat += as_text(pieces[at]);
         const std::size_t taken = std::min(step, flat.size());
         received += flat.substr(0, taken);
-        queue.sent(taken, released);
+        queue.sent(taken, released, spare);
       }
       EXPECT_EQ(received, kFlat);
+      EXPECT_EQ(spare.size(), 3U);
       EXPECT_EQ(released, (std::vector<std::uint64_t>{1, 2, 3, 4})) << "step " << step;
     }
   }
@@ -53,11 +55,25 @@ TEST(OutputQueue, ClearReleasesWhatIsNotReleasedYet) {
     OutputQueue queue;
     fill(queue);
     std::vector<std::uint64_t> released;
-    queue.sent(sent, released);
+    BufferPool spare;
+    queue.sent(sent, released, spare);
     queue.clear(released);
     EXPECT_EQ(released, (std::vector<std::uint64_t>{1, 2, 3, 4})) << "after " << sent;
     EXPECT_TRUE(queue.empty());
   }
+}
+
+TEST(BufferPool, KeepsSmallMemoryAndNotMuchOfIt) {
+  BufferPool pool;
+  EXPECT_EQ(pool.take().capacity(), 0U);
+  pool.give(buffer("small"));
+  Buffer again = pool.take();
+  EXPECT_TRUE(again.empty());
+  EXPECT_GE(again.capacity(), 5U);
+  pool.give(Buffer(1 << 20));
+  EXPECT_EQ(pool.size(), 0U);
+  for (int each = 0; each < 10'000; ++each) pool.give(buffer("small"));
+  EXPECT_LE(pool.size(), 512U);
 }
 
 }  // namespace

@@ -21,13 +21,18 @@ ReceivePool::~ReceivePool() {
 }
 
 BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
-  auto* block = new Block;
-  block->memory = bytes == kScratchBytes && spare_ ? std::move(spare_)
-                                                   : std::make_unique_for_overwrite<std::byte[]>(bytes);
-  block->capacity = bytes;
+  std::unique_ptr<Block> block;
+  if (bytes == kScratchBytes && !spare_.empty()) {
+    block = std::move(spare_.back());
+    spare_.pop_back();
+  } else {
+    block = std::make_unique<Block>();
+    block->memory = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    block->capacity = bytes;
+    block->pool = this;
+  }
   block->reserved = reserved;
-  block->pool = this;
-  return BlockRef(block);
+  return BlockRef(block.release());
 }
 
 BlockRef ReceivePool::scratch() {
@@ -51,8 +56,8 @@ BlockRef ReceivePool::reserve_by_force(std::size_t bytes) {
 
 void ReceivePool::give_back(Block* block) {
   budget_.release(block->reserved);
-  if (block->capacity == kScratchBytes) spare_ = std::move(block->memory);
-  delete block;
+  std::unique_ptr<Block> owned(block);
+  if (owned->capacity == kScratchBytes && spare_.size() < kSpareMax) spare_.push_back(std::move(owned));
 }
 
 MutableBytes ReceiveBuffer::space() {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "core/session/memory_budget.hpp"
@@ -80,8 +81,9 @@ class ReceivePool {
 
   MemoryBudget& budget_;
   BlockRef scratch_;
-  // The last shared block that came back late: the next one is made of its memory.
-  std::unique_ptr<std::byte[]> spare_;
+  // Shared blocks that came back late: the next ones. Small requests touch little of theirs.
+  static constexpr std::size_t kSpareMax = 64;
+  std::vector<std::unique_ptr<Block>> spare_;
 };
 
 // One connection's receiving side.

@@ -63,7 +63,7 @@ std::optional<Frame> Session::next_frame(bool hold_produce) {
   held_ = produce && hold_produce;
   if (held_) return std::nullopt;
   if (!produce) ++unanswered_others_;
-  slots_.push_back(Slot{.produce = produce, .done = false, .response = {}});
+  slots_.push(Slot{.produce = produce, .done = false, .response = {}});
   const SlotId slot{first_slot_ + slots_.size() - 1};
   BlockRef block = input_.block();
   input_.consume(kSizeField + size);
@@ -92,7 +92,7 @@ void Session::finish(SlotId id, Response&& response) {
   while (!slots_.empty() && slots_.front().done) {
     if (!slots_.front().produce) --unanswered_others_;
     if (!slots_.front().response.bytes.empty()) output_.push(std::move(slots_.front().response));
-    slots_.pop_front();
+    slots_.pop();
     ++first_slot_;
   }
 }
@@ -100,8 +100,8 @@ void Session::finish(SlotId id, Response&& response) {
 void Session::close(std::vector<std::uint64_t>& released) {
   closed_ = true;
   output_.clear(released);
-  for (Slot& slot : slots_) {
-    for (const Splice& splice : slot.response.splices) {
+  for (std::size_t at = 0; at < slots_.size(); ++at) {
+    for (const Splice& splice : slots_[at].response.splices) {
       if (splice.release != 0) released.push_back(splice.release);
     }
   }

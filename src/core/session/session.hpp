@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
@@ -59,7 +58,9 @@ class Session {
   void answer_nothing(SlotId slot);
 
   std::size_t gather(std::span<Bytes> pieces) const { return output_.gather(pieces); }
-  void sent(std::size_t bytes, std::vector<std::uint64_t>& released) { output_.sent(bytes, released); }
+  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare) {
+    output_.sent(bytes, released, spare);
+  }
   bool has_output() const { return !output_.empty(); }
   // The answer of every request that was started has been handed to the socket.
   bool idle() const { return slots_.empty() && output_.empty(); }
@@ -85,7 +86,7 @@ class Session {
 
   ReceiveBuffer input_;
   OutputQueue output_;
-  std::deque<Slot> slots_;             // in request order; the front one is not answered yet
+  WaitQueue<Slot> slots_;              // in request order; the front one is not answered yet
   std::uint64_t first_slot_ = 1;       // SlotId of slots_.front()
   std::size_t unanswered_others_ = 0;  // slots that are no Produce
   std::size_t frame_bytes_max_;

@@ -48,7 +48,8 @@ struct Fixture : testing::Test {
     std::string flat;
     for (const Bytes piece : pieces) flat += as_text(piece);
     std::vector<std::uint64_t> released;
-    session.sent(flat.size(), released);
+    BufferPool spare;
+    session.sent(flat.size(), released, spare);
     return flat;
   }
 };

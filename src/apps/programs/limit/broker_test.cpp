@@ -63,11 +63,12 @@ class LimitTest : public testing::Test {
   std::vector<Buffer> answers(Client& client) {
     Buffer all;
     std::vector<std::uint64_t> released;
+    session::BufferPool spare;
     while (!client.out.empty()) {
       Bytes piece;
       client.out.gather({&piece, 1});
       all.insert(all.end(), piece.begin(), piece.end());
-      client.out.sent(piece.size(), released);
+      client.out.sent(piece.size(), released, spare);
     }
     for (const std::uint64_t token : released) broker_->released(token);
     std::vector<Buffer> frames;

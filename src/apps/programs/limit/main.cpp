@@ -206,7 +206,7 @@ class Loop {
       is_full = sent < 0;
       if (sent <= 0) continue;
       released_.clear();
-      socket.out.sent(static_cast<std::size_t>(sent), released_);
+      socket.out.sent(static_cast<std::size_t>(sent), released_, spare_);
       for (const std::uint64_t token : released_) broker_.released(token);
     }
     if (is_full != socket.wants_out) {
@@ -223,6 +223,7 @@ class Loop {
   Broker broker_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<std::uint64_t> released_;
+  session::BufferPool spare_;
 };
 
 }  // namespace

@@ -1,15 +1,16 @@
-// Goal: the queue in which produces wait gives back what was put in, in order, and does not grow for ever.
-// Method: compared with std::deque over random pushes and pops. What partitions do is tested over the wire,
-// in the simulator's protocol tests.
-#include "node/partitions.hpp"
+// Goal: the queue gives back what was put in, in order, and does not grow for ever. Method: compared with
+// std::deque over random pushes and pops.
+#include "base/wait_queue.hpp"
 
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <memory>
+#include <vector>
 
 #include "base/prng.hpp"
 
-namespace tailwater::node {
+namespace tailwater {
 namespace {
 
 TEST(WaitQueue, is_a_queue) {
@@ -26,9 +27,11 @@ TEST(WaitQueue, is_a_queue) {
         model.push_back(step);
       } else if (!model.empty()) {
         ASSERT_EQ(queue.front(), model.front());
+        ASSERT_EQ(queue[queue.size() - 1], model.back());
         queue.pop();
         model.pop_front();
       }
+      ASSERT_EQ(queue.size(), model.size());
       ASSERT_EQ(queue.empty(), model.empty());
     }
   }
@@ -50,4 +53,4 @@ TEST(WaitQueue, gives_up_what_has_passed) {
 }
 
 }  // namespace
-}  // namespace tailwater::node
+}  // namespace tailwater
