@@ -43,6 +43,9 @@ void Admin::decide(cluster::Ticket ticket, const wire::IncrementalAlterConfigsRe
 void Admin::decide(cluster::Ticket ticket, const wire::ElectLeadersRequest& request) {
   controller_->elect_leaders(ticket, request);
 }
+void Admin::decide(cluster::Ticket ticket, const wire::AlterPartitionReassignmentsRequest& request) {
+  controller_->alter_partition_reassignments(ticket, request);
+}
 void Admin::decide(cluster::Ticket ticket, const wire::UpdateFeaturesRequest& request) {
   controller_->update_features(ticket, request);
 }

@@ -57,6 +57,7 @@ class Admin {
   void decide(cluster::Ticket ticket, const wire::AlterConfigsRequest& request);
   void decide(cluster::Ticket ticket, const wire::IncrementalAlterConfigsRequest& request);
   void decide(cluster::Ticket ticket, const wire::ElectLeadersRequest& request);
+  void decide(cluster::Ticket ticket, const wire::AlterPartitionReassignmentsRequest& request);
   void decide(cluster::Ticket ticket, const wire::UpdateFeaturesRequest& request);
   void send_replies();
 

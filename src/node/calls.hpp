@@ -182,12 +182,14 @@ struct EnsureTopicsCall {
 };
 struct ProducerIdsCall {};
 
-using CallBody = std::variant<
-    OffsetQuery, EpochQuery, DeleteRecordsQuery, LogSizesQuery, MarkerCall, ProducersQuery, GroupCall,
-    OffsetFetchCall, DescribeGroupCall, DeleteGroupCall, ListGroupsCall, TxnCall, DescribeTransactionCall,
-    ListTransactionsCall, OpenTransactionsQuery, EnsureTopicsCall, ProducerIdsCall, wire::CreateTopicsRequest,
-    wire::DeleteTopicsRequest, wire::CreatePartitionsRequest, wire::AlterConfigsRequest,
-    wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest, wire::UpdateFeaturesRequest>;
+using CallBody =
+    std::variant<OffsetQuery, EpochQuery, DeleteRecordsQuery, LogSizesQuery, MarkerCall, ProducersQuery,
+                 GroupCall, OffsetFetchCall, DescribeGroupCall, DeleteGroupCall, ListGroupsCall, TxnCall,
+                 DescribeTransactionCall, ListTransactionsCall, OpenTransactionsQuery, EnsureTopicsCall,
+                 ProducerIdsCall, wire::CreateTopicsRequest, wire::DeleteTopicsRequest,
+                 wire::CreatePartitionsRequest, wire::AlterConfigsRequest,
+                 wire::IncrementalAlterConfigsRequest, wire::ElectLeadersRequest,
+                 wire::AlterPartitionReassignmentsRequest, wire::UpdateFeaturesRequest>;
 
 using AnswerBody =
     std::variant<PartitionAnswer, LogSizesAnswer, ProducersAnswer, txn::Answer, ListTransactionsAnswer,

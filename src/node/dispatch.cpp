@@ -92,6 +92,8 @@ constexpr std::array kServed = {
     entry<wire::DeleteGroupsRequest>(),
     entry<wire::ElectLeadersRequest>(),
     entry<wire::IncrementalAlterConfigsRequest>(),
+    entry<wire::AlterPartitionReassignmentsRequest>(),
+    entry<wire::ListPartitionReassignmentsRequest>(),
     entry<wire::OffsetDeleteRequest>(),
     entry<wire::UpdateFeaturesRequest>(),
     entry<wire::DescribeClusterRequest>(),

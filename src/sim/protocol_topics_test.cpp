@@ -6,12 +6,14 @@
 
 #include "sim/test_world.hpp"
 #include "wire/api/alter_configs.hpp"
+#include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/delete_topics.hpp"
 #include "wire/api/describe_configs.hpp"
 #include "wire/api/describe_log_dirs.hpp"
 #include "wire/api/elect_leaders.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
+#include "wire/api/list_partition_reassignments.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -173,6 +175,39 @@ TEST_P(Topics, leaders_need_no_election) {
   ASSERT_EQ(results.size(), 2U);
   EXPECT_EQ(results[0].error_code, ErrorCode::election_not_needed);
   EXPECT_EQ(results[1].error_code, ErrorCode::unknown_topic_or_partition);
+}
+
+TEST_P(Topics, a_partition_is_reassigned_to_the_only_broker_and_no_other) {
+  create_topic(line, "t", 2);
+  using Replicas = std::optional<std::vector<std::int32_t>>;
+  const auto reassign = [&](std::string topic, std::int32_t partition, Replicas replicas) {
+    wire::AlterPartitionReassignmentsRequest request;
+    request.topics.push_back(
+        {.name = std::move(topic),
+         .partitions = {{.partition_index = partition, .replicas = std::move(replicas)}}});
+    const auto response = line.ask(1, request);
+    EXPECT_EQ(response.error_code, ErrorCode::none);
+    return response.responses.at(0).partitions.at(0).error_code;
+  };
+  EXPECT_EQ(reassign("t", 0, {{1}}), ErrorCode::none);
+  EXPECT_EQ(reassign("t", 0, std::nullopt), ErrorCode::no_reassignment_in_progress);
+  EXPECT_EQ(reassign("t", 7, {{1}}), ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(reassign("nope", 0, {{1}}), ErrorCode::unknown_topic_or_partition);
+  for (const Replicas& wrong :
+       {Replicas{{1, 2}}, Replicas{{1, 1}}, Replicas{{-1}}, Replicas{std::in_place}}) {
+    EXPECT_EQ(reassign("t", 1, wrong), ErrorCode::invalid_replica_assignment);
+  }
+  EXPECT_EQ(produce(line, "t", 1, batch_of(1, 1)).error_code, ErrorCode::none);
+}
+
+TEST_P(Topics, no_reassignment_is_under_way) {
+  create_topic(line, "t", 2);
+  wire::ListPartitionReassignmentsRequest request;
+  EXPECT_EQ(line.ask(0, request).error_code, ErrorCode::none);
+  EXPECT_TRUE(line.ask(0, request).topics.empty());
+  request.topics = {{.name = "t", .partition_indexes = {0, 9}}, {.name = "nope", .partition_indexes = {0}}};
+  EXPECT_EQ(line.ask(0, request).error_code, ErrorCode::none);
+  EXPECT_TRUE(line.ask(0, request).topics.empty());
 }
 
 // --- configurations

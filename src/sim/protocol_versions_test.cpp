@@ -7,6 +7,7 @@
 
 #include "sim/txn_client.hpp"
 #include "wire/api/alter_configs.hpp"
+#include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/delete_groups.hpp"
@@ -26,6 +27,7 @@
 #include "wire/api/leave_group.hpp"
 #include "wire/api/list_groups.hpp"
 #include "wire/api/list_offsets.hpp"
+#include "wire/api/list_partition_reassignments.hpp"
 #include "wire/api/offset_commit.hpp"
 #include "wire/api/offset_delete.hpp"
 #include "wire/api/offset_fetch.hpp"
@@ -151,6 +153,10 @@ class Versions : public OverShards {
     speak<wire::ElectLeadersRequest>([](auto& request, std::int16_t) {
       request.topic_partitions.emplace().push_back({.topic = "t", .partitions = {0}});
     });
+    speak<wire::AlterPartitionReassignmentsRequest>([](auto& request, std::int16_t) {
+      request.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .replicas = {{1}}}}});
+    });
+    speak<wire::ListPartitionReassignmentsRequest>();
     speak<wire::DescribeTopicPartitionsRequest>();
   }
 

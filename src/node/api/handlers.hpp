@@ -12,6 +12,7 @@
 #include "wire/api/add_offsets_to_txn.hpp"
 #include "wire/api/add_partitions_to_txn.hpp"
 #include "wire/api/alter_configs.hpp"
+#include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/create_topics.hpp"
@@ -36,6 +37,7 @@
 #include "wire/api/leave_group.hpp"
 #include "wire/api/list_groups.hpp"
 #include "wire/api/list_offsets.hpp"
+#include "wire/api/list_partition_reassignments.hpp"
 #include "wire/api/list_transactions.hpp"
 #include "wire/api/metadata.hpp"
 #include "wire/api/offset_commit.hpp"
@@ -69,6 +71,8 @@ void serve(ShardState& shard, const Request& request, wire::CreateTopicsRequest&
 void serve(ShardState& shard, const Request& request, wire::DeleteTopicsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::CreatePartitionsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::ElectLeadersRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::AlterPartitionReassignmentsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::ListPartitionReassignmentsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::UpdateFeaturesRequest&& asked);
 
 // configs.cpp

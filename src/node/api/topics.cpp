@@ -40,6 +40,14 @@ void serve(ShardState& shard, const Request& request, wire::ElectLeadersRequest&
   pass_to_controller(shard, request, std::move(asked));
 }
 
+void serve(ShardState& shard, const Request& request, wire::AlterPartitionReassignmentsRequest&& asked) {
+  pass_to_controller(shard, request, std::move(asked));
+}
+
+void serve(ShardState& shard, const Request& request, wire::ListPartitionReassignmentsRequest&& asked) {
+  shard.connections.answer(request, cluster::list_reassignments(*shard.context.image, asked));
+}
+
 void serve(ShardState& shard, const Request& request, wire::UpdateFeaturesRequest&& asked) {
   pass_to_controller(shard, request, std::move(asked));
 }
