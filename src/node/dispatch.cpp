@@ -85,6 +85,8 @@ constexpr std::array kServed = {
     entry<wire::WriteTxnMarkersRequest>(),
     entry<wire::TxnOffsetCommitRequest>(),
     entry<wire::DescribeAclsRequest>(),
+    entry<wire::CreateAclsRequest>(),
+    entry<wire::DeleteAclsRequest>(),
     entry<wire::DescribeConfigsRequest>(),
     entry<wire::AlterConfigsRequest>(),
     entry<wire::DescribeLogDirsRequest>(),

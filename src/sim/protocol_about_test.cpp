@@ -4,6 +4,8 @@
 #include <set>
 
 #include "sim/test_world.hpp"
+#include "wire/api/create_acls.hpp"
+#include "wire/api/delete_acls.hpp"
 #include "wire/api/describe_acls.hpp"
 #include "wire/api/describe_cluster.hpp"
 #include "wire/api/describe_topic_partitions.hpp"
@@ -111,6 +113,22 @@ TEST_P(About, describe_cluster) {
 
 TEST_P(About, there_is_no_authorizer) {
   EXPECT_EQ(line.ask(3, wire::DescribeAclsRequest{}).error_code, ErrorCode::security_disabled);
+
+  wire::CreateAclsRequest create;
+  EXPECT_TRUE(line.ask(3, create).results.empty());
+  create.creations.resize(2);
+  const auto created = line.ask(3, create);
+  ASSERT_EQ(created.results.size(), 2U);
+  for (const auto& each : created.results) EXPECT_EQ(each.error_code, ErrorCode::security_disabled);
+
+  wire::DeleteAclsRequest remove;
+  remove.filters.resize(2);
+  const auto removed = line.ask(3, remove);
+  ASSERT_EQ(removed.filter_results.size(), 2U);
+  for (const auto& each : removed.filter_results) {
+    EXPECT_EQ(each.error_code, ErrorCode::security_disabled);
+    EXPECT_TRUE(each.matching_acls.empty());
+  }
 }
 
 TEST_P(About, find_coordinator_makes_the_offsets_topic) {

@@ -9,7 +9,9 @@
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/api_versions.hpp"
+#include "wire/api/create_acls.hpp"
 #include "wire/api/create_partitions.hpp"
+#include "wire/api/delete_acls.hpp"
 #include "wire/api/delete_groups.hpp"
 #include "wire/api/delete_records.hpp"
 #include "wire/api/delete_topics.hpp"
@@ -215,6 +217,8 @@ TEST_P(Versions, every_version_of_every_api_is_answered) {
   speak_of_groups(id);
   speak_of_transactions(id);
   speak<wire::DescribeAclsRequest>();
+  speak<wire::CreateAclsRequest>([](auto& request, std::int16_t) { request.creations.emplace_back(); });
+  speak<wire::DeleteAclsRequest>([](auto& request, std::int16_t) { request.filters.emplace_back(); });
   speak<wire::DescribeClusterRequest>();
   speak<wire::UpdateFeaturesRequest>();
   speak<wire::ApiVersionsRequest>([](auto& request, std::int16_t) {

@@ -1,4 +1,4 @@
-// ApiVersions, DescribeCluster, FindCoordinator, DescribeAcls, InitProducerId.
+// ApiVersions, DescribeCluster, FindCoordinator, the ACLs that nobody can have yet, InitProducerId.
 #include <algorithm>
 
 #include "core/group/partition.hpp"
@@ -12,6 +12,8 @@ namespace tailwater::node {
 namespace {
 
 constexpr std::int16_t kOldestApiVersions = 0;
+// As Kafka's controller says it; its brokers say it in other words, see DescribeAcls.
+constexpr std::string_view kNoAuthorizer = "No Authorizer is configured.";
 
 std::vector<wire::ApiVersionsResponseApiVersion> served_ranges() {
   std::vector<wire::ApiVersionsResponseApiVersion> ranges;
@@ -231,6 +233,21 @@ void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&
   wire::DescribeAclsResponse response;
   response.error_code = wire::ErrorCode::security_disabled;
   response.error_message = "No Authorizer is configured on the broker";
+  shard.connections.answer(request, response);
+}
+
+void serve(ShardState& shard, const Request& request, wire::CreateAclsRequest&& asked) {
+  wire::CreateAclsResponse response;
+  response.results.assign(asked.creations.size(), {.error_code = wire::ErrorCode::security_disabled,
+                                                   .error_message = std::string(kNoAuthorizer)});
+  shard.connections.answer(request, response);
+}
+
+void serve(ShardState& shard, const Request& request, wire::DeleteAclsRequest&& asked) {
+  wire::DeleteAclsResponse response;
+  response.filter_results.assign(asked.filters.size(), {.error_code = wire::ErrorCode::security_disabled,
+                                                        .error_message = std::string(kNoAuthorizer),
+                                                        .matching_acls = {}});
   shard.connections.answer(request, response);
 }
 

@@ -14,8 +14,10 @@
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/alter_partition_reassignments.hpp"
 #include "wire/api/api_versions.hpp"
+#include "wire/api/create_acls.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/create_topics.hpp"
+#include "wire/api/delete_acls.hpp"
 #include "wire/api/delete_groups.hpp"
 #include "wire/api/delete_records.hpp"
 #include "wire/api/delete_topics.hpp"
@@ -58,6 +60,8 @@ void serve(ShardState& shard, const Request& request, wire::ApiVersionsRequest&&
 void serve(ShardState& shard, const Request& request, wire::DescribeClusterRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::FindCoordinatorRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::CreateAclsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DeleteAclsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::InitProducerIdRequest&& asked);
 // The answer to an ApiVersions request of a version that is not known here.
 void serve_unknown_api_versions(ShardState& shard, const Request& request);
