@@ -102,6 +102,7 @@ constexpr std::array kServed = {
     entry<wire::DescribeProducersRequest>(),
     entry<wire::DescribeTransactionsRequest>(),
     entry<wire::ListTransactionsRequest>(),
+    entry<wire::ListConfigResourcesRequest>(),
     entry<wire::DescribeTopicPartitionsRequest>(),
 };
 

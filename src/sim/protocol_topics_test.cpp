@@ -13,6 +13,7 @@
 #include "wire/api/describe_log_dirs.hpp"
 #include "wire/api/elect_leaders.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
+#include "wire/api/list_config_resources.hpp"
 #include "wire/api/list_partition_reassignments.hpp"
 
 namespace tailwater::sim {
@@ -22,6 +23,9 @@ using wire::ErrorCode;
 
 constexpr std::int8_t kTopic = 2;
 constexpr std::int8_t kBroker = 4;
+constexpr std::int8_t kBrokerLogger = 8;
+constexpr std::int8_t kClientMetrics = 16;
+constexpr std::int8_t kGroup = 32;
 
 class Topics : public OverShards {
  protected:
@@ -238,6 +242,36 @@ TEST_P(Topics, configurations_are_described) {
   EXPECT_EQ(response.results[1].error_code, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(response.results[2].error_code, ErrorCode::invalid_request);
   EXPECT_EQ(response.results[3].error_code, ErrorCode::invalid_request);
+}
+
+TEST_P(Topics, what_has_a_configuration_is_listed) {
+  using Resource = std::pair<std::int8_t, std::string>;
+  create_topic(line, "t", 1);
+  wire::IncrementalAlterConfigsRequest change;
+  change.resources.push_back(
+      {.resource_type = kGroup,
+       .resource_name = "g",
+       .configs = {{.name = "consumer.session.timeout.ms", .config_operation = 0, .value = "50000"}}});
+  ASSERT_EQ(line.ask(1, change).responses.at(0).error_code, ErrorCode::none);
+  const auto list = [&](std::vector<std::int8_t> types, std::int16_t version = 1) {
+    wire::ListConfigResourcesRequest request;
+    request.resource_types = std::move(types);
+    const auto response = line.ask(version, request);
+    EXPECT_EQ(response.error_code, ErrorCode::none);
+    std::vector<Resource> found;
+    for (const auto& each : response.config_resources) {
+      found.emplace_back(each.resource_type, each.resource_name);
+    }
+    return found;
+  };
+  EXPECT_EQ(list({}), (std::vector<Resource>{{kTopic, "t"}, {kBroker, "1"}, {kGroup, "g"}}));
+  EXPECT_EQ(list({kTopic, kTopic}), (std::vector<Resource>{{kTopic, "t"}}));
+  EXPECT_EQ(list({kGroup, kBroker}), (std::vector<Resource>{{kBroker, "1"}, {kGroup, "g"}}));
+  EXPECT_EQ(list({kBrokerLogger, kClientMetrics}), std::vector<Resource>());
+  EXPECT_EQ(list({}, 0), std::vector<Resource>()) << "version 0 knows client metrics only";
+  wire::ListConfigResourcesRequest request;
+  request.resource_types = {kTopic, 64};
+  EXPECT_EQ(line.ask(1, request).error_code, ErrorCode::unsupported_version);
 }
 
 TEST_P(Topics, configurations_change_one_by_one) {

@@ -27,6 +27,7 @@
 #include "wire/api/init_producer_id.hpp"
 #include "wire/api/join_group.hpp"
 #include "wire/api/leave_group.hpp"
+#include "wire/api/list_config_resources.hpp"
 #include "wire/api/list_groups.hpp"
 #include "wire/api/list_offsets.hpp"
 #include "wire/api/list_partition_reassignments.hpp"
@@ -159,6 +160,7 @@ class Versions : public OverShards {
       request.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .replicas = {{1}}}}});
     });
     speak<wire::ListPartitionReassignmentsRequest>();
+    speak<wire::ListConfigResourcesRequest>();
     speak<wire::DescribeTopicPartitionsRequest>();
   }
 

@@ -1,7 +1,9 @@
-// DescribeConfigs: every key of a topic, a broker or a group with its value, where that comes from, and its
-// meaning.
+// ListConfigResources: what has a configuration. DescribeConfigs: every key of a topic, a broker or a group
+// with its value, where that comes from, and its meaning.
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 
 #include "core/cluster/config.hpp"
 #include "node/api/handlers.hpp"
@@ -83,7 +85,59 @@ std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& 
   }
 }
 
+constexpr std::array kListedTypes = {
+    static_cast<std::int8_t>(cluster::ResourceType::topic),
+    static_cast<std::int8_t>(cluster::ResourceType::broker),
+    static_cast<std::int8_t>(cluster::ResourceType::broker_logger),
+    static_cast<std::int8_t>(cluster::ResourceType::client_metrics),
+    static_cast<std::int8_t>(cluster::ResourceType::group),
+};
+
+bool is_in(std::span<const std::int8_t> types, std::int8_t type) {
+  return std::ranges::find(types, type) != types.end();
+}
+
+// Topics and brokers have a configuration always, the others when somebody gave them one. This broker has no
+// loggers whose level can be changed.
+std::vector<std::string> names_of(const cluster::MetadataImage& image, cluster::ResourceType type) {
+  std::vector<std::string> names;
+  if (type == cluster::ResourceType::topic) {
+    for (const cluster::TopicHandle& topic : image.topics) names.push_back(topic->name);
+  } else if (type == cluster::ResourceType::broker) {
+    for (const BrokerId id : image.alive_brokers()) names.push_back(std::to_string(id.value));
+  } else {
+    for (const cluster::ResourceConfigsHandle& configs : image.resources) {
+      if (configs->type == type) names.push_back(configs->name);
+    }
+  }
+  return names;
+}
+
 }  // namespace
+
+void serve(ShardState& shard, const Request& request, wire::ListConfigResourcesRequest&& asked) {
+  using cluster::ResourceType;
+  const cluster::MetadataImage& image = *shard.context.image;
+  std::vector<std::int8_t> types = std::move(asked.resource_types);
+  constexpr std::int16_t kFirstVersionWithTypes = 1;
+  if (request.version < kFirstVersionWithTypes) {
+    types = {static_cast<std::int8_t>(ResourceType::client_metrics)};
+  } else if (types.empty()) {
+    types.assign(kListedTypes.begin(), kListedTypes.end());
+  }
+  wire::ListConfigResourcesResponse response;
+  if (!std::ranges::all_of(types, [](std::int8_t type) { return is_in(kListedTypes, type); })) {
+    response.error_code = wire::ErrorCode::unsupported_version;
+    return shard.connections.answer(request, response);
+  }
+  for (const std::int8_t type : kListedTypes) {
+    if (!is_in(types, type)) continue;
+    for (std::string& name : names_of(image, static_cast<ResourceType>(type))) {
+      response.config_resources.push_back({.resource_name = std::move(name), .resource_type = type});
+    }
+  }
+  shard.connections.answer(request, response);
+}
 
 void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked) {
   wire::DescribeConfigsResponse response;

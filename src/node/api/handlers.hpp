@@ -37,6 +37,7 @@
 #include "wire/api/init_producer_id.hpp"
 #include "wire/api/join_group.hpp"
 #include "wire/api/leave_group.hpp"
+#include "wire/api/list_config_resources.hpp"
 #include "wire/api/list_groups.hpp"
 #include "wire/api/list_offsets.hpp"
 #include "wire/api/list_partition_reassignments.hpp"
@@ -80,6 +81,7 @@ void serve(ShardState& shard, const Request& request, wire::ListPartitionReassig
 void serve(ShardState& shard, const Request& request, wire::UpdateFeaturesRequest&& asked);
 
 // configs.cpp
+void serve(ShardState& shard, const Request& request, wire::ListConfigResourcesRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::AlterConfigsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::IncrementalAlterConfigsRequest&& asked);
