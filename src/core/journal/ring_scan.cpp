@@ -107,16 +107,17 @@ void RingScan::begin_window() {
   window_end_ = limit_;
   if (trust_ == Trust::newest) {
     const std::uint64_t window = window_bytes(static_cast<std::uint32_t>(frame_bytes_max_));
-    window_end_ = std::min(limit_, expected_ + window);
+    // With the first frame behind a jump that the superblock does not know.
+    window_end_ = std::min(limit_, expected_ + window + kBlock);
   }
   if (looking_at_ == window_end_) phase_ = Phase::over;
 }
 
-// Whether a frame that lies where `at` would says that something behind the end had been settled.
+// Whether a frame that lies where `at` would says that something behind the end had been settled, or comes
+// from a start that the superblock does not know: then a newer superblock was written, and did not stay. A
+// frame of an earlier lap says neither.
 bool RingScan::proves_more(const FrameHeader& header, Lsn at) const {
-  if (header.journal_id != journal_id_) return false;
-  if (trust_ == Trust::newest) return header.lsn == at && header.settled > expected_;
-  return header.lsn.value % capacity_ == at.value % capacity_ &&
+  return header.journal_id == journal_id_ && header.lsn.value % capacity_ == at.value % capacity_ &&
          (header.settled > expected_ || header.incarnation > incarnation_);
 }
 

@@ -416,7 +416,7 @@ void Starter::scanned() {
     return;
   }
   if (scan_->damaged()) {
-    fail("the journal is damaged at " + std::to_string(scan_->end().value) +
+    fail("the journal " + dir_.ring_path() + " is damaged at " + std::to_string(scan_->end().value) +
          ": records that were acknowledged are lost there");
     return;
   }

@@ -77,10 +77,10 @@ import json
 frames=[json.loads(line) for line in open('out') if '\"kind\":\"frame\"' in line]
 print(8192+frames[len(frames)//2]['lsn']+100)")"
 hurt=$(content_of "$work/hurt")
-run 1 log verify "$work/hurt"; out_has "journal/0.jnl: a start fails: the journal is damaged at "
+run 1 log verify "$work/hurt"; out_has "journal/0.jnl: a start fails: the journal journal/0.jnl is damaged at "
 run 0 log dump "$work/hurt"; out_has "; DAMAGED there"
-run 1 log seal "$work/hurt"; err_has "the journal is damaged at "
-run 1 log rebuild "$work/hurt"; err_has "the journal is damaged at "; err_has "cannot be mended"
+run 1 log seal "$work/hurt"; err_has "the journal journal/0.jnl is damaged at "
+run 1 log rebuild "$work/hurt"; err_has "the journal journal/0.jnl is damaged at "; err_has "cannot be mended"
 run 1 log rebuild "$work/hurt" --drop-damaged; err_has "cannot be mended"
 [ "$(content_of "$work/hurt")" = "$hurt" ] || failed "a damaged journal stays as it is"
 
