@@ -15,6 +15,8 @@ constexpr std::string_view kSegment = "a-0/00000000000000000000.log";
 constexpr std::string_view kIndex = "a-0/00000000000000000000.index";
 constexpr std::string_view kTimeIndex = "a-0/00000000000000000000.timeindex";
 
+constexpr int kWaitsMax = 200;
+
 class ColdTest : public ::testing::Test {
  protected:
   ColdTest() : world(1) {
@@ -46,7 +48,11 @@ class ColdTest : public ::testing::Test {
   }
 
   ReadPlan plan(Log& log, Offset from, std::vector<Bytes>& pieces, std::size_t bytes_max = 4'000) {
-    while (true) {
+    for (int waits = 0;; ++waits) {
+      if (waits == kWaitsMax) {
+        ADD_FAILURE() << "a read waits for the disk for ever";
+        return {.kind = ReadPlan::Kind::failed};
+      }
       pieces.clear();
       const ReadPlan plan = world.storage->plan_read(log, {from, bytes_max, log.end_offset(), true}, pieces);
       if (plan.kind != ReadPlan::Kind::need) return plan;
@@ -170,6 +176,40 @@ TEST_F(ColdTest, ADamagedIndexCostsAWalkAndNothingElse) {
     }
     flip(kIndex, at, static_cast<unsigned>(at % 8));
   }
+}
+
+TEST_F(ColdTest, AWalkGoesOnWhereItWaitedThoughMemoryHoldsLittleOfIt) {
+  world.options.memory_bytes = 64 << 10;
+  world.options.cold_percent_max = 12;
+  world.options.cold_block_bytes = 4 << 10;
+  ASSERT_GT(content(kSegment).size(), 3 * world.options.cold_block_bytes);
+  world.disk.lose(std::string(kIndex));
+  Log& log = restart();
+  for (const World::ModelBatch& batch : model.batches) {
+    std::vector<Bytes> pieces;
+    const ReadPlan got = plan(log, batch.last, pieces, 1);
+    ASSERT_EQ(got.kind, ReadPlan::Kind::hot);
+    EXPECT_TRUE(std::equal(pieces[0].begin(), pieces[0].end(), batch.bytes.begin()));
+    world.storage->unpin(got.pin);
+  }
+}
+
+TEST_F(ColdTest, BehindADamagedBatchAllIsGivenAgainFromTheNextEntryOfTheIndex) {
+  const std::size_t size = model.batches[0].bytes.size();
+  ASSERT_LT(size, 1'000U) << "not every batch has an entry";
+  // Its length.
+  flip(kSegment, 20 * size + 10, 3);
+  Log& log = restart();
+  for (std::size_t each = 0; each < model.batches.size(); ++each) {
+    std::vector<Bytes> pieces;
+    const ReadPlan got = plan(log, model.batches[each].base, pieces, 1);
+    // The batch of the next entry is not below itself.
+    if (each >= 20 && each <= 23) continue;
+    ASSERT_EQ(got.kind, ReadPlan::Kind::hot) << "batch " << each;
+    world.storage->unpin(got.pin);
+  }
+  for (const std::string& fault : take_faults())
+    EXPECT_TRUE(fault.starts_with(std::string(kSegment) + " is damaged at byte ")) << fault;
 }
 
 TEST_F(ColdTest, ASegmentThatIsTooShortIsServedAsFarAsItGoes) {

@@ -8,6 +8,13 @@
 
 namespace tailwater::log {
 
+namespace {
+
+// Entries of an index that may be wrong before the whole of it is left alone.
+constexpr std::uint32_t kEntriesTried = 8;
+
+}  // namespace
+
 Reader::Look Reader::index_entry(LogState& log, Segment& segment, std::uint32_t number, IndexEntry& entry) {
   std::byte bytes[kIndexEntrySize];
   const std::uint64_t at = std::uint64_t{number} * kIndexEntrySize;
@@ -58,30 +65,43 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
       },
       below);
   if (look != Look::found) return look;
-  if (below > 0) {
+  // The index is only a hint. An entry that is wrong, or whose batch is damaged, costs a longer walk.
+  bool wrong_entries = false;
+  bool indexed = false;
+  for (std::uint32_t tried = 0; below > 0 && tried < kEntriesTried; ++tried) {
     IndexEntry entry;
-    look = index_entry(log, segment, below - 1, entry);
+    look = index_entry(log, segment, --below, entry);
     if (look != Look::found) return look;
-    // The index is only a hint: a wrong one costs a longer walk.
     StoredBatch batch;
-    look = entry.position < segment.size ? peek(log, segment, entry.position, batch) : Look::bad;
+    const bool possible = entry.last_offset < offset && entry.position < segment.size;
+    look = possible ? peek(log, segment, entry.position, batch) : Look::bad;
     if (look == Look::missing) return look;
     if (look == Look::found && batch.last == entry.last_offset) {
       spot.position = entry.position;
-    } else {
-      index_damaged(log, segment, FileKind::index);
+      indexed = true;
+      break;
     }
+    wrong_entries = true;
   }
+  if (!indexed && segment.walk.position > 0 && segment.walk.floor <= offset)
+    spot = {segment.walk.position, segment.walk.floor};
   while (spot.position < segment.size) {
     StoredBatch batch;
     look = peek(log, segment, spot.position, batch);
-    if (look == Look::absent) return Look::found;
-    if (look == Look::missing) return look;
-    if (look == Look::bad || batch.base < spot.floor || batch.last >= segment.next)
+    if (look == Look::absent) break;
+    if (look == Look::missing) {
+      if (!indexed) segment.walk = {spot.position, spot.floor};
+      return look;
+    }
+    if (look == Look::bad || batch.base < spot.floor || batch.last >= segment.next) {
+      // What led here may have been the damage.
+      segment.walk = {};
       return damaged(log, segment, spot, kStoredBatchPeek, "a batch is not what it should be");
-    if (batch.last >= offset) return Look::found;
+    }
+    if (batch.last >= offset) break;
     spot = {spot.position + batch.size, batch.last + 1};
   }
+  if (wrong_entries) index_damaged(log, segment, FileKind::index);
   return Look::found;
 }
 
