@@ -16,6 +16,10 @@ ErrorCode coordinator_error(ErrorCode of_log) {
     case ErrorCode::kafka_storage_error:
     case ErrorCode::not_coordinator:
       return ErrorCode::not_coordinator;
+    // Of offsets in a transaction: it has ended before they were written, or its producer was fenced.
+    case ErrorCode::invalid_txn_state:
+    case ErrorCode::invalid_producer_epoch:
+      return of_log;
     default:
       return ErrorCode::unknown_server_error;
   }

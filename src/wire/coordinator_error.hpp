@@ -5,7 +5,8 @@
 
 namespace tailwater::wire {
 
-// Come back later, look for the coordinator again, or a plain failure. Only the first two are retried.
+// Come back later, look for the coordinator again, what only concerns its transaction, or a plain failure.
+// Only the first two are retried.
 ErrorCode coordinator_error(ErrorCode of_log);
 
 }  // namespace tailwater::wire
