@@ -1,7 +1,7 @@
 // Goal: nothing is allocated per record on the data path: a batch of 10,000 records costs a shard no more
 // allocations than one of 10 records and as many bytes, in a transaction as without one. Nothing is allocated
-// per produce request: fifty of them in a turn cost no more than one. Method: one shard, fed by hand; operator
-// new counts while the shard itself runs, and only then.
+// per produce request: fifty of them in a turn cost no more than one. Method: one shard, fed by hand;
+// operator new counts while the shard itself runs, and only then.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

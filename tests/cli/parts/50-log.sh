@@ -148,8 +148,11 @@ on_folder "$work/hurt" still_there
 run 0 log verify "$work/hurt"
 
 # Both copies of a manifest: the broker does not guess; rebuild makes it from the one before and the segments.
+# The second journal is there as soon as a topic asks for it, its second manifest after a start.
+with_both() { run 0 topic create quick --config tailwater.durability=os; }
 for journal in 0 0-os; do
   damaged
+  on_folder "$work/hurt" with_both
   on_folder "$work/hurt" still_there
   manifest=$(cd "$work/hurt" && ls "manifest/$journal"-[0-9]* | sort -V | tail -1)
   flip "$work/hurt/$manifest" 40 -40
