@@ -223,6 +223,7 @@ void Fetches::conclude(std::uint64_t id) {
   const bool late = fetch.deadline <= context_.now.monotonic;
   std::size_t total = 0;
   bool news = fetch.session->size() == 0;
+  bool corrupt = false;
   for (FetchPart& part : fetch.parts) {
     // Shards that were asked at the same time may have given more than the whole may hold.
     if (total > 0 && total + part.bytes > fetch.max_bytes) drop_pieces(part);
@@ -232,8 +233,11 @@ void Fetches::conclude(std::uint64_t id) {
     }
     total += part.bytes;
     news = news || part.error != ErrorCode::none || part.diverging.has_value();
+    corrupt = corrupt || part.error == ErrorCode::corrupt_message;
   }
-  if (fetch.needs && (total == 0 || fetch.round < kPatientRounds)) {
+  // What was found to be damaged is forgotten, and would have to be read again: while one partition waits for
+  // that the other's turn would come, and so on for ever.
+  if (fetch.needs && !corrupt && (total == 0 || fetch.round < kPatientRounds)) {
     drop_all(fetch);
     // The blocks may have come while other shards were asked.
     if (fetch.tickets.empty()) attempt(id);

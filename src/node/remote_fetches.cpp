@@ -11,13 +11,15 @@ void RemoteFetches::asked(ShardId from, FetchMail&& mail) {
   answer.parts.reserve(mail.asks.size());
   std::optional<log::ReadTicket> wait;
   std::size_t total = 0;
+  bool corrupt = false;  // told at once, see Fetches::conclude
   for (const FetchAsk& ask : mail.asks) {
     auto outcome = partitions_.fetch(from, mail.terms, ask, total == 0);
     if (outcome.wait) wait = outcome.wait;
     total += outcome.part.bytes;
+    corrupt = corrupt || outcome.part.error == wire::ErrorCode::corrupt_message;
     answer.parts.push_back(std::move(outcome.part));
   }
-  if (wait && total == 0) {
+  if (wait && total == 0 && !corrupt) {
     waiting_.emplace(wait->value, Waiting{from, std::move(mail)});
     return;
   }
