@@ -168,7 +168,7 @@ void Partitions::mark_now(const MarkerAsker& asker, const MarkerCall& call) {
       storage_.append(*partition->log, scratch_, info_of(records::BatchView(scratch_)),
                       {.epoch = partition->epoch, .origin = log::Origin::broker}, context_.now);
   if (!appended) return answer(ErrorCode::kafka_storage_error);
-  overtake(*partition, call.producer.id);
+  overtake(*partition, call);
   const bool at_once = is_noted_behind(*partition, call);
   if (at_once) answer(ErrorCode::none);
   partition->marked.push(
@@ -182,11 +182,16 @@ bool Partitions::is_noted_behind(const PartitionState& marked, const MarkerCall&
   return noting != nullptr && noting->log != nullptr && log::Storage::goes_before(*marked.log, *noting->log);
 }
 
-void Partitions::overtake(PartitionState& partition, ProducerId producer) {
-  std::erase_if(partition.verifications,
-                [&](const auto& each) { return each.granted && each.producer.id == producer; });
+void Partitions::overtake(PartitionState& partition, const MarkerCall& marker) {
+  // The marker of a client that bumps has the epoch that its next transaction begins with: who asks for that
+  // one is ahead of the marker, which may come after the client's first records.
+  const bool bumps = marker.version >= txn::ClientVersion::bumping;
+  const auto is_ended = [&](const PartitionState::Verification& each) {
+    return each.producer.id == marker.producer.id && !(bumps && each.producer.epoch >= marker.producer.epoch);
+  };
+  std::erase_if(partition.verifications, [&](const auto& each) { return each.granted && is_ended(each); });
   for (auto& each : partition.verifications) {
-    if (each.producer.id == producer) each.overtaken = true;
+    if (is_ended(each)) each.overtaken = true;
   }
 }
 

@@ -222,7 +222,7 @@ class Partitions {
   void mark_now(const MarkerAsker& asker, const MarkerCall& call);
   bool is_noted_behind(const PartitionState& marked, const MarkerCall& call);
   static ErrorCode check_marker(const log::Log& log, const MarkerCall& call);
-  void overtake(PartitionState& partition, ProducerId producer);
+  void overtake(PartitionState& partition, const MarkerCall& marker);
   void answer_marked(PartitionState& partition);
   void drop_transactions(PartitionState& partition, ErrorCode error);
   void append(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
