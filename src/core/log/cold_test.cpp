@@ -80,13 +80,31 @@ class ColdTest : public ::testing::Test {
     return ReadPlan::Kind::at_end;
   }
 
-  TimestampAnswer find_timestamp(Log& log, std::int64_t at_least) {
-    while (true) {
-      const TimestampAnswer answer = world.storage->find_timestamp(log, WallTime{at_least}, log.end_offset());
+  template <class Look>
+  TimestampAnswer answered(Look look) {
+    for (int waits = 0; waits < kWaitsMax; ++waits) {
+      const TimestampAnswer answer = look();
       if (answer.kind != TimestampAnswer::Kind::need) return answer;
       while (world.ready.empty()) world.step();
       world.ready.clear();
     }
+    ADD_FAILURE() << "a look waits for the disk for ever";
+    return {.kind = TimestampAnswer::Kind::failed};
+  }
+  TimestampAnswer find_timestamp(Log& log, std::int64_t at_least) {
+    return answered(
+        [&] { return world.storage->find_timestamp(log, WallTime{at_least}, log.end_offset()); });
+  }
+  TimestampAnswer max_timestamp(Log& log, Offset upper_bound) {
+    return answered([&] { return world.storage->max_timestamp(log, upper_bound); });
+  }
+  // For so many blocks, of which a segment has more: a look that has to walk waits, and finds gone what it
+  // has seen.
+  void leave_memory_for(std::uint32_t blocks) {
+    world.options.cold_block_bytes = 4 << 10;
+    world.options.memory_bytes = 100 * world.options.cold_block_bytes;
+    world.options.cold_percent_max = blocks;
+    ASSERT_GT(content(kSegment).size(), blocks * world.options.cold_block_bytes);
   }
 
   World world;
@@ -179,10 +197,7 @@ TEST_F(ColdTest, ADamagedIndexCostsAWalkAndNothingElse) {
 }
 
 TEST_F(ColdTest, AWalkGoesOnWhereItWaitedThoughMemoryHoldsLittleOfIt) {
-  world.options.memory_bytes = 64 << 10;
-  world.options.cold_percent_max = 12;
-  world.options.cold_block_bytes = 4 << 10;
-  ASSERT_GT(content(kSegment).size(), 3 * world.options.cold_block_bytes);
+  leave_memory_for(2);
   world.disk.lose(std::string(kIndex));
   Log& log = restart();
   for (const World::ModelBatch& batch : model.batches) {
@@ -191,6 +206,33 @@ TEST_F(ColdTest, AWalkGoesOnWhereItWaitedThoughMemoryHoldsLittleOfIt) {
     ASSERT_EQ(got.kind, ReadPlan::Kind::hot);
     EXPECT_TRUE(std::equal(pieces[0].begin(), pieces[0].end(), batch.bytes.begin()));
     world.storage->unpin(got.pin);
+  }
+}
+
+TEST_F(ColdTest, ALookForATimestampGoesOnWhereItWaitedToo) {
+  leave_memory_for(5);  // two of the indexes, and two in which a batch begins and ends
+  for (const bool both : {false, true}) {
+    world.disk.lose(std::string(both ? kIndex : kTimeIndex));
+    Log& log = restart();
+    // From the end on: what one look has learnt must serve another that wants less of it.
+    for (std::size_t each = model.batches.size(); each-- > 0;) {
+      const TimestampAnswer answer = find_timestamp(log, 1'000 + 10 * static_cast<std::int64_t>(each));
+      ASSERT_EQ(answer.kind, TimestampAnswer::Kind::found);
+      EXPECT_EQ(answer.offset, model.batches[each].base);
+      EXPECT_EQ(answer.timestamp, WallTime{1'000 + 10 * static_cast<std::int64_t>(each)});
+    }
+  }
+}
+
+TEST_F(ColdTest, SoDoesALookForTheLargestTimestampBelowABound) {
+  leave_memory_for(5);
+  Log& log = restart();
+  // The last record of a batch has its largest timestamp.
+  for (const std::size_t each : {std::size_t{38}, std::size_t{20}, std::size_t{3}}) {
+    const TimestampAnswer answer = max_timestamp(log, model.batches[each].last + 1);
+    ASSERT_EQ(answer.kind, TimestampAnswer::Kind::found);
+    EXPECT_EQ(answer.offset, model.batches[each].last);
+    EXPECT_EQ(answer.timestamp, WallTime{1'002 + 10 * static_cast<std::int64_t>(each)});
   }
 }
 

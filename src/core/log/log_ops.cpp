@@ -116,7 +116,7 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   segment.size = place.position;
   segment.next = place.end;
   segment.index = place.index;
-  segment.walk = {};
+  segment.walked.clear();
   if (place.position == 0) segment.first_timestamp = -1;
   cut_chunks(log, dir.shared.tail, place.segment, place.position, place.end);
   log.end = place.end;

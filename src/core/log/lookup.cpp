@@ -52,6 +52,30 @@ Reader::Look Reader::count_entries(Segment& segment, FileKind kind, Below below,
   return Look::found;
 }
 
+Reader::Look Reader::batch_at(LogState& log, Segment& segment, const Spot& spot, StoredBatch& batch) {
+  const Look look = peek(log, segment, spot.position, batch);
+  if (look == Look::absent || look == Look::missing) return look;
+  if (look == Look::found && batch.base >= spot.floor && batch.last < segment.next) return look;
+  // What led here may have been the damage.
+  segment.walked.clear();
+  return damaged(log, segment, spot, kStoredBatchPeek, "a batch is not what it should be");
+}
+
+void Reader::pass(Segment& segment, Spot& spot, const StoredBatch& batch) const {
+  const BatchPlace place{.last_offset = batch.last,
+                         .position = spot.position,
+                         .size = batch.size,
+                         .max_timestamp = batch.max_timestamp};
+  segment.walked.pass(place, blocks_.block_bytes());
+  spot = {spot.position + batch.size, batch.last + 1};
+}
+
+template <class Over>
+void Reader::pass_known(const Segment& segment, Spot& spot, Over over) {
+  const Walked::Row* row = segment.walked.at(spot.position);
+  for (; row != nullptr && over(*row); row = segment.walked.at(spot.position)) spot = {row->end, row->floor};
+}
+
 Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset, Spot& spot) {
   spot = {0, segment.base};
   std::uint32_t below = 0;
@@ -67,7 +91,6 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
   if (look != Look::found) return look;
   // The index is only a hint. An entry that is wrong, or whose batch is damaged, costs a longer walk.
   bool wrong_entries = false;
-  bool indexed = false;
   for (std::uint32_t tried = 0; below > 0 && tried < kEntriesTried; ++tried) {
     IndexEntry entry;
     look = index_entry(log, segment, --below, entry);
@@ -78,28 +101,19 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
     if (look == Look::missing) return look;
     if (look == Look::found && batch.last == entry.last_offset) {
       spot.position = entry.position;
-      indexed = true;
       break;
     }
     wrong_entries = true;
   }
-  if (!indexed && segment.walk.position > 0 && segment.walk.floor <= offset)
-    spot = {segment.walk.position, segment.walk.floor};
   while (spot.position < segment.size) {
+    pass_known(segment, spot, [&](const Walked::Row& row) { return row.floor <= offset; });
+    if (spot.position >= segment.size) break;
     StoredBatch batch;
-    look = peek(log, segment, spot.position, batch);
+    look = batch_at(log, segment, spot, batch);
     if (look == Look::absent) break;
-    if (look == Look::missing) {
-      if (!indexed) segment.walk = {spot.position, spot.floor};
-      return look;
-    }
-    if (look == Look::bad || batch.base < spot.floor || batch.last >= segment.next) {
-      // What led here may have been the damage.
-      segment.walk = {};
-      return damaged(log, segment, spot, kStoredBatchPeek, "a batch is not what it should be");
-    }
+    if (look != Look::found) return look;
     if (batch.last >= offset) break;
-    spot = {spot.position + batch.size, batch.last + 1};
+    pass(segment, spot, batch);
   }
   if (wrong_entries) index_damaged(log, segment, FileKind::index);
   return Look::found;
@@ -173,18 +187,19 @@ Reader::Look Reader::first_at_least(LogState& log, Segment& segment, std::int64_
   if (look != Look::found) return look;
   Spot spot;
   look = find_offset(log, segment, from, spot);
-  std::uint64_t position = spot.position;
-  while (look == Look::found && position < segment.size) {
+  while (look == Look::found && spot.position < segment.size) {
+    pass_known(segment, spot, [&](const Walked::Row& row) { return row.max_timestamp < timestamp; });
+    if (spot.position >= segment.size) break;
     StoredBatch batch;
-    look = peek(log, segment, position, batch);
+    look = batch_at(log, segment, spot, batch);
     if (look != Look::found) break;
     if (batch.base >= upper_bound) return Look::absent;
     if (batch.max_timestamp >= timestamp) {
-      look = search_batch(log, segment, position, batch, timestamp, upper_bound, answer);
+      look = search_batch(log, segment, spot.position, batch, timestamp, upper_bound, answer);
       if (look != Look::absent) return look;
       look = Look::found;
     }
-    position += batch.size;
+    pass(segment, spot, batch);
   }
   return look == Look::found ? Look::absent : look;
 }
@@ -203,6 +218,32 @@ TimestampAnswer Reader::find_timestamp(LogState& log, WallTime at_least, Offset 
   return {};
 }
 
+Reader::Look Reader::largest_below(LogState& log, Segment& segment, Offset from, Offset upper_bound,
+                                   std::int64_t& largest, Offset& holder) {
+  largest = -1;
+  const auto count = [&](std::int64_t timestamp, Offset offset) {
+    if (timestamp > largest) {
+      largest = timestamp;
+      holder = offset;
+    }
+    return true;
+  };
+  Spot spot;
+  Look look = find_offset(log, segment, from, spot);
+  while (look == Look::found && spot.position < segment.size) {
+    pass_known(segment, spot, [&](const Walked::Row& row) {
+      return row.floor <= upper_bound && count(row.max_timestamp, row.max_timestamp_offset);
+    });
+    if (spot.position >= segment.size) break;
+    StoredBatch batch;
+    look = batch_at(log, segment, spot, batch);
+    if (look != Look::found || batch.last >= upper_bound) break;
+    count(batch.max_timestamp, batch.last);
+    pass(segment, spot, batch);
+  }
+  return look;
+}
+
 TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
   if (!log.dir->online() || log.removed) return {.kind = TimestampAnswer::Kind::failed};
   blocks_.begin();
@@ -216,21 +257,10 @@ TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
   std::int64_t largest = newest->index.max_timestamp;
   Offset holder = newest->index.max_timestamp_offset;
   if (holder >= upper_bound) {
-    largest = -1;
-    Spot spot;
-    Look look = find_offset(log, *newest, std::max(newest->base, log.start), spot);
-    std::uint64_t position = spot.position;
-    while (look == Look::found && position < newest->size) {
-      StoredBatch batch;
-      look = peek(log, *newest, position, batch);
-      if (look != Look::found || batch.last >= upper_bound) break;
-      if (batch.max_timestamp > largest) {
-        largest = batch.max_timestamp;
-        holder = batch.last;
-      }
-      position += batch.size;
-    }
+    const Offset from = std::max(newest->base, log.start);
+    const Look look = largest_below(log, *newest, from, upper_bound, largest, holder);
     if (look == Look::missing) return answer_need();
+    if (look == Look::bad) return {.kind = TimestampAnswer::Kind::corrupt};
     if (largest < 0) return {};
   }
   TimestampAnswer answer;

@@ -80,6 +80,14 @@ class Reader {
   BlockReader::Source source(LogState& log, Segment& segment, FileKind kind) const;
   Look peek(LogState& log, Segment& segment, std::uint64_t position, StoredBatch& batch);
   Look copy_batch(LogState& log, Segment& segment, std::uint64_t position, std::uint64_t size);
+  // The batch at `spot`, judged by what it may be there. What is wrong is said, and nothing that was walked
+  // before is believed any more.
+  Look batch_at(LogState& log, Segment& segment, const Spot& spot, StoredBatch& batch);
+  // Goes over the batch at `spot` to the next.
+  void pass(Segment& segment, Spot& spot, const StoredBatch& batch) const;
+  // Goes over what is known of the segment from `spot` on, row by row, as long as `over` allows it.
+  template <class Over>
+  static void pass_known(const Segment& segment, Spot& spot, Over over);
   // The first batch that does not end below `offset`; the segment's end if there is none.
   Look find_offset(LogState& log, Segment& segment, Offset offset, Spot& spot);
 
@@ -97,6 +105,10 @@ class Reader {
   template <class Below>
   Look count_entries(Segment& segment, FileKind kind, Below below, std::uint32_t& count);
 
+  // The largest timestamp of the batches from `from` on that end below `upper_bound`, and the last offset of
+  // the first that has it; -1 if there is none.
+  Look largest_below(LogState& log, Segment& segment, Offset from, Offset upper_bound, std::int64_t& largest,
+                     Offset& holder);
   // Where the batches that a time index leaves open begin.
   Look time_floor(LogState& log, Segment& segment, std::int64_t timestamp, Offset& from);
   Look first_at_least(LogState& log, Segment& segment, std::int64_t timestamp, Offset upper_bound,

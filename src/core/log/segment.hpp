@@ -16,6 +16,7 @@
 
 #include "base/ids.hpp"
 #include "core/cache/tail_cache.hpp"
+#include "core/log/walked.hpp"
 
 namespace tailwater::log {
 
@@ -57,12 +58,7 @@ struct Segment {
   std::uint64_t allocated[kFileKinds] = {};
   std::int64_t untimed_since = -1;  // when retention first saw it, if it has no timestamps
   bool named[kFileKinds] = {};      // written in this run: a round that makes the file also syncs its name
-  // How far a look for an offset had come from batch to batch when it had to wait for the disk: blocks that
-  // it walked over need not stay in memory. No batch there begins below the floor.
-  struct Walk {
-    std::uint64_t position = 0;
-    Offset floor;
-  } walk;
+  Walked walked;                    // by looks that its indexes did not help
 
   bool unfinished() const { return flushed < size || (sealed && exists && !exact); }
 };
