@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -24,17 +25,17 @@ struct Options {
   std::string folder;
 };
 
-// <end>.snapshot and, for each segment with abort markers, <base>.txnindex, as Apache Kafka names them, in
-// place of those of earlier ends.
+// For each segment with abort markers <base>.txnindex, as Apache Kafka names it, and <end>.snapshot, in place
+// of those of earlier ends; a clean stop of this version has left the snapshots, one of an earlier has not.
 Result<void> export_producers(const RealFiles& files, const log::ManifestLog& log) {
   const std::string folder = fmt::format("{}-{}", log.topic, log.partition.value);
   for (const std::string& name : files.list(folder)) {
-    if (!name.ends_with(log::kSnapshotSuffix) && !name.ends_with(log::kAbortedSuffix)) continue;
+    const std::optional<Offset> snapshot = log::offset_in_name(name, log::FileKind::snapshot);
+    const bool outdated =
+        snapshot && std::ranges::find(log.segments, *snapshot, &log::Segment::base) == log.segments.end();
+    if (!outdated && !name.ends_with(log::kAbortedSuffix)) continue;
     if (auto done = files.remove(folder + "/" + name); !done) return done;
   }
-  const auto path = [&](Offset at, std::string_view suffix) {
-    return fmt::format("{}/{:020}{}", folder, at.value, suffix);
-  };
   for (std::size_t each = 0; each < log.segments.size(); ++each) {
     const bool is_last = each + 1 == log.segments.size();
     const Offset base = log.segments[each].base;
@@ -45,11 +46,12 @@ Result<void> export_producers(const RealFiles& files, const log::ManifestLog& lo
     });
     if (here.empty()) continue;
     std::ranges::sort(here, {}, &log::Aborted::last);
-    if (auto done = files.replace(path(base, log::kAbortedSuffix), log::encode_aborted(here)); !done)
-      return done;
+    const std::string path = fmt::format("{}/{:020}{}", folder, base.value, log::kAbortedSuffix);
+    if (auto done = files.replace(path, log::encode_aborted(here)); !done) return done;
   }
   if (log.producers.empty()) return {};
-  return files.replace(path(log.end, log::kSnapshotSuffix), log::encode_snapshot(log.producers));
+  return files.replace(folder + "/" + log::segment_name(log.end, log::FileKind::snapshot),
+                       log::encode_snapshot(log.producers));
 }
 
 Result<int> seal(const Options& options) {

@@ -92,8 +92,7 @@ class ColdTest : public ::testing::Test {
     return {.kind = TimestampAnswer::Kind::failed};
   }
   TimestampAnswer find_timestamp(Log& log, std::int64_t at_least) {
-    return answered(
-        [&] { return world.storage->find_timestamp(log, WallTime{at_least}, log.end_offset()); });
+    return answered([&] { return world.storage->find_timestamp(log, WallTime{at_least}, log.end_offset()); });
   }
   TimestampAnswer max_timestamp(Log& log, Offset upper_bound) {
     return answered([&] { return world.storage->max_timestamp(log, upper_bound); });

@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "base/plant.hpp"
 #include "core/log/directory.hpp"
+#include "core/log/producer_snapshot.hpp"
 #include "core/log/tail.hpp"
 
 namespace tailwater::log {
@@ -24,7 +25,13 @@ constexpr std::uint64_t kAllocateStepMax = std::uint64_t{16} << 20;
 std::size_t place(FileKind kind) {
   return static_cast<std::size_t>(kind);
 }
-constexpr FileKind kAllKinds[] = {FileKind::records, FileKind::index, FileKind::time_index};
+constexpr FileKind kSegmentKinds[] = {FileKind::records, FileKind::index, FileKind::time_index};
+constexpr FileKind kAllKinds[] = {FileKind::records, FileKind::index, FileKind::time_index,
+                                  FileKind::snapshot};
+// Whether a segment keeps numbers of it.
+constexpr bool is_own(FileKind kind) {
+  return kind != FileKind::snapshot;
+}
 
 // The first write takes what it needs; a file that grows gets larger and larger steps.
 std::uint64_t allocation(std::uint64_t allocated, std::uint64_t needed) {
@@ -226,7 +233,7 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   part.size[place(FileKind::records)] = to;
   part.size[place(FileKind::index)] = std::uint64_t{part.stored.entries} * kIndexEntrySize;
   part.size[place(FileKind::time_index)] = std::uint64_t{part.stored.time_entries} * kTimeEntrySize;
-  for (const FileKind kind : kAllKinds) {
+  for (const FileKind kind : kSegmentKinds) {
     // Files that hold what a truncation took away are ended, too. And a segment that takes no more batches
     // has all of its files: Kafka's tools open one by the other.
     const bool ends = last && (segment.exists || segment.sealed);
@@ -234,10 +241,32 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
     part.files[place(kind)] = dir_.file_of(log, segment, kind);
     dir_.shared.files.retain(part.files[place(kind)]);
   }
+  if (last) plan_snapshot(log, segment, part);
   if (!last) set_head_due(log, segment.base, to);
   segment.exists = true;
   segment.exact = false;
   job.parts.push_back(std::move(part));
+}
+
+// Where nothing is known of any producer there is none.
+void Flusher::plan_snapshot(LogState& log, const Segment& segment, Part& part) {
+  Buffer& content = part.content[place(FileKind::snapshot)];
+  Offset at = log.end;
+  if (segment.sealed) {
+    const auto next = std::ranges::upper_bound(log.segments, segment.base, {}, &Segment::base);
+    at = next->base;
+    content = std::exchange(next->snapshot, {});
+  } else if (log.producers) {
+    content = encode_snapshot(log.producers->producers());
+  }
+  if (content.empty()) return;
+  part.size[place(FileKind::snapshot)] = content.size();
+  FileHandle& file = part.files[place(FileKind::snapshot)];
+  file = dir_.shared.files.add({.dir = dir_.id,
+                                .dir_index = dir_.index,
+                                .path = log.path(at, FileKind::snapshot),
+                                .use = Files::Use::write});
+  dir_.shared.files.retain(file);
 }
 
 void Flusher::gather(LogState& log, Part& part) {
@@ -310,6 +339,9 @@ void Flusher::run_step(std::size_t index) {
       case Step::end:
         end_files(index, part);
         break;
+      case Step::look:
+        look_for_outdated(index, part);
+        break;
       case Step::done:
         break;
     }
@@ -332,6 +364,9 @@ void Flusher::proceed(std::size_t index) {
       job.step = Step::end;
       return;
     case Step::end:
+      job.step = Step::look;
+      return;
+    case Step::look:
       job.step = ++job.part < job.parts.size() ? Step::allocate : Step::done;
       if (job.step == Step::done) --unwritten_;
       return;
@@ -353,9 +388,10 @@ void Flusher::allocate(std::size_t index, Part& part) {
     const std::size_t k = place(kind);
     if (part.files[k] == 0 || (kind == FileKind::records ? part.pieces.empty() : part.content[k].empty()))
       continue;
-    const std::uint64_t allocated = segment == nullptr ? 0 : segment->allocated[k];
+    const bool own = segment != nullptr && is_own(kind);
+    const std::uint64_t allocated = own ? segment->allocated[k] : 0;
     if (allocated >= round_up(part.size[k], kBlock)) continue;
-    if (segment != nullptr && !segment->named[k]) names_ = true;
+    if (!is_own(kind) || (own && !segment->named[k])) names_ = true;
     DiskOp more = op(DiskOpKind::preallocate, Role::allocate, index, kind);
     more.at = allocated;
     more.size = allocation(allocated, part.size[k]) - allocated;
@@ -369,7 +405,7 @@ void Flusher::allocate(std::size_t index, Part& part) {
 void Flusher::write(std::size_t index, Part& part) {
   if (Segment* segment = jobs_[index].log->segment_at(part.base);
       segment != nullptr && segment->number == part.number) {
-    for (const FileKind kind : kAllKinds) {
+    for (const FileKind kind : kSegmentKinds) {
       const std::size_t k = place(kind);
       const bool written = kind == FileKind::records ? !part.pieces.empty() : !part.content[k].empty();
       if (!written) continue;
@@ -393,7 +429,7 @@ void Flusher::write(std::size_t index, Part& part) {
     ++jobs_[index].outstanding;
     writes_.push_back({part.files[place(FileKind::records)], std::move(put)});
   }
-  for (const FileKind kind : {FileKind::index, FileKind::time_index}) {
+  for (const FileKind kind : {FileKind::index, FileKind::time_index, FileKind::snapshot}) {
     const std::size_t k = place(kind);
     if (part.content[k].empty()) continue;
     DiskOp put = op(DiskOpKind::write, Role::write, index, kind);
@@ -422,9 +458,33 @@ void Flusher::end_files(std::size_t index, Part& part) {
     if (part.files[k] == 0) continue;
     DiskOp cut = op(DiskOpKind::truncate, Role::end, index, kind);
     cut.size = part.size[k];
-    if (segment != nullptr && segment->number == part.number)
+    if (segment != nullptr && segment->number == part.number && is_own(kind))
       segment->allocated[k] = round_up(part.size[k], kBlock);
     submit(index, part.files[k], std::move(cut));
+  }
+}
+
+// A log of an earlier run, which may have ended in the midst of this segment.
+void Flusher::look_for_outdated(std::size_t index, const Part& part) {
+  const LogState& log = *jobs_[index].log;
+  if (!part.last || !dir_.stopping || !log.folder_possible || part.base != log.active().base) return;
+  DiskOp list = op(DiskOpKind::list, Role::look, index, FileKind::snapshot);
+  list.path = log.folder();
+  ++jobs_[index].outstanding;
+  dir_.shared.outbox.push_back(std::move(list));
+}
+
+void Flusher::remove_outdated(std::size_t index, const std::vector<std::string>& names) {
+  Job& job = jobs_[index];
+  const bool has_own = job.parts[job.part].files[place(FileKind::snapshot)] != 0;
+  for (const std::string& name : names) {
+    const std::optional<Offset> at = offset_in_name(name, FileKind::snapshot);
+    if (!at || job.log->segment_at(*at) != nullptr || (has_own && *at == job.log->end)) continue;
+    DiskOp gone = op(DiskOpKind::remove, Role::remove, index, FileKind::snapshot);
+    gone.path = job.log->folder() + "/" + name;
+    ++job.outstanding;
+    names_ = true;
+    dir_.shared.outbox.push_back(std::move(gone));
   }
 }
 
@@ -441,7 +501,8 @@ void Flusher::completed(const DiskDone& done) {
     return;
   }
   Job& job = jobs_[index];
-  if (role != Role::folder) dir_.shared.files.release(job.parts[job.part].files[place(file)]);
+  const bool names_only = role == Role::folder || role == Role::look || role == Role::remove;
+  if (!names_only) dir_.shared.files.release(job.parts[job.part].files[place(file)]);
   --job.outstanding;
   if (role == Role::write) {
     --writes_in_flight_;
@@ -457,7 +518,8 @@ void Flusher::completed(const DiskDone& done) {
     return;
   }
   if (dir_.check(done)) return;
-  if (role == Role::allocate) {
+  if (role == Role::look) remove_outdated(index, done.names);
+  if (role == Role::allocate && is_own(file)) {
     Segment* segment = job.log->segment_at(job.parts[job.part].base);
     const std::size_t k = place(file);
     if (segment != nullptr && segment->number == job.parts[job.part].number) {
@@ -481,7 +543,7 @@ void Flusher::begin_sync() {
     single = single && job.parts.size() == 1;
     for (const Part& part : job.parts)
       files += static_cast<std::size_t>(
-          std::count_if(part.files, part.files + kFileKinds, [](FileHandle file) { return file != 0; }));
+          std::count_if(part.files, part.files + kPartFiles, [](FileHandle file) { return file != 0; }));
   }
   if (names_ || !single || files > dir_.shared.options.sync_each_max) {
     syncs_ = 1;
@@ -550,6 +612,8 @@ void Flusher::release_memory(Job& job) {
 
 void Flusher::release_files(Job& job) {
   for (Part& part : job.parts) {
+    if (const FileHandle once = part.files[place(FileKind::snapshot)]; once != 0)
+      dir_.shared.files.forget(once);
     for (const FileHandle file : part.files) {
       if (file != 0) dir_.shared.files.release(file);
     }

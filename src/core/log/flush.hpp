@@ -9,7 +9,9 @@
 //            written again later: the next journal entry brings its first bytes along (LogState::head_due)
 //   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
 //   again until there is
-// A segment that takes no more batches is ended exactly: last block, truncate, then sync.
+// A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it goes the
+// snapshot of the place where it ends. That of a clean stop lies within a segment when the log goes on: the
+// next clean stop removes it, so that there is one at most.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +50,10 @@ class Flusher {
 
  private:
   enum class Phase : std::uint8_t { idle, write, sync };
-  enum class Step : std::uint8_t { folder, allocate, write, end, done };
-  enum class Role : std::uint8_t { folder, allocate, write, end, sync };
+  enum class Step : std::uint8_t { folder, allocate, write, end, look, done };
+  enum class Role : std::uint8_t { folder, allocate, write, end, look, remove, sync };
+
+  static constexpr std::size_t kPartFiles = kFileKinds + 1;  // the snapshot, too
 
   // What is done to one segment.
   struct Part {
@@ -59,10 +63,10 @@ class Flusher {
     std::uint64_t to = 0;
     bool last = false;  // the files end exactly afterwards
     IndexState stored;
-    Buffer content[kFileKinds];  // of the index files
-    std::uint64_t at[kFileKinds] = {};
-    std::uint64_t size[kFileKinds] = {};  // of the files afterwards
-    FileHandle files[kFileKinds] = {};
+    Buffer content[kPartFiles];  // of all but the records
+    std::uint64_t at[kPartFiles] = {};
+    std::uint64_t size[kPartFiles] = {};  // of the files afterwards
+    FileHandle files[kPartFiles] = {};
     std::vector<Bytes> pieces;
     MutableBytes cut_block;
     std::vector<cache::Chunk*> pinned;
@@ -88,6 +92,7 @@ class Flusher {
   void plan_parts(LogState& log, Job& job);
   static void set_head_due(LogState& log, Offset segment, std::uint64_t position);
   void plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job);
+  void plan_snapshot(LogState& log, const Segment& segment, Part& part);
   void gather(LogState& log, Part& part);
   void begin_round();
 
@@ -96,6 +101,8 @@ class Flusher {
   void allocate(std::size_t index, Part& part);
   void write(std::size_t index, Part& part);
   void end_files(std::size_t index, Part& part);
+  void look_for_outdated(std::size_t index, const Part& part);
+  void remove_outdated(std::size_t index, const std::vector<std::string>& names);
   void submit(std::size_t index, FileHandle file, DiskOp op);
   DiskOp op(DiskOpKind kind, Role role, std::size_t index, FileKind file) const;
   void pump();

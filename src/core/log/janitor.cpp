@@ -23,7 +23,8 @@ std::string doomed_name(const std::string& folder, LogId log) {
   return folder + "." + hex(log.value) + hex(~log.value) + "-delete";
 }
 
-constexpr std::string_view kSuffixes[] = {".log", ".index", ".timeindex"};
+// The last two are there for Kafka's tools only, and not always: see producer_snapshot.hpp.
+constexpr std::string_view kSuffixes[] = {".log", ".index", ".timeindex", ".snapshot", ".txnindex"};
 
 // A segment's files share all but their suffix.
 std::string stem(const LogState& log, Offset base) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "core/log/producer_snapshot.hpp"
 #include "core/log/tail.hpp"
 
 namespace tailwater::log {
@@ -93,6 +94,7 @@ void apply_roll(Directory& dir, LogState& log, Offset base) {
   CHECK(base >= log.end);
   log.active().sealed = true;
   log.segments.push_back(make_segment(dir, base));
+  if (log.producers) log.active().snapshot = encode_snapshot(log.producers->producers());
 }
 
 void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {

@@ -1,5 +1,7 @@
 #include "core/log/segment.hpp"
 
+#include <charconv>
+
 namespace tailwater::log {
 
 std::string segment_name(Offset base, FileKind kind) {
@@ -13,8 +15,17 @@ std::string segment_name(Offset base, FileKind kind) {
       return name + ".index";
     case FileKind::time_index:
       return name + ".timeindex";
+    case FileKind::snapshot:
+      return name + ".snapshot";
   }
   return name;
+}
+
+std::optional<Offset> offset_in_name(std::string_view name, FileKind kind) {
+  std::int64_t value = 0;
+  std::from_chars(name.data(), name.data() + name.size(), value);
+  if (value < 0 || segment_name(Offset{value}, kind) != name) return std::nullopt;
+  return Offset{value};
 }
 
 bool has_file(const Segment& segment, FileKind kind) {
@@ -25,6 +36,8 @@ bool has_file(const Segment& segment, FileKind kind) {
       return segment.stored.entries > 0;
     case FileKind::time_index:
       return segment.stored.time_entries > 0;
+    case FileKind::snapshot:
+      break;
   }
   return false;
 }

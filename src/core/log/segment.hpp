@@ -8,20 +8,25 @@
 //                                               .timeindex    per entry i64 largest timestamp so far, i32
 //                                               (last offset of
 //                                                             the batch that has it) - base; timestamps grow
+// Beside them, of the place where one segment ends and the next begins:
+//   <topic>-<partition>/<that offset, 20 digits>.snapshot     what was known of the producers there
+//                                                             (producer_snapshot.hpp)
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "core/cache/tail_cache.hpp"
 #include "core/log/walked.hpp"
 
 namespace tailwater::log {
 
-enum class FileKind : std::uint8_t { records = 0, index = 1, time_index = 2 };
-inline constexpr std::size_t kFileKinds = 3;
+enum class FileKind : std::uint8_t { records = 0, index = 1, time_index = 2, snapshot = 3 };
+inline constexpr std::size_t kFileKinds = 3;  // that are a segment's own: all but the snapshot
 inline constexpr std::size_t kIndexEntrySize = 8;
 inline constexpr std::size_t kTimeEntrySize = 12;
 
@@ -52,6 +57,10 @@ struct Segment {
   bool sealed = false;                // takes no more batches
   bool exact = false;                 // the files end exactly
 
+  // Not stored: the snapshot of its base, from when the segment begins until the one before it is in its
+  // files.
+  Buffer snapshot;
+
   // Not stored: what this run knows of the files.
   std::uint64_t number = 0;  // never the same for two segments of this run
   FileHandle files[kFileKinds] = {};
@@ -67,6 +76,8 @@ struct Segment {
 bool has_file(const Segment& segment, FileKind kind);
 
 std::string segment_name(Offset base, FileKind kind);
+// Nothing if the name is not of that kind.
+std::optional<Offset> offset_in_name(std::string_view name, FileKind kind);
 
 // Accounts for one batch in the sparse index: gives the mark if it gets an entry.
 struct BatchPlace {

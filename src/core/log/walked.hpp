@@ -1,8 +1,8 @@
-// What looks that had to go through a segment from batch to batch have learnt of it: rows of batches without a
-// gap from the segment's beginning, with what a later look would want to know of each. Of use where the indexes
-// are none: blocks that a look went over need not stay in memory, and a look that had to wait for the disk
-// begins anew. A row is made of the batches that begin in one block of the file, so that to go through one
-// again never takes more than the block and the header that reaches beyond it.
+// What looks that had to go through a segment from batch to batch have learnt of it: rows of batches without
+// a gap from the segment's beginning, with what a later look would want to know of each. Of use where the
+// indexes are none: blocks that a look went over need not stay in memory, and a look that had to wait for the
+// disk begins anew. A row is made of the batches that begin in one block of the file, so that to go through
+// one again never takes more than the block and the header that reaches beyond it.
 #pragma once
 
 #include <cstdint>
