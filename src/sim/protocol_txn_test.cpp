@@ -191,6 +191,34 @@ TEST_P(Transactions, a_transaction_that_outlives_its_timeout_is_aborted) {
   EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::invalid_producer_epoch);
 }
 
+// The first records of the next transaction against every moment of the end of the one before: what is in
+// front of that end is refused, what comes after it is taken, also if it reaches its partition before the
+// marker does.
+TEST_P(Transactions, records_of_the_next_transaction_may_be_ahead_of_the_marker) {
+  constexpr int kMoments = 600;  // longer than the longest write takes, in microseconds
+  Line other(world, "other");
+  std::map<ErrorCode, int> answers;
+  for (int moment = 0; moment < kMoments; ++moment) {
+    SCOPED_TRACE(std::to_string(moment) + " us after the end was asked for");
+    const std::int32_t partition = moment % 3;
+    TxnClient client(line, "id-" + std::to_string(moment), TxnClient::Kind::bumping);
+    EXPECT_EQ(client.init(), ErrorCode::none);
+    EXPECT_EQ(client.produce("t", partition, 1), ErrorCode::none);
+    const std::int32_t ending = client.post_end(true);
+    world.pass(Duration::from_us(moment));
+    TxnClient next = client.in_next_transaction();
+    next.use(other);
+    const ErrorCode error = next.produce("t", partition, 1);
+    ++answers[error];
+    EXPECT_EQ(client.take_end(ending), ErrorCode::none);
+    EXPECT_EQ(client.identity.epoch, next.identity.epoch);
+    if (error == ErrorCode::none) EXPECT_EQ(next.end(true), ErrorCode::none);
+  }
+  EXPECT_GT(answers[ErrorCode::invalid_producer_epoch], 0) << "it came before the end";
+  EXPECT_GT(answers[ErrorCode::none], 0);
+  EXPECT_EQ(answers.size(), 2U) << "TRANSACTION_ABORTABLE: " << answers[ErrorCode::transaction_abortable];
+}
+
 // --- late and repeated requests (KIP-890): nothing of one transaction touches the next
 
 TEST_P(Transactions, late_requests_of_a_client_that_bumps_change_nothing) {

@@ -98,18 +98,30 @@ class TxnClient {
     return response.responses.at(0).partition_responses.at(0).error_code;
   }
 
-  ErrorCode end(bool commits) {
+  ErrorCode end(bool commits) { return take_end(post_end(commits)); }
+  std::int32_t post_end(bool commits) {
     wire::EndTxnRequest request;
     request.transactional_id = id_;
     request.producer_id = identity.id;
     request.producer_epoch = identity.epoch;
     request.committed = commits;
-    const auto response = line_->ask(kind_ == Kind::bumping ? 5 : 3, request);
+    return line_->post(end_version(), request);
+  }
+  ErrorCode take_end(std::int32_t correlation) {
+    const auto response = line_->take<wire::EndTxnRequest>(end_version(), correlation);
     if (response.error_code == ErrorCode::none && kind_ == Kind::bumping) {
       identity = {response.producer_id, response.producer_epoch};
       sequences_.clear();
     }
     return response.error_code;
+  }
+
+  // One that bumps, as it will be when its transaction has ended.
+  TxnClient in_next_transaction() const {
+    TxnClient next = *this;
+    ++next.identity.epoch;
+    next.sequences_.clear();
+    return next;
   }
 
   ErrorCode commit_offset(const std::string& group, const std::string& topic, std::int32_t partition,
@@ -143,6 +155,8 @@ class TxnClient {
   bool names_itself = true;  // its requests carry the transactional id
 
  private:
+  std::int16_t end_version() const { return kind_ == Kind::bumping ? 5 : 3; }
+
   Line* line_;
   std::string id_;
   Kind kind_;
