@@ -8,8 +8,11 @@
 #include "wire/api/delete_acls.hpp"
 #include "wire/api/describe_acls.hpp"
 #include "wire/api/describe_cluster.hpp"
+#include "wire/api/describe_quorum.hpp"
 #include "wire/api/describe_topic_partitions.hpp"
 #include "wire/api/init_producer_id.hpp"
+#include "wire/api/sasl_authenticate.hpp"
+#include "wire/api/sasl_handshake.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -109,6 +112,40 @@ TEST_P(About, describe_cluster) {
   EXPECT_EQ(line.ask(2, request).error_code, ErrorCode::mismatched_endpoint_type);
   request.endpoint_type = 9;
   EXPECT_EQ(line.ask(2, request).error_code, ErrorCode::unsupported_endpoint_type);
+}
+
+TEST_P(About, the_broker_is_a_quorum_of_one) {
+  wire::DescribeQuorumRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.topic_name = "__cluster_metadata";
+  topic.partitions.push_back({.partition_index = 0});
+  const auto before = line.ask(2, request).topics.at(0).partitions.at(0);
+  EXPECT_EQ(before.error_code, ErrorCode::none);
+  EXPECT_EQ(before.leader_id, 1);
+  ASSERT_EQ(before.current_voters.size(), 1U);
+  EXPECT_EQ(before.current_voters[0].replica_id, 1);
+  EXPECT_EQ(before.current_voters[0].log_end_offset, before.high_watermark);
+  EXPECT_TRUE(before.observers.empty());
+  create_topic(line, "t", 1);
+  const auto response = line.ask(2, request);
+  EXPECT_GT(response.topics.at(0).partitions.at(0).high_watermark, before.high_watermark);
+  ASSERT_EQ(response.nodes.size(), 1U);
+  EXPECT_EQ(response.nodes[0].node_id, 1);
+  EXPECT_EQ(response.nodes[0].listeners.at(0).host, "sim");
+
+  request.topics[0].topic_name = "t";
+  const auto other = line.ask(2, request);
+  EXPECT_EQ(other.error_code, ErrorCode::none);
+  EXPECT_EQ(other.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_TRUE(other.nodes.empty());
+}
+
+TEST_P(About, nobody_is_to_authenticate) {
+  wire::SaslHandshakeRequest handshake;
+  handshake.mechanism = "PLAIN";
+  EXPECT_EQ(line.ask(1, handshake).error_code, ErrorCode::illegal_sasl_state);
+  EXPECT_EQ(line.ask(2, wire::SaslAuthenticateRequest{}).error_code, ErrorCode::illegal_sasl_state);
+  EXPECT_EQ(line.ask(13, wire::MetadataRequest{}).brokers.size(), 1U) << "the connection goes on";
 }
 
 TEST_P(About, there_is_no_authorizer) {

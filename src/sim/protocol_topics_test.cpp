@@ -7,6 +7,7 @@
 #include "sim/test_world.hpp"
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/alter_partition_reassignments.hpp"
+#include "wire/api/alter_replica_log_dirs.hpp"
 #include "wire/api/create_partitions.hpp"
 #include "wire/api/delete_topics.hpp"
 #include "wire/api/describe_configs.hpp"
@@ -326,6 +327,22 @@ TEST_P(Topics, log_directories_are_described) {
   ASSERT_EQ(partitions.size(), 2U);
   EXPECT_EQ(partitions[0].partition_size, 0);
   EXPECT_EQ(partitions[1].partition_size, static_cast<std::int64_t>(batch_of(100, 1).size()));
+}
+
+TEST_P(Topics, a_partition_that_is_where_it_is_wanted_need_not_be_moved) {
+  create_topic(line, "t", 2);
+  wire::AlterReplicaLogDirsRequest request;
+  request.dirs.push_back({.path = "d", .topics = {{.name = "t", .partitions = {0, 1, 2}}}});
+  request.dirs.push_back({.path = "/nowhere", .topics = {{.name = "t", .partitions = {1}}}});
+  const auto response = line.ask(2, request);
+  ASSERT_EQ(response.results.size(), 2U);
+  EXPECT_EQ(response.results[0].topic_name, "t");
+  ASSERT_EQ(response.results[0].partitions.size(), 3U);
+  EXPECT_EQ(response.results[0].partitions[0].error_code, ErrorCode::none);
+  EXPECT_EQ(response.results[0].partitions[1].error_code, ErrorCode::none);
+  EXPECT_EQ(response.results[0].partitions[2].error_code, ErrorCode::replica_not_available);
+  ASSERT_EQ(response.results[1].partitions.size(), 1U);
+  EXPECT_EQ(response.results[1].partitions[0].error_code, ErrorCode::log_dir_not_found);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Topics, testing::Values(1U, 3U));

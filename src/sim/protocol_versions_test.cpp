@@ -8,6 +8,7 @@
 #include "sim/txn_client.hpp"
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/alter_partition_reassignments.hpp"
+#include "wire/api/alter_replica_log_dirs.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_acls.hpp"
 #include "wire/api/create_partitions.hpp"
@@ -20,6 +21,7 @@
 #include "wire/api/describe_configs.hpp"
 #include "wire/api/describe_groups.hpp"
 #include "wire/api/describe_log_dirs.hpp"
+#include "wire/api/describe_quorum.hpp"
 #include "wire/api/describe_topic_partitions.hpp"
 #include "wire/api/elect_leaders.hpp"
 #include "wire/api/heartbeat.hpp"
@@ -35,6 +37,8 @@
 #include "wire/api/offset_delete.hpp"
 #include "wire/api/offset_fetch.hpp"
 #include "wire/api/offset_for_leader_epoch.hpp"
+#include "wire/api/sasl_authenticate.hpp"
+#include "wire/api/sasl_handshake.hpp"
 #include "wire/api/sync_group.hpp"
 #include "wire/api/update_features.hpp"
 
@@ -125,6 +129,9 @@ class Versions : public OverShards {
       request.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .offset = 1}}});
     });
     speak<wire::DescribeLogDirsRequest>();
+    speak<wire::AlterReplicaLogDirsRequest>([](auto& request, std::int16_t) {
+      request.dirs.push_back({.path = "d", .topics = {{.name = "t", .partitions = {0}}}});
+    });
     speak<wire::InitProducerIdRequest>();
   }
 
@@ -222,6 +229,11 @@ TEST_P(Versions, every_version_of_every_api_is_answered) {
   speak<wire::CreateAclsRequest>([](auto& request, std::int16_t) { request.creations.emplace_back(); });
   speak<wire::DeleteAclsRequest>([](auto& request, std::int16_t) { request.filters.emplace_back(); });
   speak<wire::DescribeClusterRequest>();
+  speak<wire::DescribeQuorumRequest>([](auto& request, std::int16_t) {
+    request.topics.push_back({.topic_name = "__cluster_metadata", .partitions = {{.partition_index = 0}}});
+  });
+  speak<wire::SaslHandshakeRequest>();
+  speak<wire::SaslAuthenticateRequest>();
   speak<wire::UpdateFeaturesRequest>();
   speak<wire::ApiVersionsRequest>([](auto& request, std::int16_t) {
     request.client_software_name = "test";
@@ -319,8 +331,9 @@ void expect_only_this_is_closed(Line& bad, Line& good) {
 }
 
 TEST_P(Versions, apis_and_versions_that_are_not_served_close_the_connection) {
-  // LeaderAndIsr, UpdateMetadata, SaslHandshake, CreateDelegationToken, a key that nobody knows, and none.
-  for (const std::int16_t key : std::initializer_list<std::int16_t>{4, 6, 17, 38, 12345, -1}) {
+  // LeaderAndIsr, UpdateMetadata, CreateDelegationToken, DescribeClientQuotas, a key that nobody knows, and
+  // none.
+  for (const std::int16_t key : std::initializer_list<std::int16_t>{4, 6, 38, 48, 12345, -1}) {
     Line bad(world);
     Buffer frame(14);
     store_big(frame.data(), std::uint32_t{10});

@@ -1,4 +1,5 @@
-// ApiVersions, DescribeCluster, FindCoordinator, the ACLs that nobody can have yet, InitProducerId.
+// ApiVersions, DescribeCluster, DescribeQuorum, FindCoordinator, the dialogues of SASL and the ACLs that
+// nobody can have yet, InitProducerId.
 #include <algorithm>
 
 #include "core/group/partition.hpp"
@@ -164,6 +165,66 @@ void serve(ShardState& shard, const Request& request, wire::DescribeClusterReque
   if (asked.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = authorized_operations(wire::Resource::cluster);
   }
+  shard.connections.answer(request, response);
+}
+
+namespace {
+
+// What Kafka calls the log of its controllers, and clients ask for by name.
+constexpr std::string_view kMetadataTopic = "__cluster_metadata";
+constexpr std::int32_t kOnlyEpoch = 1;  // nobody else was ever elected
+
+bool asks_for_metadata_log(const wire::DescribeQuorumRequest& asked) {
+  return asked.topics.size() == 1 && asked.topics[0].topic_name == kMetadataTopic &&
+         asked.topics[0].partitions.size() == 1 && asked.topics[0].partitions[0].partition_index == 0;
+}
+
+}  // namespace
+
+// This broker is its own controller: a quorum of one, whose log ends with the last change of the metadata.
+void serve(ShardState& shard, const Request& request, wire::DescribeQuorumRequest&& asked) {
+  const Context& context = shard.context;
+  wire::DescribeQuorumResponse response;
+  const bool known = asks_for_metadata_log(asked);
+  for (const auto& wanted : asked.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.topic_name = wanted.topic_name;
+    for (const auto& each : wanted.partitions) {
+      auto& partition = topic.partitions.emplace_back();
+      partition.partition_index = each.partition_index;
+      if (!known) {
+        partition.error_code = wire::ErrorCode::unknown_topic_or_partition;
+        continue;
+      }
+      partition.leader_id = context.options.broker.value;
+      partition.leader_epoch = kOnlyEpoch;
+      partition.high_watermark = static_cast<std::int64_t>(context.image->version.value);
+      partition.current_voters.push_back({.replica_id = context.options.broker.value,
+                                          .log_end_offset = partition.high_watermark,
+                                          .last_fetch_timestamp = context.now.wall.ms,
+                                          .last_caught_up_timestamp = context.now.wall.ms});
+    }
+  }
+  if (const AdvertisedListener* listener = advertised(context, request.listener);
+      known && listener != nullptr) {
+    auto& node = response.nodes.emplace_back();
+    node.node_id = context.options.broker.value;
+    node.listeners.push_back({.name = listener->name, .host = listener->host, .port = listener->port});
+  }
+  shard.connections.answer(request, response);
+}
+
+// Nobody has to say who they are on these listeners: in Kafka's words, who begins to is in the wrong state.
+void serve(ShardState& shard, const Request& request, wire::SaslHandshakeRequest&&) {
+  wire::SaslHandshakeResponse response;
+  response.error_code = wire::ErrorCode::illegal_sasl_state;
+  shard.connections.answer(request, response);
+}
+
+void serve(ShardState& shard, const Request& request, wire::SaslAuthenticateRequest&&) {
+  wire::SaslAuthenticateResponse response;
+  response.error_code = wire::ErrorCode::illegal_sasl_state;
+  response.error_message = "SaslAuthenticate request received after successful authentication";
   shard.connections.answer(request, response);
 }
 

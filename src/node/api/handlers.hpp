@@ -13,6 +13,7 @@
 #include "wire/api/add_partitions_to_txn.hpp"
 #include "wire/api/alter_configs.hpp"
 #include "wire/api/alter_partition_reassignments.hpp"
+#include "wire/api/alter_replica_log_dirs.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/create_acls.hpp"
 #include "wire/api/create_partitions.hpp"
@@ -27,6 +28,7 @@
 #include "wire/api/describe_groups.hpp"
 #include "wire/api/describe_log_dirs.hpp"
 #include "wire/api/describe_producers.hpp"
+#include "wire/api/describe_quorum.hpp"
 #include "wire/api/describe_topic_partitions.hpp"
 #include "wire/api/describe_transactions.hpp"
 #include "wire/api/elect_leaders.hpp"
@@ -47,6 +49,8 @@
 #include "wire/api/offset_delete.hpp"
 #include "wire/api/offset_fetch.hpp"
 #include "wire/api/offset_for_leader_epoch.hpp"
+#include "wire/api/sasl_authenticate.hpp"
+#include "wire/api/sasl_handshake.hpp"
 #include "wire/api/sync_group.hpp"
 #include "wire/api/txn_offset_commit.hpp"
 #include "wire/api/update_features.hpp"
@@ -59,7 +63,10 @@ class ShardState;
 // about.cpp: what the broker is
 void serve(ShardState& shard, const Request& request, wire::ApiVersionsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeClusterRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::DescribeQuorumRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::FindCoordinatorRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::SaslHandshakeRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::SaslAuthenticateRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeAclsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::CreateAclsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DeleteAclsRequest&& asked);
@@ -91,6 +98,7 @@ void serve(ShardState& shard, const Request& request, wire::ListOffsetsRequest&&
 void serve(ShardState& shard, const Request& request, wire::OffsetForLeaderEpochRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::DescribeLogDirsRequest&& asked);
+void serve(ShardState& shard, const Request& request, wire::AlterReplicaLogDirsRequest&& asked);
 
 // groups.cpp: questions to group coordinators
 void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& asked);

@@ -1,5 +1,6 @@
-// ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs: one question per partition (or per
-// shard) to the shards that own them, one answer when all are back.
+// ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs, AlterReplicaLogDirs: one question per
+// partition (or per shard) to the shards that own them, one answer when all are back.
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -219,6 +220,58 @@ void serve(ShardState& shard, const Request& request, wire::DescribeLogDirsReque
       shards, [&shard, request, asked = std::move(asked)](std::vector<AnswerBody>& answers) {
         shard.connections.answer(request, log_dirs_response(shard, asked, answers));
       });
+  for (std::uint32_t at = 0; at < shards; ++at) gather.ask(ShardId{at}, at, LogSizesQuery{});
+}
+
+namespace {
+
+using LogPlaces = std::map<std::pair<std::string, std::int32_t>, DirId>;
+
+LogPlaces places_of(const Context& context, const std::vector<AnswerBody>& answers) {
+  LogPlaces places;
+  for (const AnswerBody& answer : answers) {
+    for (const LogSize& log : std::get<LogSizesAnswer>(answer).logs) {
+      if (const cluster::TopicHandle topic = context.image->topic(log.topic_id))
+        places.emplace(std::pair{topic->name, log.partition.value}, log.dir);
+    }
+  }
+  return places;
+}
+
+// A partition that is where it is wanted needs nothing; to move one to another directory is not built.
+wire::ErrorCode check_move(ShardState& shard, const LogPlaces& places, const std::string& path,
+                           const std::string& topic, std::int32_t partition) {
+  const std::vector<std::string>& dirs = shard.context.options.log_dirs;
+  const auto dir = std::ranges::find(dirs, path);
+  if (dir == dirs.end()) return wire::ErrorCode::log_dir_not_found;
+  const DirId id{static_cast<std::uint32_t>(dir - dirs.begin())};
+  if (shard.partitions.storage().report(id).state == log::DirState::offline)
+    return wire::ErrorCode::kafka_storage_error;
+  const auto place = places.find({topic, partition});
+  if (place == places.end()) return wire::ErrorCode::replica_not_available;
+  return place->second == id ? wire::ErrorCode::none : wire::ErrorCode::unsupported_version;
+}
+
+}  // namespace
+
+void serve(ShardState& shard, const Request& request, wire::AlterReplicaLogDirsRequest&& asked) {
+  const std::uint32_t shards = shard.context.options.shards;
+  auto gather = shard.calls.begin(shards, [&shard, request,
+                                           asked = std::move(asked)](std::vector<AnswerBody>& answers) {
+    const LogPlaces places = places_of(shard.context, answers);
+    wire::AlterReplicaLogDirsResponse response;
+    for (const auto& dir : asked.dirs) {
+      for (const auto& topic : dir.topics) {
+        auto& result = response.results.emplace_back();
+        result.topic_name = topic.name;
+        for (const std::int32_t index : topic.partitions) {
+          result.partitions.push_back({.partition_index = index,
+                                       .error_code = check_move(shard, places, dir.path, topic.name, index)});
+        }
+      }
+    }
+    shard.connections.answer(request, response);
+  });
   for (std::uint32_t at = 0; at < shards; ++at) gather.ask(ShardId{at}, at, LogSizesQuery{});
 }
 
