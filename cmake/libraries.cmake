@@ -16,6 +16,7 @@ endfunction()
 tailwater_pkg_library(lz4 liblz4)
 tailwater_pkg_library(zstd libzstd)
 tailwater_pkg_library(zlib zlib)
+tailwater_pkg_library(re2 re2)
 tailwater_library(snappy snappy)
 tailwater_library(isal isal)
 

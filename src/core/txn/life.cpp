@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/regular_expression.hpp"
 #include "core/txn/coordinator.hpp"
+#include "core/txn/id_pattern.hpp"
 #include "records/batch.hpp"
 #include "records/record.hpp"
 
@@ -114,9 +114,9 @@ wire::DescribeTransactionsResponse::TransactionState TxnCoordinator::describe(co
 ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, WallTime now,
                                std::vector<wire::ListTransactionsResponse::TransactionState>& out) const {
   if (const ErrorCode error = availability(); error != ErrorCode::none) return error;
-  std::optional<RegularExpression> pattern;
+  std::optional<IdPattern> pattern;
   if (request.transactional_id_pattern && !request.transactional_id_pattern->empty()) {
-    auto compiled = RegularExpression::compile(*request.transactional_id_pattern);
+    auto compiled = IdPattern::compile(*request.transactional_id_pattern);
     if (!compiled) return ErrorCode::invalid_regular_expression;
     pattern = std::move(*compiled);
   }
