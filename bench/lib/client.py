@@ -5,6 +5,7 @@ The protocol pieces come from the interoperability suite's wire client. Every an
 code other than "try again" ends the measurement.
 """
 
+import contextlib
 import pathlib
 import random
 import socket
@@ -97,6 +98,18 @@ def connect(broker, limit_s=90):
             if time.monotonic() > limit or not broker.alive():
                 raise wire.WireError("the broker does not accept connections") from None
             time.sleep(broker.poll_s)
+
+
+@contextlib.contextmanager
+def serving(broker):
+    """Launches a broker that does not stay up from the round before, and waits until it serves. Gives a connection, and
+    which share of Sizes.first_warm_s it must be warmed: more than none only after a launch."""
+    launches = broker.pid is None
+    if launches:
+        broker.launch()
+    with connect(broker) as connection:
+        broker.launched()
+        yield connection, broker.first_warm_share if launches else 0
 
 
 def insist(work, done, pause_s, limit_s=90):

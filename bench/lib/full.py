@@ -157,13 +157,9 @@ def part(broker, connection, seconds, at_work):
 
 
 def sample(broker, sizes, load):
-    first = broker.pid is None
-    if first:
-        broker.launch()
-    with client.connect(broker) as connection:
-        broker.launched()
-        if first and isinstance(broker, peers.Kafka):
-            part(broker, connection, sizes.first_warm_s / 2, True)
+    with client.serving(broker) as (connection, first_warm_share):
+        if first_warm_share:
+            part(broker, connection, first_warm_share * sizes.first_warm_s / 2, True)
         broker.turned = not getattr(broker, "turned", True)  # each part is first in every other round
         with load.window(broker):
             found = {at_work: part(broker, connection, sizes.load_s, at_work) for at_work in (broker.turned, not broker.turned)}

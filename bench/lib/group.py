@@ -11,7 +11,6 @@ import struct
 import time
 
 import client
-import peers
 from case import Case, Row
 
 wire = client.wire
@@ -197,13 +196,9 @@ LIVES = 5  # of a sample, each with a group of its own
 
 
 def sample(broker, sizes, load):
-    first = broker.pid is None
-    if first:
-        broker.launch()
-    with client.connect(broker) as connection:
-        broker.launched()
+    with client.serving(broker) as (connection, first_warm_share):
         client.insist(lambda: client.find_coordinator(connection, "group"), lambda code: code == 0, broker.poll_s)
-    end = time.monotonic() + (sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else 0)
+    end = time.monotonic() + first_warm_share * sizes.first_warm_s
     life(broker.port, f"warm-{time.monotonic_ns()}", sizes.members)
     while time.monotonic() < end:
         life(broker.port, f"warm-{time.monotonic_ns()}", sizes.members)

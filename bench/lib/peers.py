@@ -72,6 +72,7 @@ class Folders:
 class Tailwater:
     name = "Tailwater"
     poll_s = 0.0005
+    first_warm_share = 0  # of Sizes.first_warm_s: only a compiler at run time has to be warmed for long
 
     def __init__(self, program, folder, settings=None):
         self.program, self.folder, self.settings = program, folder, settings or {}

@@ -73,43 +73,39 @@ def partitions(found, groups):
                                        "acks=all, the same requests in each plot; medians of the rounds and their range", body)
 
 
-def cpu(found, scenarios):
-    """Bars of processor time. scenarios: [(label, scenario)]"""
-    groups = []
-    for label, name in scenarios:
-        result, bars = found.get(name), {}
-        for system in result["systems"] if result else ():
-            if system == "kafka-fsync":  # in the tables: it would make the others too small to read
-                continue
-            broker, machine = (point(result, system, f"{name}.{key}", 0) for key in ("cpu", "machine"))
-            if broker and machine:
-                bars[system] = broker[1], machine[1]
-        if bars:
-            groups.append((label, bars))
+def bars(scenarios, values, unit, file, title, note):
+    """Groups of bars. scenarios: [(label, scenario)]; values(scenario): {system: (solid, solid and light)}"""
+    groups = [(label, shown) for label, name in scenarios if (shown := values(name))]
     if not groups:
         return
-    height, names = 400, [name for name in SYSTEMS if any(name in bars for _, bars in groups)]
+    height, names = 400, [name for name in SYSTEMS if any(name in shown for _, shown in groups)]
     body = list(svg.legend(24, 78, [(SYSTEMS[name].title, COLORS[name], False) for name in names]))
-    body += svg.Panel(LEFT, TOP, WIDTH - LEFT - 24, height - TOP - BOTTOM, "", "", "CPU s/GB").bars(groups, COLORS)
-    yield "cpu.svg", svg.figure(WIDTH, height, "Processor time for a gigabyte taken",
-                                "solid: the broker's process; light: the rest of the machine less the client (kernel threads that write and flush)", body)
+    body += svg.Panel(LEFT, TOP, WIDTH - LEFT - 24, height - TOP - BOTTOM, "", "", unit).bars(groups, COLORS)
+    yield file, svg.figure(WIDTH, height, title, note, body)
+
+
+def medians(found, name, *keys):
+    """Pairs of a system and its medians of these figures of the scenario, for systems that have them all."""
+    result = found.get(name)
+    for system in result["systems"] if result else ():
+        points = [point(result, system, f"{name}.{key}", 0) for key in keys]
+        if all(points):
+            yield system, tuple(middle for _, middle, *_ in points)
+
+
+def cpu(found, scenarios):
+    """Processor time. scenarios: [(label, scenario)]"""
+    def values(name):
+        # Kafka with fsync, in the tables, would make the others too small to read.
+        return {system: both for system, both in medians(found, name, "cpu", "machine") if system != "kafka-fsync"}
+    return bars(scenarios, values, "CPU s/GB", "cpu.svg", "Processor time for a gigabyte taken",
+                "solid: the broker's process; light: the rest of the machine less the client (kernel threads that write and flush)")
 
 
 def peers(found, scenarios):
-    """Bars of throughput for systems that speak other protocols. scenarios: [(label, scenario)]"""
-    groups = []
-    for label, name in scenarios:
-        points = {system: point(found[name], system, f"{name}.rate", 0) for system in found[name]["systems"]} if name in found else {}
-        bars = {system: (p[1], p[1]) for system, p in points.items() if p}
-        if bars:
-            groups.append((label, bars))
-    if not groups:
-        return
-    height, names = 400, [name for name in SYSTEMS if any(name in bars for _, bars in groups)]
-    body = list(svg.legend(24, 78, [(SYSTEMS[name].title, COLORS[name], False) for name in names]))
-    body += svg.Panel(LEFT, TOP, WIDTH - LEFT - 24, height - TOP - BOTTOM, "", "", "MB/s").bars(groups, COLORS)
-    yield "peers.svg", svg.figure(WIDTH, height, "Throughput beside other systems",
-                                  "Tailwater and NATS, sync: on the disk before each answer; the others: not", body)
+    """Throughput of systems that speak other protocols. scenarios: [(label, scenario)]"""
+    return bars(scenarios, lambda name: dict(medians(found, name, "rate", "rate")), "MB/s", "peers.svg",
+                "Throughput beside other systems", "Tailwater and NATS, sync: on the disk before each answer; the others: not")
 
 
 MET, MISSED = "#2f855a", "#c53030"

@@ -124,13 +124,8 @@ def page_cache(folder):
 
 def sampler(scenario, name):
     def sample(broker, sizes, load):
-        first = broker.pid is None
-        if first:
-            broker.launch()
-        with client.connect(broker):
-            pass
-        broker.launched()
-        warm = broker.first_warm_share * sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else sizes.warm_s
+        with client.serving(broker) as (_, first_warm_share):
+            warm = first_warm_share * sizes.first_warm_s or sizes.warm_s
         meter = Meter(broker.pid, load)
         with load.window(broker):
             words = scenario.words + (("--preload", "16") if scenario.preloads and sizes.smoke else ())

@@ -42,6 +42,7 @@ class Stream:
     words = ()  # of run, behind the folder and the port
     needs = ()  # in its folder of the cache, once it is installed
     poll_s = 0.01
+    first_warm_share = 0
 
     def __init__(self, _program, folder, settings=None):
         self.folder, self.settings = folder, settings or {}

@@ -103,12 +103,7 @@ def kcat(broker, topic, count):
 
 def sampler(name, work):
     def sample(broker, sizes, load):
-        first = broker.pid is None
-        if first:
-            broker.launch()
-        with client.connect(broker) as connection:
-            broker.launched()
-
+        with client.serving(broker) as (connection, first_warm_share):
             def once():
                 topic = f"users-{time.monotonic_ns()}"
                 client.make_topic(connection, broker, topic, PARTITIONS)
@@ -117,7 +112,7 @@ def sampler(name, work):
                 client.must_hold(connection, topic, PARTITIONS, sizes.user_records)
                 connection.delete_topics([topic])
                 return found
-            end = time.monotonic() + (sizes.first_warm_s if first and isinstance(broker, peers.Kafka) else 0)
+            end = time.monotonic() + first_warm_share * sizes.first_warm_s
             while time.monotonic() < end:
                 once()
             with load.window(broker):
