@@ -14,44 +14,48 @@ struct Scenario {
   void (*apply)(Plan& plan);
 };
 
-void pass_through(records::Codec codec, Plan& plan) {
-  plan.records = 1000;
-  plan.codec = codec;
+void batches(std::uint32_t records, std::uint32_t record_bytes, Plan& plan) {
+  plan.records = records;
+  plan.record_bytes = record_bytes;
+}
+
+void connections(std::uint32_t count, std::uint32_t in_flight, Plan& plan) {
+  plan.connections = count;
+  plan.in_flight = in_flight;
+}
+
+// One consumer reads what another scenario writes.
+void with_reader(std::string_view written, Kind kind, std::uint32_t preload_mb, Plan& plan) {
+  apply_scenario(written, plan);
+  plan.kind = kind;
+  plan.consumers = 1;
+  plan.preload_mb = preload_mb;
 }
 
 void follow(double megabytes_per_s, Plan& plan) {
-  apply_scenario("a16", plan);
-  plan.kind = Kind::follow;
-  plan.consumers = 1;
+  with_reader("a16", Kind::follow, 0, plan);
   plan.megabytes_per_s = megabytes_per_s;
+}
+
+void compress(records::Codec codec, Plan& plan) {
+  apply_scenario("b", plan);
+  plan.codec = codec;
 }
 
 constexpr Scenario kScenarios[] = {
     {"a", "batches of 256 KiB of 1 KiB records, 6 partitions, 6 connections with 5 requests in flight",
-     [](Plan& plan) {
-       plan.records = 256;
-       plan.record_bytes = 1024;
-     }},
-    {"a16", "the same in batches of 16 KiB",
-     [](Plan& plan) {
-       plan.records = 16;
-       plan.record_bytes = 1024;
-     }},
-    {"b", "batches of 1,000 records of 100 bytes", [](Plan& plan) { plan.records = 1000; }},
+     [](Plan& plan) { batches(256, 1024, plan); }},
+    {"a16", "the same in batches of 16 KiB", [](Plan& plan) { batches(16, 1024, plan); }},
+    {"b", "batches of 1,000 records of 100 bytes", [](Plan& plan) { batches(1000, 100, plan); }},
     {"c", "one record of 100 bytes a request, 64 connections with one in flight",
-     [](Plan& plan) {
-       plan.connections = 64;
-       plan.in_flight = 1;
-     }},
-    {"c5", "the same with five in flight", [](Plan& plan) { plan.connections = 64; }},
+     [](Plan& plan) { connections(64, 1, plan); }},
+    {"c5", "the same with five in flight", [](Plan& plan) { connections(64, 5, plan); }},
     {"d", "1,000 partitions, 100 connections with 2 in flight, ten batches of 4 x 256 bytes a request",
      [](Plan& plan) {
        plan.partitions = 1000;
-       plan.connections = 100;
-       plan.in_flight = 2;
        plan.batches = 10;
-       plan.records = 4;
-       plan.record_bytes = 256;
+       connections(100, 2, plan);
+       batches(4, 256, plan);
      }},
     {"d-paced", "the same at 10 MB/s",
      [](Plan& plan) {
@@ -59,12 +63,7 @@ constexpr Scenario kScenarios[] = {
        plan.megabytes_per_s = 10;
      }},
     {"e", "a consumer reads the last 192 MB of 6 partitions round and round, 1 MiB of each in an answer",
-     [](Plan& plan) {
-       apply_scenario("a16", plan);
-       plan.kind = Kind::consume;
-       plan.consumers = 1;
-       plan.preload_mb = 192;
-     }},
+     [](Plan& plan) { with_reader("a16", Kind::consume, 192, plan); }},
     {"e5", "five such consumers, each on its own",
      [](Plan& plan) {
        apply_scenario("e", plan);
@@ -72,44 +71,31 @@ constexpr Scenario kScenarios[] = {
      }},
     {"e2", "a consumer of 1,000 partitions, one batch of 4 x 256 bytes of each in an answer",
      [](Plan& plan) {
-       apply_scenario("d", plan);
-       plan.kind = Kind::consume;
-       plan.consumers = 1;
-       plan.preload_mb = 96;
+       with_reader("d", Kind::consume, 96, plan);
        plan.partition_bytes = 1200;
      }},
     {"f", "a16 at half of its pace, beside a consumer of 2 GB that no memory holds (--evict)",
-     [](Plan& plan) {
-       apply_scenario("a16", plan);
-       plan.kind = Kind::cold;
-       plan.consumers = 1;
-       plan.preload_mb = 2000;
-     }},
+     [](Plan& plan) { with_reader("a16", Kind::cold, 2000, plan); }},
     {"g5", "from a producer to a consumer: batches of 16 KiB at 5 MB/s over 6 partitions",
      [](Plan& plan) { follow(5, plan); }},
     {"g50", "the same at 50 MB/s", [](Plan& plan) { follow(50, plan); }},
     {"g150", "the same at 150 MB/s", [](Plan& plan) { follow(150, plan); }},
     {"g1000", "from producers to a consumer of 1,000 partitions: d-paced",
-     [](Plan& plan) {
-       apply_scenario("d-paced", plan);
-       plan.kind = Kind::follow;
-       plan.consumers = 1;
-     }},
+     [](Plan& plan) { with_reader("d-paced", Kind::follow, 0, plan); }},
     {"k-gzip", "compressed batches of 1,000 records of 100 bytes",
-     [](Plan& plan) { pass_through(records::Codec::gzip, plan); }},
-    {"k-snappy", "the same", [](Plan& plan) { pass_through(records::Codec::snappy, plan); }},
-    {"k-lz4", "the same", [](Plan& plan) { pass_through(records::Codec::lz4, plan); }},
-    {"k-zstd", "the same", [](Plan& plan) { pass_through(records::Codec::zstd, plan); }},
+     [](Plan& plan) { compress(records::Codec::gzip, plan); }},
+    {"k-snappy", "the same", [](Plan& plan) { compress(records::Codec::snappy, plan); }},
+    {"k-lz4", "the same", [](Plan& plan) { compress(records::Codec::lz4, plan); }},
+    {"k-zstd", "the same", [](Plan& plan) { compress(records::Codec::zstd, plan); }},
     {"j", "transactions of one record, 1 producer",
      [](Plan& plan) {
        plan.kind = Kind::transactions;
-       plan.connections = 1;
-       plan.in_flight = 1;
+       connections(1, 1, plan);
      }},
     {"j16", "the same by 16 producers",
      [](Plan& plan) {
        apply_scenario("j", plan);
-       plan.connections = 16;
+       connections(16, 1, plan);
      }},
 };
 
