@@ -1,50 +1,23 @@
-// Goal: whole stories of transactions that a person can read. Method: tests/scenarios/txn/*.txt hold commands
-// and the transcript of what the coordinator did; each file is played and compared. TAILWATER_REWRITE=1
-// writes the transcripts anew, and the diff is the review.
+// Goal: whole stories of transactions that a person can read. Method: the scenarios of tests/scenarios/txn
+// are played (support/scenarios.hpp); the diff of a transcript is the review.
 //
-//   # text             kept as it is, like empty lines
 //   > command          see Player::play(); a producer is written id:epoch, "v2" is a client that bumps
-//     text             the transcript: "#3" is the third request, "log" what goes to the log
+//     text             "#3" is the third request, "log" what goes to the log
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/txn/test_harness.hpp"
 #include "records/batch.hpp"
 #include "records/record.hpp"
+#include "support/scenarios.hpp"
 
 namespace tailwater::txn {
 namespace {
 
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, separator);) {
-    if (!part.empty()) parts.push_back(part);
-  }
-  return parts;
-}
-
-std::int64_t milliseconds(const std::string& text) {
-  char* unit = nullptr;
-  const std::int64_t number = std::strtoll(text.c_str(), &unit, 10);
-  const std::string_view name(unit);
-  if (name == "d") return number * 86'400'000;
-  if (name == "h") return number * 3'600'000;
-  if (name == "m") return number * 60'000;
-  return name == "s" ? number * 1'000 : number;
-}
-
-ErrorCode error_named(const std::string& text) {
-  for (const auto& known : wire::error_codes()) {
-    if (known.name == text) return known.code;
-  }
-  ADD_FAILURE() << "no error is called " << text;
-  return ErrorCode::unknown_server_error;
-}
+using scenarios::error_named;
+using scenarios::milliseconds;
+using scenarios::split;
 
 std::string told(const ProducerIdentity& producer) {
   return std::to_string(producer.id.value) + ":" + std::to_string(producer.epoch.value);
@@ -178,42 +151,8 @@ class Player {
   std::string transcript_;
 };
 
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string replay(const std::string& scenario) {
-  Player player;
-  std::string result;
-  std::istringstream lines(scenario);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("  ")) continue;
-    result += line + "\n";
-    if (line.starts_with("> ")) result += player.play(line.substr(2));
-  }
-  return result;
-}
-
 TEST(TxnScenarios, all_go_as_written) {
-  const bool rewrites = std::getenv("TAILWATER_REWRITE") != nullptr;
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(TAILWATER_SCENARIOS)) {
-    if (entry.path().extension() == ".txt") paths.push_back(entry.path());
-  }
-  std::ranges::sort(paths);
-  EXPECT_FALSE(paths.empty());
-  for (const auto& path : paths) {
-    const std::string scenario = read(path);
-    const std::string played = replay(scenario);
-    if (rewrites) {
-      std::ofstream(path) << played;
-    } else {
-      EXPECT_EQ(played, scenario) << path.filename() << ": TAILWATER_REWRITE=1 takes the new transcript";
-    }
-  }
+  scenarios::expect_all_as_written<Player>(TAILWATER_SCENARIOS);
 }
 
 }  // namespace
