@@ -4,14 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/testing.hpp"
+
 namespace tailwater::wire {
 namespace {
-
-Buffer bytes_of(std::initializer_list<int> values) {
-  Buffer buffer;
-  for (const int value : values) buffer.push_back(static_cast<std::byte>(value));
-  return buffer;
-}
 
 TEST(request_header, is_v1_for_a_version_that_is_not_flexible) {
   const Buffer bytes = bytes_of({0, 3, 0, 8, 0, 0, 0, 7, 0, 2, 'm', 'e', 0x55});

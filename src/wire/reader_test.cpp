@@ -5,14 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/testing.hpp"
+
 namespace tailwater::wire {
 namespace {
-
-Buffer bytes_of(std::initializer_list<int> values) {
-  Buffer buffer;
-  for (const int value : values) buffer.push_back(static_cast<std::byte>(value));
-  return buffer;
-}
 
 TEST(reader, reads_numbers_in_network_order) {
   const Buffer bytes = bytes_of({1, 0xfe, 0xff, 0xfe, 0x80, 0, 0, 0,    0,    5, 0xff, 0xff, 0xff, 0xfb, 0,

@@ -7,14 +7,10 @@
 
 #include <functional>
 
+#include "wire/testing.hpp"
+
 namespace tailwater::wire {
 namespace {
-
-Buffer bytes_of(std::initializer_list<int> values) {
-  Buffer buffer;
-  for (const int value : values) buffer.push_back(static_cast<std::byte>(value));
-  return buffer;
-}
 
 void expect_bytes(const std::function<void(Writer&)>& write, std::initializer_list<int> expected) {
   Buffer buffer = bytes_of({0xaa});
