@@ -15,7 +15,9 @@ Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
       broker_config_(
           cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
-      storage_(std::move(options)) {}
+      storage_(std::move(options)) {
+  storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
+}
 
 Partitions::~Partitions() = default;
 
@@ -208,6 +210,7 @@ void Partitions::apply(const cluster::MetadataImage& before, const cluster::Meta
 void Partitions::reconfigure() {
   broker_config_ =
       cluster::effective_broker_config(context_.options.config, *context_.image, context_.options.broker);
+  storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
   for (auto& [id, entry] : topics_) {
     configure(*entry.state);
     const log::LogConfig config = log_config(*entry.state);

@@ -412,6 +412,29 @@ TEST_P(Transactions, are_described_and_listed) {
   EXPECT_EQ(known.at(1).error_code, ErrorCode::unknown_topic_or_partition);
 }
 
+TEST_P(Transactions, a_silent_producer_is_forgotten_when_the_cluster_says_so) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(1, 2);
+  wire::DescribeProducersRequest producers;
+  producers.topics.push_back({.name = "t", .partition_indexes = {1}});
+  const auto known = [&] {
+    return line.ask(0, producers).topics.at(0).partitions.at(0).active_producers.size();
+  };
+  world.pass(Duration::from_ms(400'000));
+  EXPECT_EQ(known(), 1U);
+  wire::IncrementalAlterConfigsRequest request;
+  auto& broker = request.resources.emplace_back();
+  broker.resource_type = 4;
+  broker.resource_name = "";
+  broker.configs.push_back({.name = "producer.id.expiration.ms", .value = "60000"});
+  ASSERT_EQ(line.ask(1, request).responses.at(0).error_code, ErrorCode::none);
+  world.pass(Duration::from_ms(400'000));
+  EXPECT_EQ(known(), 0U);
+}
+
 TEST_P(Transactions, markers_can_be_written_by_hand) {
   TxnClient client(line, "id", TxnClient::Kind::plain);
   EXPECT_EQ(client.init(), ErrorCode::none);

@@ -75,6 +75,7 @@ class Storage::State {
   Reader reader;
   std::vector<std::unique_ptr<Directory>> dirs;
   Compactor compactor{shared, dirs};
+  std::int64_t producer_expiration_ms = shared.options.producer_expiration_ms;
   bool started = false;
   bool stopping = false;
   Instant next_retention = Instant::max();
@@ -325,6 +326,10 @@ void Storage::set_config(Log& log, const LogConfig& config) {
   state_of(log).config = config;
 }
 
+void Storage::set_producer_expiration_ms(std::int64_t expiration_ms) {
+  state_->producer_expiration_ms = expiration_ms;
+}
+
 // --- writing
 
 void Storage::State::roll(LogState& log) {
@@ -484,7 +489,7 @@ void Storage::aborted_transactions(const Log& log, Offset from, Offset upper,
 
 void Storage::State::retain(LogState& log, Now now) {
   if (log.producers) {
-    log.producers->expire(now.wall, shared.options.producer_expiration_ms);
+    log.producers->expire(now.wall, producer_expiration_ms);
     if (log.producers->empty()) log.producers.reset();
   }
   note_untimed(log, now.wall);

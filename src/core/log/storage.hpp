@@ -217,6 +217,8 @@ class Storage {
   std::span<Log* const> logs() const;
   // The settings are not stored: whoever owns the metadata sets them after recovery.
   void set_config(Log& log, const LogConfig& config);
+  // producer.id.expiration.ms from now on; until then it is that of the options.
+  void set_producer_expiration_ms(std::int64_t expiration_ms);
 
   // --- writing
   std::expected<Appended, AppendRefusal> append(Log& log, Bytes batch, const records::BatchInfo& info,
