@@ -2,12 +2,14 @@
 scripts of a distribution start it. Usage: client.py JAVA-COMMAND... (the driver gives java, options, class path).
 """
 
+import atexit
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import wire
 from interop import BROKER, PREFIX, NotOffered, expect, settle, step
@@ -15,6 +17,7 @@ from interop import BROKER, PREFIX, NotOffered, expect, settle, step
 JAVA = sys.argv[1:]
 SCRATCH = pathlib.Path(os.environ["INTEROP_SCRATCH"])
 TOPIC, GROUP, COUNT = f"{PREFIX}-topic", f"{PREFIX}-group", 1000
+TXN_TOPIC, TXN_ID = f"{PREFIX}-txn-topic", f"{PREFIX}-txn"
 TOOLS = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
     "kafka-configs": "kafka.admin.ConfigCommand",
@@ -26,6 +29,8 @@ TOOLS = {
     "kafka-log-dirs": "org.apache.kafka.tools.LogDirsCommand",
     "kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-cluster": "org.apache.kafka.tools.ClusterTool",
+    "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
+    "kafka-transactions": "org.apache.kafka.tools.TransactionsCommand",
 }
 
 
@@ -228,6 +233,85 @@ def cluster():
     return re.search(r"Cluster ID: \S+", output)[0]
 
 
+def quorum():
+    need(55)
+    output = good("kafka-metadata-quorum", "describe", "--status")
+    leader, high = re.search(r"LeaderId:\s+(\d+)", output)[1], int(re.search(r"HighWatermark:\s+(\d+)", output)[1])
+    expect(high > 0 and re.search(rf"CurrentVoters:.*\b{leader}\b", output), output)
+    return f"leader {leader}"
+
+
+def table(first, *arguments):
+    """The rows that kafka-transactions prints below the header that begins with `first`."""
+    lines = [line.split() for line in good("kafka-transactions", *arguments).splitlines() if line.strip()]
+    at = next(number for number, words in enumerate(lines) if words[0] == first)
+    return [dict(zip(lines[at], words)) for words in lines[at + 1:]]
+
+
+def state_of_transaction(*wanted):
+    """The row of the transaction in the list, when it has come to one of these states."""
+    for _ in range(60):
+        row = next((row for row in table("TransactionalId", "list") if row["TransactionalId"] == TXN_ID), None)
+        if row and row["TransactionState"] in wanted:
+            return row
+        time.sleep(0.5)
+    raise AssertionError(f"the transaction is {row}, not {wanted}")
+
+
+def producers():
+    return table("ProducerId", "describe-producers", "--topic", TXN_TOPIC, "--partition", "0")
+
+
+def transactions_list():
+    global writer  # the other steps about transactions look at what it does, and end it
+    good("kafka-topics", "--create", "--topic", TXN_TOPIC, "--partitions", "1", "--replication-factor", "1")
+    settle()
+    # One transaction that goes on until its producer is killed.
+    writer = subprocess.Popen(
+        [*JAVA, "org.apache.kafka.tools.ProducerPerformance", "--topic", TXN_TOPIC, "--num-records", "1000000", "--record-size", "10",
+         "--throughput", "20", "--transactional-id", TXN_ID, "--transaction-duration-ms", "3600000", "--producer-props",
+         f"bootstrap.servers={BROKER}", "transaction.timeout.ms=600000"], stdout=sys.stderr, stderr=sys.stderr)
+    atexit.register(writer.kill)
+    row = state_of_transaction("Ongoing")
+    expect(int(row["ProducerId"]) >= 0, row)
+    none = table("TransactionalId", "list", "--duration-filter", "3600000")
+    expect(all(row["TransactionalId"] != TXN_ID for row in none), f"longer than an hour: {none}")
+    return "one is ongoing"
+
+
+def transactions_describe():
+    row = table("CoordinatorId", "describe", "--transactional-id", TXN_ID)[0]
+    expect(row["TransactionState"] == "Ongoing" and row["TransactionTimeoutMs"] == "600000", row)
+    expect(row["TopicPartitions"] == f"{TXN_TOPIC}-0" and 0 <= int(row["TransactionDurationMs"]) < 600000, row)
+    mine = producers()
+    expect(len(mine) == 1 and mine[0]["ProducerId"] == row["ProducerId"] and mine[0]["ProducerEpoch"] == row["ProducerEpoch"], mine)
+    expect(mine[0]["CurrentTransactionStartOffset"] == "0" and int(mine[0]["LastSequence"]) >= 0, mine)
+    # The coordinator knows of it, so that it does not hang, however old it is.
+    hanging = table("Topic", "find-hanging", "--topic", TXN_TOPIC, "--max-transaction-timeout", "0")
+    expect(not hanging, f"hanging: {hanging}")
+    return "described, with its producer; does not hang"
+
+
+def transactions_abort():
+    writer.kill()
+    writer.wait()
+    code, output = call("kafka-transactions", "abort", "--topic", TXN_TOPIC, "--partition", "0", "--start-offset", "1")
+    expect(code == 1 and "Could not find any open transactions starting at offset 1" in output, output)
+    good("kafka-transactions", "abort", "--topic", TXN_TOPIC, "--partition", "0", "--start-offset", "0")
+    settle()
+    expect([row["CurrentTransactionStartOffset"] for row in producers()] == ["None"], "the producer has a transaction still")
+    with wire.Connection(BROKER) as connection:
+        end, stable = (connection.offsets(TXN_TOPIC, 1, isolation=isolation)[0] for isolation in (0, 1))
+        expect(stable == end > 1, f"stable up to {stable} of {end}")
+        aborted = connection.fetch_committed(TXN_TOPIC, 0, 0)[1]
+        expect([first for _, first in aborted] == [0], f"aborted: {aborted}")
+    good("kafka-transactions", "forceTerminateTransaction", "--transactionalId", TXN_ID)
+    # It initializes the id as a new producer would, which ends the transaction.
+    state_of_transaction("Empty")
+    good("kafka-topics", "--delete", "--topic", TXN_TOPIC)
+    return "in the partition by hand, then by its coordinator"
+
+
 def topics_delete():
     good("kafka-topics", "--delete", "--topic", TOPIC)
     settle()
@@ -239,6 +323,7 @@ def topics_delete():
 
 for work in (topics_create, topics_list, topics_describe, topics_alter, console_producer, console_consumer, get_offsets,
              groups_list, groups_describe, groups_reset, groups_delete, configs_topic, configs_broker, configs_quota,
-             configs_scram, delete_records, log_dirs, broker_api_versions, cluster, topics_delete):
-    step(work.__name__.replace("_", ".", 1) if work.__name__.split("_")[0] in ("topics", "groups", "configs")
+             configs_scram, delete_records, log_dirs, broker_api_versions, cluster, quorum,
+             transactions_list, transactions_describe, transactions_abort, topics_delete):
+    step(work.__name__.replace("_", ".", 1) if work.__name__.split("_")[0] in ("topics", "groups", "configs", "transactions")
          else work.__name__.replace("_", "-"), work)
