@@ -11,161 +11,112 @@ namespace tailwater::node {
 
 namespace {
 
-// The questions of one request and where their answers belong.
-template <class Response>
-struct Fan {
-  Response response;
-  // By part: the item that the answer fills, as (topic index, partition index).
-  std::vector<std::pair<std::size_t, std::size_t>> places;
-};
-
-// Walks topics and partitions of a request of the common shape, making an item for each; `question` gives
-// what to ask the partition's shard, or nothing if the item is already answered.
-template <class Query, class Topics, class Question>
-std::vector<std::pair<ShardId, Query>> questions(const Context& context, const Topics& topics,
-                                                 Question question) {
-  std::vector<std::pair<ShardId, Query>> asked;
+// Asks the shard of each partition of a request, and answers when all answers are back. `ask(topic, wanted,
+// item)` gives the question, or nothing where the item says all by itself; `fill(answer, item)` takes the
+// answer. REQUIRES: the response has the topics of the request, without their partitions.
+template <class Response, class Topics, class Ask, class Fill>
+void ask_partitions(ShardState& shard, const Request& request, Response response, const Topics& topics,
+                    Ask ask, Fill fill) {
+  const Context& context = shard.context;
+  std::vector<std::pair<ShardId, CallBody>> questions;
+  std::vector<std::pair<std::size_t, std::size_t>> places;  // of the questions' items: topic, partition
   for (std::size_t at = 0; at < topics.size(); ++at) {
+    response.topics[at].partitions.resize(topics[at].partitions.size());
     for (std::size_t index = 0; index < topics[at].partitions.size(); ++index) {
-      std::optional<Query> query = question(at, index);
-      if (!query) continue;
-      const cluster::TopicHandle topic = context.image->topic(query->topic_id);
-      asked.emplace_back(context.home_of(*topic, query->partition), *query);
+      const auto question =
+          ask(topics[at], topics[at].partitions[index], response.topics[at].partitions[index]);
+      if (!question) continue;
+      const cluster::TopicHandle topic = context.image->topic(question->topic_id);
+      questions.emplace_back(context.home_of(*topic, question->partition), *question);
+      places.emplace_back(at, index);
     }
   }
-  return asked;
-}
-
-template <class Query>
-void ask_all(Calls::Gather gather, std::vector<std::pair<ShardId, Query>>& asked) {
+  const std::size_t parts = questions.size();
+  Calls::Gather gather =
+      shard.calls.begin(parts, [&shard, request, response = std::move(response), places = std::move(places),
+                                fill](std::vector<AnswerBody>& answers) mutable {
+        for (std::size_t part = 0; part < answers.size(); ++part) {
+          const auto [at, index] = places[part];
+          auto& item = response.topics[at].partitions[index];
+          const auto& answer = std::get<PartitionAnswer>(answers[part]);
+          item.error_code = answer.error;
+          fill(answer, item);
+        }
+        shard.connections.answer(request, response);
+      });
   std::uint32_t part = 0;
-  for (auto& [shard, query] : asked) gather.ask(shard, part++, query);
+  for (auto& [home, question] : questions) gather.ask(home, part++, std::move(question));
 }
 
-wire::ErrorCode existence(const cluster::TopicHandle& topic, std::int32_t partition) {
-  return topic && topic->partition(PartitionId{partition}) != nullptr
-             ? wire::ErrorCode::none
-             : wire::ErrorCode::unknown_topic_or_partition;
+// The topic of that partition; null, and the error is said, if there is none.
+cluster::TopicHandle existing(const ShardState& shard, const std::string& name, std::int32_t partition,
+                              wire::ErrorCode& error) {
+  cluster::TopicHandle topic = shard.context.image->topic(name);
+  if (topic && topic->partition(PartitionId{partition}) != nullptr) return topic;
+  error = wire::ErrorCode::unknown_topic_or_partition;
+  return {};
 }
 
 }  // namespace
 
 void serve(ShardState& shard, const Request& request, wire::ListOffsetsRequest&& asked) {
-  auto fan = std::make_unique<Fan<wire::ListOffsetsResponse>>();
-  const Context& context = shard.context;
-  for (const auto& topic : asked.topics) {
-    auto& item = fan->response.topics.emplace_back();
-    item.name = topic.name;
-    item.partitions.resize(topic.partitions.size());
-  }
-  auto queries = questions<OffsetQuery>(
-      context, asked.topics, [&](std::size_t at, std::size_t index) -> std::optional<OffsetQuery> {
-        const auto& wanted = asked.topics[at].partitions[index];
-        auto& item = fan->response.topics[at].partitions[index];
+  wire::ListOffsetsResponse response;
+  for (const auto& topic : asked.topics) response.topics.emplace_back().name = topic.name;
+  ask_partitions(
+      shard, request, std::move(response), asked.topics,
+      [&](const auto& of, const auto& wanted, auto& item) -> std::optional<OffsetQuery> {
         item.partition_index = wanted.partition_index;
-        const cluster::TopicHandle topic = context.image->topic(asked.topics[at].name);
-        item.error_code = existence(topic, wanted.partition_index);
-        if (item.error_code != wire::ErrorCode::none) return std::nullopt;
-        fan->places.emplace_back(at, index);
+        const auto topic = existing(shard, of.name, wanted.partition_index, item.error_code);
+        if (!topic) return std::nullopt;
         return OffsetQuery{.topic_id = topic->id,
                            .partition = PartitionId{wanted.partition_index},
                            .timestamp = wanted.timestamp,
                            .current_leader_epoch = wanted.current_leader_epoch,
                            .read_committed = asked.isolation_level == 1};
+      },
+      [](const PartitionAnswer& answer, auto& item) {
+        item.timestamp = answer.timestamp;
+        item.offset = answer.offset;
+        item.leader_epoch = answer.leader_epoch;
       });
-  const std::size_t parts = queries.size();
-  ask_all(shard.calls.begin(parts,
-                            [&shard, request, fan = std::move(fan)](std::vector<AnswerBody>& answers) {
-                              for (std::size_t part = 0; part < answers.size(); ++part) {
-                                const auto& answer = std::get<PartitionAnswer>(answers[part]);
-                                const auto [at, index] = fan->places[part];
-                                auto& item = fan->response.topics[at].partitions[index];
-                                item.error_code = answer.error;
-                                item.timestamp = answer.timestamp;
-                                item.offset = answer.offset;
-                                item.leader_epoch = answer.leader_epoch;
-                              }
-                              shard.connections.answer(request, fan->response);
-                            }),
-          queries);
 }
 
 void serve(ShardState& shard, const Request& request, wire::OffsetForLeaderEpochRequest&& asked) {
-  auto fan = std::make_unique<Fan<wire::OffsetForLeaderEpochResponse>>();
-  const Context& context = shard.context;
-  for (const auto& topic : asked.topics) {
-    auto& item = fan->response.topics.emplace_back();
-    item.topic = topic.topic;
-    item.partitions.resize(topic.partitions.size());
-  }
-  auto queries = questions<EpochQuery>(
-      context, asked.topics, [&](std::size_t at, std::size_t index) -> std::optional<EpochQuery> {
-        const auto& wanted = asked.topics[at].partitions[index];
-        auto& item = fan->response.topics[at].partitions[index];
+  wire::OffsetForLeaderEpochResponse response;
+  for (const auto& topic : asked.topics) response.topics.emplace_back().topic = topic.topic;
+  ask_partitions(
+      shard, request, std::move(response), asked.topics,
+      [&](const auto& of, const auto& wanted, auto& item) -> std::optional<EpochQuery> {
         item.partition = wanted.partition;
-        const cluster::TopicHandle topic = context.image->topic(asked.topics[at].topic);
-        item.error_code = existence(topic, wanted.partition);
-        if (item.error_code != wire::ErrorCode::none) return std::nullopt;
-        fan->places.emplace_back(at, index);
+        const auto topic = existing(shard, of.topic, wanted.partition, item.error_code);
+        if (!topic) return std::nullopt;
         return EpochQuery{.topic_id = topic->id,
                           .partition = PartitionId{wanted.partition},
                           .current_leader_epoch = wanted.current_leader_epoch,
                           .leader_epoch = wanted.leader_epoch};
+      },
+      [](const PartitionAnswer& answer, auto& item) {
+        item.leader_epoch = answer.leader_epoch;
+        item.end_offset = answer.offset;
       });
-  const std::size_t parts = queries.size();
-  ask_all(shard.calls.begin(parts,
-                            [&shard, request, fan = std::move(fan)](std::vector<AnswerBody>& answers) {
-                              for (std::size_t part = 0; part < answers.size(); ++part) {
-                                const auto& answer = std::get<PartitionAnswer>(answers[part]);
-                                const auto [at, index] = fan->places[part];
-                                auto& item = fan->response.topics[at].partitions[index];
-                                item.error_code = answer.error;
-                                item.leader_epoch = answer.leader_epoch;
-                                item.end_offset = answer.offset;
-                              }
-                              shard.connections.answer(request, fan->response);
-                            }),
-          queries);
 }
 
 void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest&& asked) {
-  auto fan = std::make_unique<Fan<wire::DeleteRecordsResponse>>();
-  const Context& context = shard.context;
   constexpr std::int64_t kNoLowWatermark = -1;
-  for (const auto& topic : asked.topics) {
-    auto& item = fan->response.topics.emplace_back();
-    item.name = topic.name;
-    item.partitions.resize(topic.partitions.size());
-  }
-  auto queries = questions<DeleteRecordsQuery>(
-      context, asked.topics, [&](std::size_t at, std::size_t index) -> std::optional<DeleteRecordsQuery> {
-        const auto& wanted = asked.topics[at].partitions[index];
-        auto& item = fan->response.topics[at].partitions[index];
+  wire::DeleteRecordsResponse response;
+  for (const auto& topic : asked.topics) response.topics.emplace_back().name = topic.name;
+  ask_partitions(
+      shard, request, std::move(response), asked.topics,
+      [&](const auto& of, const auto& wanted, auto& item) -> std::optional<DeleteRecordsQuery> {
         item.partition_index = wanted.partition_index;
         item.low_watermark = kNoLowWatermark;
-        const cluster::TopicHandle topic = context.image->topic(asked.topics[at].name);
-        item.error_code = existence(topic, wanted.partition_index);
-        if (item.error_code == wire::ErrorCode::none && topic->is_internal()) {
-          item.error_code = wire::ErrorCode::invalid_topic_exception;
-        }
-        if (item.error_code != wire::ErrorCode::none) return std::nullopt;
-        fan->places.emplace_back(at, index);
+        const auto topic = existing(shard, of.name, wanted.partition_index, item.error_code);
+        if (topic && topic->is_internal()) item.error_code = wire::ErrorCode::invalid_topic_exception;
+        if (!topic || topic->is_internal()) return std::nullopt;
         return DeleteRecordsQuery{
             .topic_id = topic->id, .partition = PartitionId{wanted.partition_index}, .before = wanted.offset};
-      });
-  const std::size_t parts = queries.size();
-  ask_all(shard.calls.begin(parts,
-                            [&shard, request, fan = std::move(fan)](std::vector<AnswerBody>& answers) {
-                              for (std::size_t part = 0; part < answers.size(); ++part) {
-                                const auto& answer = std::get<PartitionAnswer>(answers[part]);
-                                const auto [at, index] = fan->places[part];
-                                auto& item = fan->response.topics[at].partitions[index];
-                                item.error_code = answer.error;
-                                item.low_watermark = answer.offset;
-                              }
-                              shard.connections.answer(request, fan->response);
-                            }),
-          queries);
+      },
+      [](const PartitionAnswer& answer, auto& item) { item.low_watermark = answer.offset; });
 }
 
 namespace {
