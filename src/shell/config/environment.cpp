@@ -11,7 +11,7 @@ namespace {
 
 using Rule = EnvironmentKey::Rule;
 
-// What Kafka's scripts and images read themselves, in names that look like keys.
+// What others read, in names that look like keys: Kafka's scripts and images.
 constexpr std::string_view kNoKeys[] = {
     "KAFKA_CLUSTER_ID",
     "KAFKA_CONF_DIR",
@@ -51,6 +51,9 @@ constexpr std::string_view kNoKeys[] = {
     "KAFKA_INTER_BROKER_PASSWORD",
     "KAFKA_CONTROLLER_USER",
     "KAFKA_CONTROLLER_PASSWORD",
+    // And what our own command line does.
+    "TAILWATER_BROKERS",
+    "TAILWATER_FORMAT",
 };
 constexpr std::string_view kNoKeyPrefixes[] = {
     "KAFKA_LOG4J_", "KAFKA_TOOLS_LOG4J_", "KAFKA_DEBUG_", "KAFKA_SERVICE_", "KAFKA_JMX_",
@@ -109,6 +112,7 @@ std::optional<EnvironmentKey> environment_key(std::string_view name, std::string
   constexpr std::string_view bitnami = "KAFKA_CFG_";
   constexpr std::string_view kafka = "KAFKA_";
   constexpr std::string_view own = "TAILWATER_";
+  if (is_no_key(name, value)) return std::nullopt;
   if (name.size() > bitnami.size() && name.starts_with(bitnami)) {
     return EnvironmentKey{key_of(name.substr(bitnami.size()), Underscores::are_dots), Rule::bitnami};
   }
@@ -116,7 +120,7 @@ std::optional<EnvironmentKey> environment_key(std::string_view name, std::string
     return EnvironmentKey{"tailwater." + key_of(name.substr(own.size()), Underscores::counted),
                           Rule::tailwater};
   }
-  if (name.size() <= kafka.size() || !name.starts_with(kafka) || is_no_key(name, value)) return std::nullopt;
+  if (name.size() <= kafka.size() || !name.starts_with(kafka)) return std::nullopt;
   return EnvironmentKey{key_of(name.substr(kafka.size()), Underscores::counted), Rule::kafka};
 }
 

@@ -2,8 +2,8 @@
 //   KAFKA_<KEY>      "_" is ".", "__" is "_", "___" is "-"      (apache/kafka, Confluent)
 //   KAFKA_CFG_<KEY>  "_" is "."                                  (Bitnami)
 //   TAILWATER_<KEY>  as KAFKA_, for the keys below "tailwater."
-// Variables of those names that are no keys (the JVM's, the images' own, Kubernetes' links to a service
-// called kafka) are passed over.
+// Variables of those names that are no keys (the JVM's, the images' own, our command line's, Kubernetes'
+// links to a service called kafka) are passed over.
 #pragma once
 
 #include <optional>

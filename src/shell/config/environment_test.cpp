@@ -56,6 +56,8 @@ TEST(Environment, WhatIsNotForTheBrokerIsPassedOver) {
                            "KAFKA",
                            "KAFKA_CFG_",
                            "TAILWATER_",
+                           "TAILWATER_BROKERS",
+                           "TAILWATER_FORMAT",
                            "kafka_node_id",
                            "XKAFKA_NODE_ID"}) {
     // A prefix without a key is "KAFKA_" plus the key "cfg." at best, which nobody means.
