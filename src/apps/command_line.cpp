@@ -82,25 +82,43 @@ std::vector<std::string> option_names(const CLI::Option& option) {
   return names;
 }
 
-// An option that the command does not have, with the nearest one that it has. Returns whether it was said.
-bool complain_of_unknown_option(const CommandState& command) {
-  for (const std::string& word : command.app->remaining()) {
-    if (word.size() < 2 || word[0] != '-') continue;
-    const std::string given = word.substr(0, word.find('='));
-    std::vector<std::string> known;
-    for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
-      for (const std::string& name : option_names(*option)) {
-        if (name.starts_with("--")) known.push_back(name);
-      }
+// The option that a wrong one was probably meant to be: the same letter in the other case, or a long name
+// that is near.
+std::string nearest_option(const CLI::App& app, const std::string& given) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option_names(*option)) {
+      if (given.size() == 2 && CLI::detail::to_lower(name) == CLI::detail::to_lower(given)) return name;
+      if (name.starts_with("--")) known.push_back(name);
     }
-    const std::string nearest = nearest_name(given, known);
-    const std::string path = command_path(*command.app);
-    std::string message = fmt::format("tailwater: '{}' has no option {}", path, given);
-    if (!nearest.empty()) message += fmt::format("; did you mean {}?", nearest);
-    fmt::print(stderr, "{}\nSee: {} --help\n", message, path);
-    return true;
   }
-  return false;
+  return nearest_name(given, known);
+}
+
+// What the command does not have, with the nearest option that it has.
+std::string unexpected(const CLI::App& app, const std::string& path) {
+  std::string said;
+  for (const std::string& word : app.remaining()) {
+    if (word.size() > 1 && word[0] == '-') {
+      const std::string given = word.substr(0, word.find('='));
+      const std::string nearest = nearest_option(app, given);
+      const std::string message = fmt::format("'{}' has no option {}", path, given);
+      return nearest.empty() ? message : fmt::format("{}; did you mean {}?", message, nearest);
+    }
+    if (said.empty()) said = fmt::format("'{}' takes no '{}'", path, word);
+  }
+  return said;
+}
+
+// What is wrong with the words, in our own.
+std::string complaint(const CLI::ParseError& error, const CLI::App& app, const std::string& path) {
+  constexpr std::string_view kUnread = "Could not convert: ";
+  const bool is_unexpected = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  const std::string said = is_unexpected ? unexpected(app, path) : error.what();
+  if (said.empty()) return error.what();  // an option before the command
+  if (said.starts_with(kUnread)) return "cannot make sense of " + said.substr(kUnread.size());
+  if (said.ends_with(" missing")) return said.substr(0, said.find(':')) + " needs a value";
+  return said;
 }
 
 DescribedOption describe(const CLI::Option& option, const CommandState& command) {
@@ -150,6 +168,18 @@ bool print_help_json(const CommandState& root, std::span<const char* const> word
   }
   fmt::print("{}\n", cli::to_json(describe(*command)));
   return true;
+}
+
+// What people try elsewhere: `tailwater help topic create` is `tailwater topic create --help`, and `tailwater
+// --version` is `tailwater version`.
+std::vector<const char*> as_given(std::span<const char* const> words) {
+  std::vector<const char*> given(words.begin(), words.end());
+  if (given.size() > 1 && given[1] == std::string_view("help")) {
+    given.erase(given.begin() + 1);
+    given.push_back("--help");
+  }
+  if (given.size() == 2 && given[1] == std::string_view("--version")) given[1] = "version";
+  return given;
 }
 
 }  // namespace
@@ -251,16 +281,20 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
   CommandState root(&app);
   Command command(&root);
   add_commands(command);
-  const auto words = std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0);
+  const std::vector<const char*> given = as_given(std::span(argv, static_cast<std::size_t>(argc)));
+  const auto words = std::span(given).subspan(given.empty() ? 0 : 1);
   if (print_help_json(root, words)) return kExitDone;
   if (complain_of_unknown_command(root, words)) return kExitUsage;
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ExtrasError& error) {
-    if (!complain_of_unknown_option(*root.chosen())) app.exit(error);
-    return kExitUsage;
+    app.parse(static_cast<int>(given.size()), given.data());
+  } catch (const CLI::Success& help) {
+    app.exit(help);
+    return kExitDone;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+    const CLI::App& asked = *root.chosen()->app;
+    const std::string path = command_path(asked);
+    fmt::print(stderr, "tailwater: {}\nSee: {} --help\n", complaint(error, asked, path), path);
+    return kExitUsage;
   }
   const CommandState* chosen = root.chosen();
   if (!chosen->action) {

@@ -41,6 +41,10 @@ Outcome run(std::vector<const char*> words) {
         });
         topic.command("delete", "Delete a topic.").action([] { return kExitFailed; });
         tailwater.command("serve", "Serve.").action([] { return kExitDone; });
+        tailwater.command("version", "Print.").action([&] {
+          outcome.ran = "version";
+          return kExitDone;
+        });
       });
   outcome.out = ::testing::internal::GetCapturedStdout();
   outcome.error = ::testing::internal::GetCapturedStderr();
@@ -82,6 +86,25 @@ TEST(CommandLine, WrongUsageIsTwoAndHelpIsNot) {
   EXPECT_EQ(run({"--help"}).code, kExitDone);
 }
 
+TEST(CommandLine, HelpAndVersionAreFoundWhereOthersHaveThem) {
+  const Outcome whole = run({"help"});
+  EXPECT_EQ(whole.code, kExitDone);
+  EXPECT_THAT(whole.out, HasSubstr("Topics."));
+  const Outcome part = run({"help", "topic", "create"});
+  EXPECT_EQ(part.code, kExitDone);
+  EXPECT_THAT(part.out, HasSubstr("Example: tailwater topic create orders"));
+  EXPECT_EQ(run({"--version"}).ran, "version");
+}
+
+TEST(CommandLine, WhatIsWrongIsSaidInOneForm) {
+  const auto error = [](std::vector<const char*> words) { return run(std::move(words)).error; };
+  EXPECT_EQ(error({"topic", "create"}), "tailwater: NAME is required\nSee: tailwater topic create --help\n");
+  EXPECT_THAT(error({"topic", "create", "x", "-p"}), HasSubstr("tailwater: --partitions needs a value\n"));
+  EXPECT_THAT(error({"topic", "create", "x", "-p", "many"}),
+              HasSubstr("tailwater: cannot make sense of --partitions = many\n"));
+  EXPECT_THAT(error({"serve", "x"}), HasSubstr("tailwater: 'tailwater serve' takes no 'x'\n"));
+}
+
 TEST(CommandLine, UnknownOptionsGetTheNearestName) {
   const Outcome near = run({"topic", "create", "x", "--partition", "3"});
   EXPECT_EQ(near.code, kExitUsage);
@@ -89,6 +112,8 @@ TEST(CommandLine, UnknownOptionsGetTheNearestName) {
               HasSubstr("'tailwater topic create' has no option --partition; did you mean --partitions?"));
   EXPECT_THAT(near.error, HasSubstr("See: tailwater topic create --help"));
   EXPECT_THAT(run({"topic", "create", "x", "--zzzzzzzz=1"}).error, HasSubstr("has no option --zzzzzzzz\n"));
+  EXPECT_THAT(run({"topic", "create", "x", "-P", "3"}).error,
+              HasSubstr("has no option -P; did you mean -p?"));
 }
 
 TEST(CommandLine, HelpAsJsonOfTheCommandThatWasNamed) {

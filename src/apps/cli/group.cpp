@@ -47,7 +47,7 @@ Result<int> list(const ListOptions& options) {
   if (options.settings.json()) {
     print_json(json::object{{"groups", std::move(items)}});
   } else if (table.empty()) {
-    complain("there are no such groups");
+    complain(options.patterns.empty() ? "there are no groups" : "there are no such groups");
   } else {
     fmt::print("{}", table.text());
   }

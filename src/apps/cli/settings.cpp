@@ -32,6 +32,8 @@ void add_settings(Command& command, Settings& settings) {
               "Brokers to begin with; any one of the cluster is enough.")
       .environment("TAILWATER_BROKERS")
       .heading(kConnection);
+  command.option("--bootstrap-server", settings.brokers, "HOST:PORT,...", "As Kafka's tools call it.")
+      .hidden();
   add_format(command, settings);
   command
       .option("--timeout", settings.timeout, "TIME",

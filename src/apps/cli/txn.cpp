@@ -49,7 +49,8 @@ Result<int> list(const ListOptions& options) {
   if (options.settings.json()) {
     print_json(json::object{{"transactions", std::move(items)}});
   } else if (table.empty()) {
-    complain("there are no such transactions");
+    const bool all_are_wanted = options.patterns.empty() && options.states.empty() && !filter.longer_than;
+    complain(all_are_wanted ? "there are no transactions" : "there are no such transactions");
   } else {
     fmt::print("{}", table.text());
   }

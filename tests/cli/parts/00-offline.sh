@@ -4,6 +4,10 @@ run 0 --help; out_has "topic"; out_lacks "__complete"
 run 0 topic create --help; out_has "--partitions"
 run 0 --help-json; json "it['name']=='tailwater' and any(c['name']=='topic' for c in it['commands'])"
 run 0 topic create --help-json; json "it['name']=='create' and any('--partitions' in o['names'] for o in it['options'])"
+run 0 --version; out_has "tailwater "
+run 0 help topic create; out_has "--partitions"
+run 2 produce; err_has "tailwater: TOPIC is required"; err_has "See: tailwater produce --help"
+run 2 topic list -b x; err_has "did you mean -B?"
 run 2 tpoic; err_has "did you mean 'topic'?"
 run 2 topic lst; err_has "did you mean 'list'?"
 run 2 topic create x --partition 3; err_has "did you mean --partitions?"
@@ -25,6 +29,7 @@ for words in "topic list" "cluster info" "group list" "api-versions" "config get
   run 1 $words -B "127.0.0.1:$closed"; err_has "cannot reach 127.0.0.1:$closed: connection refused; is the broker running?"
   out_is ""
 done
+run 1 topic list --bootstrap-server "127.0.0.1:$closed"; err_has "cannot reach 127.0.0.1:$closed"
 feed 'x\n' 1 produce x -B "127.0.0.1:$closed"; err_has "Start one with: tailwater dev"
 run 1 cluster health -B "127.0.0.1:$closed" --wait 50ms; err_has "cannot reach"
 

@@ -1,5 +1,6 @@
 # The cluster, topics and their configuration.
 run 0 cluster health --wait 10s; out_has "healthy: 1 broker"
+run 0 group list; err_has "there are no groups"
 run 0 cluster health --format json; json "it['healthy'] and it['brokers']==1 and it['reasons']==[]"
 run 0 cluster info; out_has "controller"
 run 0 cluster info --format json; json "it['cluster'] and len(it['brokers'])==1"

@@ -1,5 +1,6 @@
 # Transactions: nothing runs here, but every question has its answer.
-run 0 txn list; err_has "there are no such transactions"
+run 0 txn list; err_has "there are no transactions"
+run 0 txn list --state Ongoing; err_has "there are no such transactions"
 run 0 txn list --format json; json "it['transactions']==[]"
 run 2 txn list --state Sleeping; err_has "is no state of a transaction"
 run 2 txn list --longer-than 5; err_has "5"
