@@ -78,6 +78,7 @@ TEST(Serving, HealthAndMetrics) {
   EXPECT_THAT(http_get(broker.admin_port(), "/livez"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(http_get(broker.admin_port(), "/readyz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(http_get(broker.admin_port(), "/readyz?verbose"), HasSubstr("[+] listeners: open"));
+  EXPECT_THAT(http_get(broker.admin_port(), "/"), HasSubstr("/metrics "));
   EXPECT_THAT(http_get(broker.admin_port(), "/nothing"), StartsWith("HTTP/1.1 404 "));
   const std::string metrics = http_get(broker.admin_port(), "/metrics?detail=partition");
   EXPECT_THAT(metrics, HasSubstr("\nkafka_topic_partitions{topic=\"orders\"} 2\n"));

@@ -61,6 +61,7 @@ void finish(Gathering& gathering, const HttpReply& reply) {
 }  // namespace
 
 AdminPort::AdminPort(Broker& broker, Log& log) : broker_(broker), server_(log) {
+  server_.route("GET", "/", [this](const HttpRequest& request, HttpReply reply) { index(request, reply); });
   server_.route("GET", "/livez",
                 [this](const HttpRequest& request, HttpReply reply) { live(request, reply); });
   server_.route("GET", "/readyz",
@@ -88,6 +89,16 @@ Result<void> AdminPort::start(std::string_view address) {
 
 void AdminPort::stop() {
   server_.stop();
+}
+
+// For a person with a browser.
+void AdminPort::index(const HttpRequest&, const HttpReply& reply) const {
+  reply.send({.body = fmt::format("Tailwater {}, broker {} of cluster {}\n\n"
+                                  "/livez    200 while the shards turn\n"
+                                  "/readyz   200 while clients are let in; /readyz?verbose says why not\n"
+                                  "/metrics  Prometheus text; ?detail=topic or ?detail=partition\n",
+                                  broker_.settings_.version, broker_.settings_.config.broker_id,
+                                  broker_.cluster_id_)});
 }
 
 // Alive: every loop turns. Nothing else: a broker that is busy recovering must not be killed for it.

@@ -1,5 +1,5 @@
-// The broker's HTTP port: /livez, /readyz, /metrics. It answers from a thread of its own and asks the shards
-// by posting, so that a stuck shard shows as a late answer and not as a silent port.
+// The broker's HTTP port: /livez, /readyz, /metrics, and / which names them. It answers from a thread of its
+// own and asks the shards by posting, so that a stuck shard shows as a late answer and not as a silent port.
 #pragma once
 
 #include <string>
@@ -23,6 +23,7 @@ class AdminPort {
   HttpServer& server() { return server_; }
 
  private:
+  void index(const HttpRequest& request, const HttpReply& reply) const;
   void live(const HttpRequest& request, const HttpReply& reply) const;
   void ready(const HttpRequest& request, const HttpReply& reply) const;
   void metrics(const HttpRequest& request, const HttpReply& reply) const;
