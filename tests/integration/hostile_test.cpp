@@ -26,7 +26,7 @@ bool raise_descriptors() {
 
 class HostileTest : public ::testing::Test {
  protected:
-  HostileTest() : broker({.folder = folder.text()}), honest(broker.port()) { create_topic(honest, "orders"); }
+  HostileTest() : broker({.folder = folder.path()}), honest(broker.port()) { create_topic(honest, "orders"); }
 
   // An honest client is served, each time within a second.
   void expect_service() {
@@ -201,14 +201,14 @@ TEST_F(HostileTest, TwentyThousandIdleConnections) {
 
 TEST(Idle, ConnectionsThatIdleTooLongAreClosed) {
   const TemporaryFolder folder;
-  TestBroker broker({.folder = folder.text(), .properties = {"connections.max.idle.ms=300"}});
+  TestBroker broker({.folder = folder.path(), .properties = {"connections.max.idle.ms=300"}});
   const Client idle(broker.port());
   EXPECT_TRUE(idle.is_closed_within(10'000));
 }
 
 TEST(Limits, ConnectionsPerAddress) {
   const TemporaryFolder folder;
-  TestBroker broker({.folder = folder.text(), .properties = {"max.connections.per.ip=2"}});
+  TestBroker broker({.folder = folder.path(), .properties = {"max.connections.per.ip=2"}});
   Client first(broker.port());
   Client second(broker.port());
   ASSERT_TRUE(first.call(wire::ApiVersionsRequest{}, 0).has_value());

@@ -103,7 +103,7 @@ class Program {
 std::vector<std::string> serve(const TemporaryFolder& folder, std::vector<std::string> more = {}) {
   std::vector<std::string> words = {"serve",
                                     "--override",
-                                    "log.dirs=" + folder.text(),
+                                    "log.dirs=" + folder.path(),
                                     "--override",
                                     "listeners=PLAINTEXT://127.0.0.1:0",
                                     "--override",
@@ -178,7 +178,7 @@ TEST(Program, KeepsWhatBothDurabilitiesAcknowledgedWhenItIsKilled) {
   const Buffer batch = record_batch(10, 100);
   constexpr std::string_view kRecord = "abcdefghijklmnopqrstuvwxyz";
   const auto ring_has_records = [&](const char* ring) {
-    return content_of(folder.path() / "journal" / ring).find(kRecord) != std::string::npos;
+    return content_of(folder.path() + "/journal/" + ring).find(kRecord) != std::string::npos;
   };
   for (int round = 0; round < 4; ++round) {
     Program program(serve(folder, {"--override", "log.flush.interval.messages=1000000"}));
@@ -205,10 +205,10 @@ TEST(Program, KeepsWhatBothDurabilitiesAcknowledgedWhenItIsKilled) {
 
 TEST(Program, DevPrintsItsBanner) {
   const TemporaryFolder folder;
-  Program program({"dev", "--data", folder.text(), "--port", "0"});
+  Program program({"dev", "--data", folder.path(), "--port", "0"});
   ASSERT_TRUE(program.says("Ctrl-C stops the broker")) << program.error;
   EXPECT_THAT(program.out, HasSubstr("Broker   localhost:"));
-  EXPECT_THAT(program.out, HasSubstr("Data     " + folder.text()));
+  EXPECT_THAT(program.out, HasSubstr("Data     " + folder.path()));
   program.signal(SIGINT);
   EXPECT_EQ(program.exit_code(), 0) << program.error;
 }
@@ -242,13 +242,13 @@ TEST(Program, RefusesWrongConfiguration) {
   expect_refusal(Program(serve(folder, {"--override", "num.partitions=many"})), {"num.partitions", "many"});
   expect_refusal(Program(serve(folder, {"--strict", "--override", "num.partitoins=3"})),
                  {"num.partitoins", "num.partitions"});
-  expect_refusal(Program({"serve", folder.text() + "/missing.properties"}), {"missing.properties"});
+  expect_refusal(Program({"serve", folder.path() + "/missing.properties"}), {"missing.properties"});
 }
 
 TEST(Program, RefusesPortInUse) {
   const TemporaryFolder folder;
   const TemporaryFolder other;
-  TestBroker broker({.folder = folder.text()});
+  TestBroker broker({.folder = folder.path()});
   const std::string address = "127.0.0.1:" + std::to_string(broker.port());
   expect_refusal(Program(serve(other, {"--override", "listeners=PLAINTEXT://" + address})),
                  {address, "in use"});
@@ -256,8 +256,8 @@ TEST(Program, RefusesPortInUse) {
 
 TEST(Program, RefusesDataFolderInUse) {
   const TemporaryFolder folder;
-  TestBroker broker({.folder = folder.text()});
-  expect_refusal(Program(serve(folder)), {folder.text(), "in use by"});
+  TestBroker broker({.folder = folder.path()});
+  expect_refusal(Program(serve(folder)), {folder.path(), "in use by"});
 }
 
 TEST(Program, RefusesDataFolderThatItMayNotWrite) {
@@ -266,7 +266,7 @@ TEST(Program, RefusesDataFolderThatItMayNotWrite) {
                                std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   // Root, too, obeys the modes of files without this capability.
   const auto obey_modes = [] { ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE); };
-  expect_refusal(Program(serve(folder), obey_modes), {folder.text(), "Permission denied", "log.dirs"});
+  expect_refusal(Program(serve(folder), obey_modes), {folder.path(), "Permission denied", "log.dirs"});
   std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
 
   Program no_folder({"serve", "--override", "log.dirs=/dev/null/data", "--override",

@@ -39,7 +39,7 @@ TEST_P(ServingTest, RecordsComeBackAlsoAfterARestart) {
   const TemporaryFolder folder;
   const Buffer batch = record_batch(10, 100);
   for (int round = 0; round < 3; ++round) {
-    TestBroker broker({.folder = folder.text(), .shards = GetParam()});
+    TestBroker broker({.folder = folder.path(), .shards = GetParam()});
     Client client(broker.port());
     if (round == 0) create_topic(client, "orders", 4);
     for (std::int32_t partition = 0; partition < 4; ++partition) {
@@ -52,7 +52,7 @@ TEST_P(ServingTest, RecordsComeBackAlsoAfterARestart) {
 
 TEST_P(ServingTest, ManyClientsAtOnce) {
   const TemporaryFolder folder;
-  TestBroker broker({.folder = folder.text(), .shards = GetParam()});
+  TestBroker broker({.folder = folder.path(), .shards = GetParam()});
   Client admin(broker.port());
   create_topic(admin, "orders", 4);
   const Buffer batch = record_batch(1, 100);
@@ -71,7 +71,7 @@ TEST_P(ServingTest, ManyClientsAtOnce) {
 
 TEST(Serving, HealthAndMetrics) {
   const TemporaryFolder folder;
-  TestBroker broker({.folder = folder.text()});
+  TestBroker broker({.folder = folder.path()});
   Client client(broker.port());
   create_topic(client, "orders", 2);
   produce(client, "orders", 1, record_batch(7, 10));
@@ -94,7 +94,7 @@ TEST(Serving, StartIsFast) {
   // machine under load, and the figure itself is printed.
   const TemporaryFolder folder;
   const auto begin = Clock::now();
-  TestBroker broker({.folder = folder.text()});
+  TestBroker broker({.folder = folder.path()});
   const auto open = Clock::now();
   Client client(broker.port());
   create_topic(client, "orders");
@@ -117,20 +117,20 @@ class RefusalTest : public ::testing::Test {
 };
 
 TEST_F(RefusalTest, PortInUse) {
-  TestBroker broker({.folder = folder.text()});
+  TestBroker broker({.folder = folder.path()});
   const TemporaryFolder other;
   const std::string address = "127.0.0.1:" + std::to_string(broker.port());
-  EXPECT_THAT(refusal({.folder = other.text(), .properties = {"listeners=PLAINTEXT://" + address}}),
+  EXPECT_THAT(refusal({.folder = other.path(), .properties = {"listeners=PLAINTEXT://" + address}}),
               HasSubstr("cannot listen on " + address + ": the address is in use"));
   const std::string admin = broker.broker().admin_address();
-  EXPECT_THAT(refusal({.folder = other.text(), .properties = {"tailwater.admin.listener=" + admin}}),
+  EXPECT_THAT(refusal({.folder = other.path(), .properties = {"tailwater.admin.listener=" + admin}}),
               HasSubstr("cannot listen on " + admin + ": the address is in use"));
 }
 
 TEST_F(RefusalTest, FolderInUse) {
-  TestBroker broker({.folder = folder.text()});
-  EXPECT_THAT(refusal({.folder = folder.text()}), HasSubstr(folder.text()));
-  EXPECT_THAT(refusal({.folder = folder.text()}), HasSubstr("in use"));
+  TestBroker broker({.folder = folder.path()});
+  EXPECT_THAT(refusal({.folder = folder.path()}), HasSubstr(folder.path()));
+  EXPECT_THAT(refusal({.folder = folder.path()}), HasSubstr("in use"));
 }
 
 TEST_F(RefusalTest, FolderNotWritable) {
@@ -139,22 +139,22 @@ TEST_F(RefusalTest, FolderNotWritable) {
     EXPECT_THAT(refusal({.folder = "/proc/tailwater"}), HasSubstr("/proc/tailwater"));
     return;
   }
-  ::chmod(folder.text().c_str(), 0500);
-  EXPECT_THAT(refusal({.folder = folder.text() + "/data"}), HasSubstr(folder.text()));
-  ::chmod(folder.text().c_str(), 0700);
+  ::chmod(folder.path().c_str(), 0500);
+  EXPECT_THAT(refusal({.folder = folder.path() + "/data"}), HasSubstr(folder.path()));
+  ::chmod(folder.path().c_str(), 0700);
 }
 
 TEST_F(RefusalTest, FolderOfAnotherBroker) {
   {
-    TestBroker broker({.folder = folder.text()});
+    TestBroker broker({.folder = folder.path()});
   }
-  EXPECT_THAT(refusal({.folder = folder.text(), .properties = {"node.id=2"}}),
+  EXPECT_THAT(refusal({.folder = folder.path(), .properties = {"node.id=2"}}),
               HasSubstr("belongs to broker 1, but node.id is 2"));
 }
 
 TEST_F(RefusalTest, UnknownHost) {
   EXPECT_THAT(
-      refusal({.folder = folder.text(), .properties = {"listeners=PLAINTEXT://no-such-host.invalid:0"}}),
+      refusal({.folder = folder.path(), .properties = {"listeners=PLAINTEXT://no-such-host.invalid:0"}}),
       HasSubstr("the host name 'no-such-host.invalid' is unknown"));
 }
 

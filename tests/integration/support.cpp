@@ -51,19 +51,6 @@ bool receive_all(int descriptor, MutableBytes space, Clock::time_point end) {
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  static std::atomic<int> count{0};
-  const char* base = ::getenv("TAILWATER_TEST_FOLDER");
-  path_ = std::filesystem::path(base != nullptr ? base : "/var/tmp") /
-          fmt::format("tailwater-{}-{}", ::getpid(), count.fetch_add(1));
-  std::filesystem::create_directories(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 Result<std::unique_ptr<shell::Broker>> open_broker(const BrokerWishes& wishes, shell::Log& log) {
   shell::ConfigInput input;
   input.defaults = {{"log.dirs", wishes.folder},

@@ -1,4 +1,4 @@
-// What integration tests share: folders that go away, a broker in this process, and a client of few words
+// What integration tests share: a broker in this process, and a client of few words
 // that speaks the protocol through the wire room. Every wait has a limit.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include "shell/broker/broker.hpp"
 #include "shell/disk/descriptor.hpp"
 #include "shell/log/log.hpp"
+#include "support/temporary_folder.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/fetch.hpp"
 #include "wire/api/produce.hpp"
@@ -23,18 +24,6 @@
 namespace tailwater::integration {
 
 using Clock = std::chrono::steady_clock;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::string text() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct BrokerWishes {
   std::string folder;

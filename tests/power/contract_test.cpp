@@ -74,7 +74,7 @@ class Mounted {
     EXPECT_NE(answer(), "");
   }
 
-  shell::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   pid_t child_ = 0;
   std::FILE* commands_ = nullptr;
   std::FILE* answers_ = nullptr;

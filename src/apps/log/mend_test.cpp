@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "records/builder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::apps::logtools {
 namespace {
@@ -20,8 +21,6 @@ constexpr std::size_t kBatches = 10;
 class MendTest : public ::testing::Test {
  protected:
   MendTest() {
-    std::string pattern = (fs::temp_directory_path() / "tailwater-mend-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
     fs::create_directories(folder + "/a-0");
     for (std::size_t each = 0; each < kBatches; ++each) {
       records::BatchBuilder builder({});
@@ -36,10 +35,6 @@ class MendTest : public ::testing::Test {
     log.topic = "a";
     segment.size = segment.flushed = whole.size();
     segment.next = Offset{2 * kBatches};
-  }
-  ~MendTest() override {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
   }
 
   void store(const Buffer& content) {
@@ -56,7 +51,8 @@ class MendTest : public ::testing::Test {
     return left;
   }
 
-  std::string folder;
+  TemporaryFolder temporary;
+  const std::string& folder = temporary.path();
   Buffer whole;
   std::size_t size = 0;
   log::ManifestLog log;

@@ -12,6 +12,7 @@
 #include "records/builder.hpp"
 #include "records/validate.hpp"
 #include "shell/net/clock.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::apps::logtools {
 namespace {
@@ -20,15 +21,6 @@ namespace fs = std::filesystem;
 
 class RehearsalTest : public ::testing::Test {
  protected:
-  RehearsalTest() {
-    std::string pattern = (fs::temp_directory_path() / "tailwater-rehearsal-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-  }
-  ~RehearsalTest() override {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
-
   void put(const std::string& path, const std::string& content) {
     fs::create_directories(fs::path(folder + "/" + path).parent_path());
     std::ofstream(folder + "/" + path) << content;
@@ -52,7 +44,8 @@ class RehearsalTest : public ::testing::Test {
     return content ? std::string(as_text(*content)) : "?";
   }
 
-  std::string folder;
+  TemporaryFolder temporary;
+  const std::string& folder = temporary.path();
 };
 
 DiskOp op(DiskOpKind kind, const std::string& path = {}) {

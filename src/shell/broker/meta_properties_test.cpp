@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/prng.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::shell {
 namespace {
@@ -18,14 +19,10 @@ using ::testing::HasSubstr;
 class MetaPropertiesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder = std::filesystem::temp_directory_path() /
-             ("tailwater-meta-" + std::to_string(::getpid()) + "-" +
-              ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder / "a");
     std::filesystem::create_directories(folder / "b");
     directories = {(folder / "a").string(), (folder / "b").string()};
   }
-  void TearDown() override { std::filesystem::remove_all(folder); }
 
   Result<DirectoryIdentity> identify(std::int32_t broker = 1, std::string cluster_id = {}) {
     return identify_directories(directories,
@@ -35,7 +32,8 @@ class MetaPropertiesTest : public ::testing::Test {
     std::ofstream(folder / name / "meta.properties") << text;
   }
 
-  std::filesystem::path folder;
+  TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path();
   std::vector<std::string> directories;
   Prng random{1};
 };

@@ -1,4 +1,4 @@
-// For the disk's tests: a folder that goes away, memory aligned for direct transfers, and a disk that is
+// For the disk's tests: memory aligned for direct transfers, and a disk that is
 // driven one batch at a time.
 #pragma once
 
@@ -7,7 +7,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,26 +14,9 @@
 
 #include "shell/disk/disk.hpp"
 #include "shell/disk/log_directory.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::shell {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tailwater-disk-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class Aligned {
  public:

@@ -15,32 +15,20 @@
 #include <fstream>
 
 #include "core/cluster/metadata_store_contract.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::shell {
 namespace {
 
 using cluster::MetadataVersion;
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tailwater-metadata-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  std::string file() const { return path_ + "/metadata.sqlite"; }
-
- private:
-  std::string path_;
-};
+std::string file_in(const TemporaryFolder& folder) {
+  return folder.path() + "/metadata.sqlite";
+}
 
 struct SqliteStores {
   static constexpr bool kDurable = true;
-  Folder folder;
+  TemporaryFolder folder;
   std::unique_ptr<cluster::MetadataStore> open() {
     auto store = SqliteMetadataStore::open(folder.path());
     EXPECT_TRUE(store) << store.error().message;
@@ -58,7 +46,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, MetadataStoreContract, shell::SqliteStore
 namespace tailwater::shell {
 namespace {
 
-Error error_of_open(const Folder& folder) {
+Error error_of_open(const TemporaryFolder& folder) {
   auto store = SqliteMetadataStore::open(folder.path());
   EXPECT_FALSE(store);
   return store ? Error{} : store.error();
@@ -72,18 +60,18 @@ void run_sql(const std::string& file, const char* sql) {
 }
 
 TEST(SqliteMetadataStore, ASecondOpenIsToldThatTheFileIsInUse) {
-  const Folder folder;
+  const TemporaryFolder folder;
   auto first = SqliteMetadataStore::open(folder.path());
   ASSERT_TRUE(first);
   EXPECT_EQ(error_of_open(folder),
-            (Error{Errc::busy, "the metadata file " + folder.file() + " is in use by another process"}));
+            (Error{Errc::busy, "the metadata file " + file_in(folder) + " is in use by another process"}));
   ASSERT_TRUE((*first)->append(MetadataVersion{0}, as_bytes("1")));
   first->reset();
   EXPECT_TRUE(SqliteMetadataStore::open(folder.path()));
 }
 
 TEST(SqliteMetadataStore, AnotherProcessIsToldToo) {
-  const Folder folder;
+  const TemporaryFolder folder;
   auto first = SqliteMetadataStore::open(folder.path());
   ASSERT_TRUE(first);
   const pid_t child = ::fork();
@@ -97,7 +85,7 @@ TEST(SqliteMetadataStore, AnotherProcessIsToldToo) {
 }
 
 TEST(SqliteMetadataStore, WhatWasAnsweredIsThereAfterAKill) {
-  const Folder folder;
+  const TemporaryFolder folder;
   int answers[2];
   ASSERT_EQ(::pipe(answers), 0);
   const pid_t child = ::fork();
@@ -130,22 +118,22 @@ TEST(SqliteMetadataStore, WhatWasAnsweredIsThereAfterAKill) {
 }
 
 TEST(SqliteMetadataStore, OnlyTheOwnerMayReadTheFile) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto store = SqliteMetadataStore::open(folder.path());
   ASSERT_TRUE(store);
   struct stat facts{};
-  ASSERT_EQ(::stat(folder.file().c_str(), &facts), 0);
+  ASSERT_EQ(::stat(file_in(folder).c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
-  ASSERT_EQ(::stat((folder.file() + "-wal").c_str(), &facts), 0);
+  ASSERT_EQ(::stat((file_in(folder) + "-wal").c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
 }
 
 TEST(SqliteMetadataStore, AnUnfinishedNewFileIsMadeAgain) {
-  const Folder folder;
-  std::ofstream(folder.file() + ".new") << "half";
-  std::ofstream(folder.file()) << "";
+  const TemporaryFolder folder;
+  std::ofstream(file_in(folder) + ".new") << "half";
+  std::ofstream(file_in(folder)) << "";
   EXPECT_TRUE(SqliteMetadataStore::open(folder.path()));
-  EXPECT_FALSE(std::filesystem::exists(folder.file() + ".new"));
+  EXPECT_FALSE(std::filesystem::exists(file_in(folder) + ".new"));
 }
 
 TEST(SqliteMetadataStore, AMissingFolderIsNamed) {
@@ -157,15 +145,15 @@ TEST(SqliteMetadataStore, AMissingFolderIsNamed) {
 }
 
 TEST(SqliteMetadataStore, AFileThatIsNoDatabaseIsCalledDamaged) {
-  const Folder folder;
-  std::ofstream(folder.file()) << std::string(8192, 'x');
+  const TemporaryFolder folder;
+  std::ofstream(file_in(folder)) << std::string(8192, 'x');
   const Error error = error_of_open(folder);
   EXPECT_EQ(error.code, Errc::corrupt);
   EXPECT_NE(error.message.find("restore it from a backup"), std::string::npos) << error.message;
 }
 
 TEST(SqliteMetadataStore, ADamagedPageIsNoticedWhenItIsRead) {
-  const Folder folder;
+  const TemporaryFolder folder;
   {
     auto store = SqliteMetadataStore::open(folder.path());
     ASSERT_TRUE(store);
@@ -174,7 +162,7 @@ TEST(SqliteMetadataStore, ADamagedPageIsNoticedWhenItIsRead) {
     }
   }
   {
-    std::fstream file(folder.file(), std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream file(file_in(folder), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096);  // the first page after the header: a table's root
     file << std::string(4096, '\xff');
   }
@@ -189,30 +177,30 @@ TEST(SqliteMetadataStore, ADamagedPageIsNoticedWhenItIsRead) {
 }
 
 TEST(SqliteMetadataStore, AnotherProgramsFileIsNotTouched) {
-  const Folder folder;
-  run_sql(folder.file(), "CREATE TABLE theirs(x)");
-  EXPECT_EQ(error_of_open(folder), (Error{Errc::corrupt, "the file " + folder.file() +
+  const TemporaryFolder folder;
+  run_sql(file_in(folder), "CREATE TABLE theirs(x)");
+  EXPECT_EQ(error_of_open(folder), (Error{Errc::corrupt, "the file " + file_in(folder) +
                                                              " belongs to another program; move it away"}));
 }
 
 TEST(SqliteMetadataStore, ANewerFormatIsRefused) {
-  const Folder folder;
+  const TemporaryFolder folder;
   ASSERT_TRUE(SqliteMetadataStore::open(folder.path()));
-  run_sql(folder.file(), "PRAGMA user_version=2");
+  run_sql(file_in(folder), "PRAGMA user_version=2");
   EXPECT_EQ(error_of_open(folder),
             (Error{Errc::unsupported,
-                   "the metadata file " + folder.file() +
+                   "the metadata file " + file_in(folder) +
                        " has format 2 and was written by a newer release; this one knows format 1"}));
 }
 
 TEST(SqliteMetadataStore, ALackingEntryIsDamage) {
-  const Folder folder;
+  const TemporaryFolder folder;
   {
     auto store = SqliteMetadataStore::open(folder.path());
     for (std::uint64_t number = 0; number < 5; ++number)
       ASSERT_TRUE((*store)->append(MetadataVersion{number}, {}));
   }
-  run_sql(folder.file(), "DELETE FROM entries WHERE version=3");
+  run_sql(file_in(folder), "DELETE FROM entries WHERE version=3");
   auto store = SqliteMetadataStore::open(folder.path());
   ASSERT_TRUE(store);
   EXPECT_EQ((*store)->read(MetadataVersion{1}, 10).error().code, Errc::corrupt);
@@ -220,7 +208,7 @@ TEST(SqliteMetadataStore, ALackingEntryIsDamage) {
 }
 
 TEST(SqliteMetadataStore, ALimitOnFileSizesFailsTheAppendAndLosesNothing) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const pid_t child = ::fork();
   if (child == 0) {
     ::signal(SIGXFSZ, SIG_IGN);

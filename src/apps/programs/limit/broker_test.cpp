@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 
 #include "programs/load/fetch.hpp"
 #include "programs/load/requests.hpp"
+#include "support/temporary_folder.hpp"
 #include "wire/api/create_topics.hpp"
 
 namespace tailwater::limit {
@@ -27,15 +27,12 @@ namespace fs = std::filesystem;
 class LimitTest : public testing::Test {
  protected:
   LimitTest() {
-    char name[] = "/tmp/tailwater-limit-XXXXXX";
-    root_ = ::mkdtemp(name);
     plan_.topic = "load";
     plan_.partitions = 2;
   }
   ~LimitTest() override {
     broker_.reset();
     files_.reset();
-    fs::remove_all(root_);
     ::close(wake_);
   }
   void start(Mode mode, std::size_t memory) {
@@ -88,7 +85,8 @@ class LimitTest : public testing::Test {
   }
   static Bytes tail_of(Bytes request) { return request.last(64); }
 
-  fs::path root_;
+  TemporaryFolder folder_;
+  fs::path root_ = folder_.path();
   int wake_ = ::eventfd(0, EFD_CLOEXEC);
   load::Plan plan_;
   std::unique_ptr<Files> files_;

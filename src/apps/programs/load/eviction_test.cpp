@@ -2,10 +2,11 @@
 #include "programs/load/eviction.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "support/temporary_folder.hpp"
 
 namespace tailwater::load {
 namespace {
@@ -14,16 +15,12 @@ namespace fs = std::filesystem;
 
 class EvictionTest : public testing::Test {
  protected:
-  EvictionTest() {
-    char name[] = "/tmp/tailwater-load-XXXXXX";
-    root_ = ::mkdtemp(name);
-  }
-  ~EvictionTest() override { fs::remove_all(root_); }
   void make(const std::string& folder) {
     fs::create_directories(root_ / folder);
     std::ofstream(root_ / folder / "00000000000000000000.log") << "bytes";
   }
-  fs::path root_;
+  TemporaryFolder folder_;
+  fs::path root_ = folder_.path();
 };
 
 TEST_F(EvictionTest, FindsThePartitionsOfTheTopicAndNoOthers) {
