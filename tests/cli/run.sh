@@ -60,7 +60,7 @@ json() { python3 -c "import json,sys; it=json.load(open('out')); sys.exit(0 if (
 start_broker() {
   [ -n "$given" ] && { export TAILWATER_BROKERS=$given; return; }
   exec {banner}< <(exec "$program" dev --data "$work/data" \
-    --override listeners=PLAINTEXT://127.0.0.1:0 --override advertised.listeners=PLAINTEXT://127.0.0.1:0 2>"$work/broker.err")
+    --override listeners=PLAINTEXT://127.0.0.1:0 2>"$work/broker.err")
   broker_pid=$!
   local line address=
   while read -r -t 30 -u "$banner" line; do

@@ -36,6 +36,7 @@ class Merge {
     environment();
     listeners_from_advertised();
     overrides();
+    forget_default_listeners();
     if (!errors_.empty()) return std::unexpected(std::move(errors_));
     return std::move(settings_);
   }
@@ -117,6 +118,18 @@ class Merge {
         continue;
       }
       settings_[std::string(key)] = {pair.substr(equals + 1), std::string(kOverride)};
+    }
+  }
+
+  // What is said of the default listeners goes with them: those that stand in their place have other names.
+  void forget_default_listeners() {
+    const auto is_default = [&](const char* key) {
+      const auto found = settings_.find(key);
+      return found != settings_.end() && found->second.origin == "default";
+    };
+    if (is_default("listeners")) return;
+    for (const char* key : {"advertised.listeners", "listener.security.protocol.map"}) {
+      if (is_default(key)) settings_.erase(key);
     }
   }
 

@@ -46,6 +46,20 @@ TEST_F(ConfigLoader, NothingAtAllIsKafkasDefaults) {
   EXPECT_THAT(loaded.warnings, IsEmpty());
 }
 
+TEST_F(ConfigLoader, WhoSetsListenersNeedNotKnowTheDefaultOnes) {
+  input_.defaults = {
+      {"listeners", "PLAINTEXT://0.0.0.0:9092,CONTAINER://0.0.0.0:19092"},
+      {"advertised.listeners", "PLAINTEXT://localhost:9092,CONTAINER://here:19092"},
+      {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTAINER:PLAINTEXT"},
+  };
+  EXPECT_EQ(load().broker.listeners.size(), 2U);
+  input_.overrides = {"listeners=PLAINTEXT://localhost:9093"};
+  EXPECT_EQ(load().broker.listeners.size(), 1U);
+  EXPECT_FALSE(load().settings.contains("advertised.listeners"));
+  input_.overrides.push_back("advertised.listeners=PLAINTEXT://elsewhere:9093");
+  EXPECT_EQ(load().settings.at("advertised.listeners").value, "PLAINTEXT://elsewhere:9093");
+}
+
 TEST_F(ConfigLoader, TheStrongestSourceWins) {
   // Four sources, every combination of them.
   for (unsigned set = 0; set < 16; ++set) {
