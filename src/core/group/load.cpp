@@ -4,9 +4,8 @@
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
 #include "core/group/responses.hpp"
-#include "records/batch.hpp"
 #include "records/control.hpp"
-#include "records/record.hpp"
+#include "records/replay.hpp"
 
 namespace tailwater::group {
 namespace {
@@ -17,46 +16,22 @@ constexpr std::size_t kSnapshotBatchBytes = std::size_t{256} << 10;
 
 Result<Replayed> GroupCoordinator::replay(Bytes bytes, records::Codecs* codecs) {
   CHECK(phase_ == Phase::loading);
-  const auto batch = records::parse_batch(bytes);
+  const auto batch = records::whole_batch(bytes);
   if (!batch) return std::unexpected(batch.error());
-  if (!batch->crc_matches()) return fail(Errc::corrupt, "the batch's checksum does not match");
-  Replayed result;
   if (batch->is_control()) {
     const auto marker = records::read_end_marker(*batch);
-    if (marker) {
-      GroupEffects nothing;
-      transaction_ended(marker->producer_id, marker->type == records::ControlType::commit, {}, nothing);
-    }
-    ++(marker ? result.applied : result.foreign);
-    return result;
+    if (!marker) return Replayed{.foreign = 1};
+    GroupEffects nothing;
+    transaction_ended(marker->producer_id, marker->type == records::ControlType::commit, {}, nothing);
+    return Replayed{.applied = 1};
   }
-  Bytes content = batch->records();
-  std::optional<records::Codecs> own_codecs;
-  if (batch->codec() != records::Codec::none) {
-    if (codecs == nullptr) codecs = &own_codecs.emplace();
-    const auto opened = codecs->open(batch->codec(), content, records::decompressed_cap(content.size()));
-    if (!opened) return std::unexpected(opened.error());
-    content = *opened;
-  }
-  records::RecordCursor cursor(content, batch->records_count());
-  while (const auto record = cursor.next()) {
-    auto change = record->key ? decode(*record->key, record->value)
-                              : Result<std::optional<Change>>(fail(Errc::malformed, "a record has no key"));
-    if (!change) {
-      ++result.damaged;
-    } else if (!change->has_value()) {
-      ++result.foreign;
+  return records::replay<Replayed>(*batch, codecs, decode, [&](Change& change) {
+    if (batch->is_transactional()) {
+      replay_held(batch->producer_id(), change);
     } else {
-      ++result.applied;
-      if (batch->is_transactional()) {
-        replay_held(batch->producer_id(), **change);
-      } else {
-        replay_change(**change);
-      }
+      replay_change(change);
     }
-  }
-  if (cursor.fault()) ++result.damaged;
-  return result;
+  });
 }
 
 void GroupCoordinator::replay_change(Change& change) {

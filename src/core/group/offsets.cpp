@@ -46,21 +46,6 @@ std::int64_t expire_time(std::int64_t now_ms, std::int64_t retention_ms) {
   return retention_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + retention_ms;
 }
 
-wire::OffsetCommitResponse commit_response(const wire::OffsetCommitRequest& request, ErrorCode error) {
-  wire::OffsetCommitResponse response;
-  response.topics.reserve(request.topics.size());
-  for (const auto& topic : request.topics) {
-    auto& answered = response.topics.emplace_back();
-    answered.name = topic.name;
-    answered.topic_id = topic.topic_id;
-    answered.partitions.reserve(topic.partitions.size());
-    for (const auto& partition : topic.partitions) {
-      answered.partitions.push_back({.partition_index = partition.partition_index, .error_code = error});
-    }
-  }
-  return response;
-}
-
 }  // namespace
 
 ErrorCode GroupCoordinator::check_commit(Group& group, const wire::OffsetCommitRequest& request) const {
@@ -81,7 +66,7 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
                                      GroupEffects& out) {
   constexpr std::int16_t error_for_missing_group_version = 9;
   const auto refuse = [&](ErrorCode error) {
-    out.replies.push_back({call.ticket, commit_response(request, error)});
+    out.replies.push_back({call.ticket, commit_response<wire::OffsetCommitResponse>(request, error)});
   };
   if (const ErrorCode error = availability(); error != ErrorCode::none) return refuse(error);
   Group* group = find(request.group_id);
@@ -97,8 +82,9 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
 
   Turn turn{call.now, out};
   if (Member* member = group->find(request.member_id)) refresh_session(*group, *member, call.now.monotonic);
-  CommitAppend commit{
-      .ticket = call.ticket, .response = commit_response(request, ErrorCode::none), .writes = {}};
+  CommitAppend commit{.ticket = call.ticket,
+                      .response = commit_response<wire::OffsetCommitResponse>(request, ErrorCode::none),
+                      .writes = {}};
   decide_commit(*group, request, call.now.wall, commit);
   write_commit(turn, *group, std::move(commit));
   settle(*group);

@@ -6,24 +6,6 @@
 #include "core/group/responses.hpp"
 
 namespace tailwater::group {
-namespace {
-
-wire::TxnOffsetCommitResponse commit_response(const wire::TxnOffsetCommitRequest& request, ErrorCode error) {
-  wire::TxnOffsetCommitResponse response;
-  response.topics.reserve(request.topics.size());
-  for (const auto& topic : request.topics) {
-    auto& answered = response.topics.emplace_back();
-    answered.name = topic.name;
-    answered.topic_id = topic.topic_id;
-    answered.partitions.reserve(topic.partitions.size());
-    for (const auto& partition : topic.partitions) {
-      answered.partitions.push_back({.partition_index = partition.partition_index, .error_code = error});
-    }
-  }
-  return response;
-}
-
-}  // namespace
 
 // KIP-447: a producer that says for which member it commits is refused when the member's time is over. Unlike
 // other commits these are taken in the middle of a rebalance.
@@ -42,7 +24,7 @@ ErrorCode GroupCoordinator::check_commit(Group& group, const wire::TxnOffsetComm
 void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffsetCommitRequest& request,
                                          GroupEffects& out) {
   const auto refuse = [&](ErrorCode error) {
-    out.replies.push_back({call.ticket, commit_response(request, error)});
+    out.replies.push_back({call.ticket, commit_response<wire::TxnOffsetCommitResponse>(request, error)});
   };
   if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
   if (const ErrorCode error = availability(); error != ErrorCode::none) return refuse(error);
@@ -58,10 +40,11 @@ void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffset
     if (Member* member = group->find(request.member_id)) {
       refresh_session(*group, *member, call.now.monotonic);
     }
-    TxnCommitAppend commit{.ticket = call.ticket,
-                           .producer = ProducerId{request.producer_id},
-                           .response = commit_response(request, ErrorCode::none),
-                           .writes = {}};
+    TxnCommitAppend commit{
+        .ticket = call.ticket,
+        .producer = ProducerId{request.producer_id},
+        .response = commit_response<wire::TxnOffsetCommitResponse>(request, ErrorCode::none),
+        .writes = {}};
     decide_commit(*group, request, call.now.wall, commit);
     std::vector<Change> changes(commit.writes.changes.begin(), commit.writes.changes.end());
     std::optional<Buffer> batch;

@@ -5,47 +5,22 @@
 #include "base/check.hpp"
 #include "core/txn/coordinator.hpp"
 #include "core/txn/id_pattern.hpp"
-#include "records/batch.hpp"
-#include "records/record.hpp"
+#include "records/replay.hpp"
 
 namespace tailwater::txn {
 
 Result<Replayed> TxnCoordinator::replay(Bytes bytes, records::Codecs* codecs) {
   CHECK(phase_ == Phase::loading);
-  const auto batch = records::parse_batch(bytes);
+  const auto batch = records::whole_batch(bytes);
   if (!batch) return std::unexpected(batch.error());
-  if (!batch->crc_matches()) return fail(Errc::corrupt, "the batch's checksum does not match");
-  Replayed result;
   if (batch->is_control()) {
-    result.foreign = static_cast<std::uint32_t>(std::max(batch->records_count(), 0));
-    return result;
+    return Replayed{.foreign = static_cast<std::uint32_t>(std::max(batch->records_count(), 0))};
   }
-  Bytes content = batch->records();
-  std::optional<records::Codecs> own_codecs;
-  if (batch->codec() != records::Codec::none) {
-    if (codecs == nullptr) codecs = &own_codecs.emplace();
-    const auto opened = codecs->open(batch->codec(), content, records::decompressed_cap(content.size()));
-    if (!opened) return std::unexpected(opened.error());
-    content = *opened;
-  }
-  records::RecordCursor cursor(content, batch->records_count());
-  while (const auto record = cursor.next()) {
-    auto change = record->key ? decode(*record->key, record->value)
-                              : Result<std::optional<Change>>(fail(Errc::malformed, "a record has no key"));
-    if (!change) {
-      ++result.damaged;
-    } else if (!change->has_value()) {
-      ++result.foreign;
-    } else {
-      ++result.applied;
-      Change& read = **change;
-      Entry& entry = *transactions_.try_emplace(read.transactional_id).first;
-      entry.second.committed = read.value ? std::move(*read.value) : Metadata{};
-      settle(entry);
-    }
-  }
-  if (cursor.fault()) ++result.damaged;
-  return result;
+  return records::replay<Replayed>(*batch, codecs, decode, [&](Change& read) {
+    Entry& entry = *transactions_.try_emplace(read.transactional_id).first;
+    entry.second.committed = read.value ? std::move(*read.value) : Metadata{};
+    settle(entry);
+  });
 }
 
 void TxnCoordinator::loaded(std::int32_t epoch, Now now, TxnEffects& out) {
