@@ -1,6 +1,6 @@
 // Which transactional ids a client asks for: a regular expression in RE2's syntax, which the whole id has to
 // match, as in Kafka (KIP-1152). GUARANTEES: what a client sends decides neither over memory nor over time:
-// both are bounded by its length, which a string of the protocol bounds, and an id is read in linear time.
+// both are bounded by its length, which is limited, and an id is read in linear time.
 #pragma once
 
 #include <re2/re2.h>
