@@ -340,7 +340,7 @@ TEST_P(Topics, a_partition_that_is_where_it_is_wanted_need_not_be_moved) {
   ASSERT_EQ(response.results[0].partitions.size(), 3U);
   EXPECT_EQ(response.results[0].partitions[0].error_code, ErrorCode::none);
   EXPECT_EQ(response.results[0].partitions[1].error_code, ErrorCode::none);
-  EXPECT_EQ(response.results[0].partitions[2].error_code, ErrorCode::replica_not_available);
+  EXPECT_EQ(response.results[0].partitions[2].error_code, ErrorCode::unknown_topic_or_partition);
   ASSERT_EQ(response.results[1].partitions.size(), 1U);
   EXPECT_EQ(response.results[1].partitions[0].error_code, ErrorCode::log_dir_not_found);
 }

@@ -199,7 +199,7 @@ wire::ErrorCode check_move(ShardState& shard, const LogPlaces& places, const std
   if (shard.partitions.storage().report(id).state == log::DirState::offline)
     return wire::ErrorCode::kafka_storage_error;
   const auto place = places.find({topic, partition});
-  if (place == places.end()) return wire::ErrorCode::replica_not_available;
+  if (place == places.end()) return wire::ErrorCode::unknown_topic_or_partition;
   return place->second == id ? wire::ErrorCode::none : wire::ErrorCode::unsupported_version;
 }
 
