@@ -69,7 +69,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
       held_bytes_ += to - from;
       return;
     }
-  } else if (log.last_pending >= std::max(first_number_, fence_number_)) {
+  } else if (log.last_pending >= std::max({first_number_, fence_number_, log.joins_from})) {
     Pending& last = pending_[begin_ + (log.last_pending - first_number_)];
     if (follows(last, chunk, from)) {
       last.to = to;

@@ -127,6 +127,7 @@ struct LogState {
   JournalPoint durable;
   std::uint32_t generation = 0;    // counts truncations
   std::uint64_t last_pending = 0;  // sequence number of its last entry in the directory's queue, 0 if none
+  std::uint64_t joins_from = 0;    // nothing is added to entries of the queue before this one
   std::uint32_t references = 0;    // pending entries, frames and operations that name this log
 
   std::optional<Lsn> dirty;        // key in Directory::dirty

@@ -407,9 +407,12 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   return Appended{base, last, WallTime{stamp ? now.wall.ms : -1}, false};
 }
 
-bool Storage::goes_before(const Log& first, const Log& second) {
+bool Storage::goes_before(const Log& first, Log& second) {
   const LogState& before = state_of(const_cast<Log&>(first));
-  return before.dir == state_of(const_cast<Log&>(second)).dir && before.held.empty();
+  LogState& behind = state_of(second);
+  if (before.dir != behind.dir || !before.held.empty()) return false;
+  behind.joins_from = std::max(behind.joins_from, before.last_pending);
+  return true;
 }
 
 void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {

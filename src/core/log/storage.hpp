@@ -225,8 +225,8 @@ class Storage {
                                                 const AppendTerms& terms, Now now);
   // Whether nothing that is appended to `second` from now on can be kept without what was appended to `first`
   // until now: both share a ring, whose valid prefix is what a crash leaves, and nothing of `first` waits
-  // outside its queue.
-  static bool goes_before(const Log& first, const Log& second);
+  // outside its queue. Then it is made sure of: nothing joins an entry of `second` that waits in front.
+  static bool goes_before(const Log& first, Log& second);
   // A new leader writes from here on: notes (epoch, end_offset). Ignored unless the epoch is larger than the
   // latest.
   void begin_epoch(Log& log, LeaderEpoch epoch);

@@ -129,6 +129,32 @@ TEST(StorageTest, AFlushThatEndsInsideABlockOfASegmentThatWasSealedMeanwhileLose
   world.verify();
 }
 
+TEST(StorageTest, WhatRestsOnAnAppendIsNotKeptWithoutIt) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    World world(200 + seed);
+    world.start_and_recover();
+    Log& before = world.create("before");
+    Log& behind = world.create("behind");
+    Log& large = world.create("large");
+    world.pump();
+    // While a frame is on its way all that follows gathers; it needs two.
+    ASSERT_TRUE(world.append(behind, {}).has_value());
+    world.turn();
+    ASSERT_TRUE(world.append(behind, {}).has_value());
+    ASSERT_TRUE(world.append(large, {.value_size = 16'000}).has_value());
+    ASSERT_TRUE(world.append(before, {}).has_value());
+    ASSERT_TRUE(Storage::goes_before(before, behind));
+    ASSERT_TRUE(world.append(behind, {}).has_value());
+    world.step();
+    world.crash();
+    world.start_and_recover();
+    if (world.log("behind").end_offset() == Offset{3}) {
+      EXPECT_EQ(world.log("before").end_offset(), Offset{1});
+    }
+    world.verify();
+  }
+}
+
 TEST(StorageTest, AnEntryThatAFrameCutsBetweenTwoBatchesComesWhole) {
   World world(11);
   world.start_and_recover();
