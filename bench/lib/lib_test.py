@@ -18,6 +18,7 @@ from unittest import mock
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import calls  # noqa: E402
 import case  # noqa: E402
 import cases  # noqa: E402
 import client  # noqa: E402
@@ -244,6 +245,24 @@ class Disks(unittest.TestCase):
         with self.assertRaises(disk.Full), mock.patch("shutil.disk_usage", return_value=mock.Mock(free=0)):
             with disk.guarded("/", lambda: None, 1):
                 self.fail("the body ran")
+
+
+class Calls(unittest.TestCase):
+    text = ("# TYPE tailwater_system_calls_total counter\n"
+            'tailwater_system_calls_total{shard="0",call="recv"} %d\ntailwater_system_calls_total{shard="1",call="recv"} 5\n'
+            'tailwater_system_calls_total{shard="0",call="epoll_wait"} %d\n'
+            'tailwater_requests_total{api="Fetch"} %d\ntailwater_request_bytes_total{api="Fetch"} 1000\ntailwater_groups 7\n')
+
+    def test_they_are_of_the_requests_in_between(self):
+        before, after = (calls.read(self.text % counts) for counts in ((10, 3, 100), (210, 103, 300)))
+        self.assertEqual(before, ({"recv": 15, "epoll_wait": 3}, 100))
+        self.assertEqual(calls.between(before, after), {"calls": 1.5, "calls.recv": 1, "calls.epoll_wait": 0.5})
+
+    def test_who_does_not_count_or_was_not_asked_has_no_figure(self):
+        self.assertEqual(calls.between(None, None), {})
+        before = calls.read(self.text % (10, 3, 100))
+        self.assertEqual(calls.between(before, before), {})
+        self.assertIsNone(calls.look(mock.Mock(admin_port=None)))
 
 
 class Processes(unittest.TestCase):

@@ -76,12 +76,13 @@ class Tailwater:
 
     def __init__(self, program, folder, settings=None):
         self.program, self.folder, self.settings = program, folder, settings or {}
-        self.process = self.pid = self.port = None
+        self.process = self.pid = self.port = self.admin_port = None
 
     def command(self):
+        self.admin_port = free_port()
         command = [self.program, "serve"]
         for setting in (f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder}/data", "node.id=1",
-                        "auto.create.topics.enable=false", "tailwater.admin.listener=127.0.0.1:0",
+                        "auto.create.topics.enable=false", f"tailwater.admin.listener=127.0.0.1:{self.admin_port}",
                         *(f"{name}={value}" for name, value in self.settings.items())):
             command += ["--override", setting]
         return command

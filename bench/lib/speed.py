@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 
+import calls
 import client
 import disk
 import peers
@@ -92,19 +93,26 @@ def run(broker, words, seconds, warm_s, on_line):
 
 
 class Meter:
-    """Processor time of the broker's process and of the whole machine, less brokers that wait for their turn, while the load
-    is measured."""
+    """Processor time of the broker's process and of the whole machine, less brokers that wait for their turn, and the
+    broker's system calls, while the load is measured."""
 
-    def __init__(self, pid, load):
-        self.pid, self.load, self.at = pid, load, {}
+    def __init__(self, broker, load):
+        self.broker, self.load, self.at, self.counted = broker, load, {}, {}
 
     def note(self, line):
+        if line == "measuring":
+            self.counted[line] = calls.look(self.broker)
         if line in ("measuring", "measured"):
-            self.at[line] = proc.cpu_seconds(self.pid), proc.busy_seconds() - self.load.waiting_seconds()
+            self.at[line] = proc.cpu_seconds(self.broker.pid), proc.busy_seconds() - self.load.waiting_seconds()
+        if line == "measured":
+            self.counted[line] = calls.look(self.broker)
 
     def used(self):
         (broker, machine), (broker_after, machine_after) = self.at["measuring"], self.at["measured"]
         return broker_after - broker, machine_after - machine
+
+    def calls(self):
+        return calls.between(self.counted["measuring"], self.counted["measured"])
 
 
 def page_cache(folder):
@@ -126,7 +134,7 @@ def sampler(scenario, name):
     def sample(broker, sizes, load):
         with client.serving(broker) as (_, first_warm_share):
             warm = first_warm_share * sizes.first_warm_s or sizes.warm_s
-        meter = Meter(broker.pid, load)
+        meter = Meter(broker, load)
         with load.window(broker):
             words = scenario.words + (("--preload", "16") if scenario.preloads and sizes.smoke else ())
             told = run(broker, words, sizes.load_s * scenario.seconds, warm, meter.note)
@@ -152,7 +160,7 @@ def figures(work, told, meter, broker):
     found = {"rate": rate, "cpu": broker_s / per, "machine": machine_s / per, "memory": proc.resident_mib(broker.pid),
              "p50": told["p50_us"] / 1000, "p99": told["p99_us"] / 1000, "p999": told["p999_us"] / 1000,
              "gb": told["mb_per_s"] * told["seconds"] / 1000}
-    return found | ({"records": broker_s / (told["records"] / 1e6)} if work == "bytes" else {})
+    return found | meter.calls() | ({"records": broker_s / (told["records"] / 1e6)} if work == "bytes" else {})
 
 
 LOADS = (5, 20, 50, 100, 200)  # MB/s
@@ -186,6 +194,7 @@ def rows(name, scenario):
     yield Row(f"{name}.machine", "  CPU of the machine less the client", cost)
     if scenario.work == "bytes":
         yield Row(f"{name}.records", "  CPU of the broker", "s/M records")
+    yield Row(f"{name}.calls", "  system calls a request", "")
     yield Row(f"{name}.memory", "  memory of the broker", "MiB")
     yield Row(f"{name}.p50", "  latency, median", "ms")
     yield Row(f"{name}.p99", "  latency, p99", "ms")

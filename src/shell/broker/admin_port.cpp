@@ -147,13 +147,15 @@ void AdminPort::metrics(const HttpRequest& request, const HttpReply& reply) cons
   input.shards.resize(broker_.shards_.size());
   for (const auto& shard : broker_.shards_) {
     const ShardLoopStats stats = shard->stats();
-    input.loops.push_back({stats.turns, stats.busy_ns, shard->since_turn().nanoseconds});
+    input.loops.push_back({stats.turns, stats.busy_ns, shard->since_turn().nanoseconds, {}});
   }
   for (std::size_t index = 0; index < broker_.shards_.size(); ++index) {
-    broker_.shards_[index]->post([gathering, index, reply](node::Shard& shard, Now) {
+    ShardLoop& loop = *broker_.shards_[index];
+    loop.post([gathering, index, reply, &loop](node::Shard& shard, Now) {
       node::MetricsSnapshot snapshot = shard.metrics();
       const std::lock_guard lock(gathering->mutex);
       gathering->input.shards[index] = std::move(snapshot);
+      gathering->input.loops[index].system_calls = loop.system_calls();
       if (--gathering->missing == 0) finish(*gathering, reply);
     });
   }

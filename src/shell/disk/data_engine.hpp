@@ -14,7 +14,8 @@
 namespace tailwater::shell {
 
 struct EngineCounters {
-  std::uint64_t system_calls = 0;  // made by the shard's thread (ring) or by the data threads (pool)
+  std::uint64_t ring_calls = 0;    // io_uring_enter, by the shard's thread
+  std::uint64_t thread_calls = 0;  // of the data threads
   std::uint64_t submissions = 0;   // parts and flushes handed to the kernel
   std::uint64_t flushes = 0;       // explicit fdatasync, each one a piece of work for a kernel or data thread
   std::uint64_t refused = 0;       // the kernel had no room; tried again later

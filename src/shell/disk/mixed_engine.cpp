@@ -38,7 +38,7 @@ EngineCounters MixedEngine::counters() const {
   const EngineCounters ring = ring_.counters();
   const EngineCounters thread = thread_.counters();
   EngineCounters both = ring;
-  both.system_calls += thread.system_calls;
+  both.thread_calls = thread.thread_calls;
   both.submissions += thread.submissions;
   both.flushes += thread.flushes;
   both.in_flight_max += thread.in_flight_max;

@@ -88,7 +88,7 @@ void PoolEngine::carry_out(DataTask& task, EngineCounters& counters) {
   if (task.nothing_to_do()) return;
   DataTask::Step step = task.op().kind == DiskOpKind::sync ? DataTask::Step::flush : DataTask::Step::again;
   while (step != DataTask::Step::done) {
-    ++counters.system_calls;
+    ++counters.thread_calls;
     ++counters.submissions;
     if (step == DataTask::Step::again) {
       step = task.advance(transfer(task, task.next_part()));
@@ -121,11 +121,13 @@ void PoolEngine::work(Serves serves) {
 
     lock.lock();
     --running_;
-    counters_.system_calls += counters.system_calls;
+    counters_.thread_calls += counters.thread_calls;
     counters_.submissions += counters.submissions;
     counters_.flushes += counters.flushes;
     ended_.push_back(std::move(task));
-    if (ended_.size() == 1) wake_.signal();  // later ones are seen with the first
+    if (ended_.size() > 1) continue;  // seen with the first
+    ++counters_.thread_calls;
+    wake_.signal();
   }
 }
 

@@ -35,6 +35,13 @@ int make_ring(unsigned entries, io_uring& ring, bool& enabled) {
   return error;
 }
 
+// Whether a look at the empty queue of completions enters the kernel: it left work for this thread
+// (cooperative completion), or the queue overflowed.
+bool work_is_left(const io_uring& ring) {
+  return (__atomic_load_n(ring.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) !=
+         0;
+}
+
 }  // namespace
 
 UringEngine::UringEngine(unsigned in_flight_max, const Wake& wake)
@@ -133,7 +140,7 @@ void UringEngine::flush() {
 }
 
 void UringEngine::enter() {
-  ++counters_.system_calls;
+  ++counters_.ring_calls;
   const int taken = io_uring_submit(&ring_);
   if (taken >= 0) {
     unsubmitted_ -= static_cast<unsigned>(taken);
@@ -173,8 +180,9 @@ void UringEngine::reap(std::vector<std::unique_ptr<DataTask>>& ended) {
   ready_.clear();
   if (in_flight_ == 0) return;
   io_uring_cqe* cqe = nullptr;
-  // Enters the kernel only if it left work for this thread (cooperative completion) or the queue overflowed.
-  while (in_flight_ > 0 && io_uring_peek_cqe(&ring_, &cqe) == 0) {
+  while (in_flight_ > 0) {
+    if (io_uring_cq_ready(&ring_) == 0 && work_is_left(ring_)) ++counters_.ring_calls;
+    if (io_uring_peek_cqe(&ring_, &cqe) != 0) break;
     const std::uint64_t data = cqe->user_data;
     const std::int64_t result = cqe->res;
     io_uring_cqe_seen(&ring_, cqe);

@@ -277,6 +277,26 @@ void write_apis(const View& view) {
   for (const auto& [api, metrics] : apis) view.out.histogram({{"api", api}}, metrics.latency);
 }
 
+constexpr std::pair<std::string_view, std::uint64_t SystemCalls::*> kSystemCalls[] = {
+    {"epoll_wait", &SystemCalls::epoll_wait},
+    {"epoll_ctl", &SystemCalls::epoll_ctl},
+    {"recv", &SystemCalls::recv},
+    {"sendmsg", &SystemCalls::sendmsg},
+    {"eventfd", &SystemCalls::eventfd},
+    {"io_uring_enter", &SystemCalls::io_uring_enter},
+    {"disk_threads", &SystemCalls::disk_threads}};
+
+void write_system_calls(const View& view) {
+  view.out.family("tailwater_system_calls_total", "counter",
+                  "System calls of a shard's loop, and of the threads that read and write files for it.");
+  for (std::size_t shard = 0; shard < view.input.loops.size(); ++shard) {
+    const std::string number = fmt::format("{}", shard);
+    for (const auto& [name, counter] : kSystemCalls) {
+      view.out.sample({{"shard", number}, {"call", name}}, view.input.loops[shard].system_calls.*counter);
+    }
+  }
+}
+
 void write_process(const View& view) {
   const auto each_shard = [&](std::string_view name, std::string_view type, std::string_view help,
                               auto value) {
@@ -335,6 +355,7 @@ std::string write_metrics(const MetricsInput& input) {
   write_storage(view);
   write_compaction(view);
   write_apis(view);
+  write_system_calls(view);
   write_process(view);
   return writer.take();
 }

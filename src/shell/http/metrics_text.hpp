@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "node/metrics.hpp"
+#include "shell/system/system_calls.hpp"
 
 namespace tailwater::shell {
 
@@ -32,6 +33,7 @@ struct LoopFacts {
   std::uint64_t turns = 0;
   std::uint64_t busy_ns = 0;
   std::int64_t since_turn_ns = 0;
+  SystemCalls system_calls;
 };
 
 struct MetricsInput {

@@ -23,7 +23,7 @@ MetricsInput two_shards() {
   input.address = "localhost:9092";
   input.uptime_seconds = 12.5;
   input.shards.resize(2);
-  input.loops = {{10, 1'500'000'000, 2'000'000}, {20, 0, 0}};
+  input.loops = {{10, 1'500'000'000, 2'000'000, {.recv = 7, .io_uring_enter = 4}}, {20, 0, 0, {}}};
   node::MetricsSnapshot& first = input.shards[0];
   first.messages_in = 5;
   first.connections = 2;
@@ -71,6 +71,13 @@ TEST(MetricsText, ShardsAreAddedUp) {
   EXPECT_THAT(text, HasSubstr("\ntailwater_topic_log_bytes{topic=\"orders\"} 1570\n"));
   EXPECT_THAT(text, HasSubstr("\nkafka_broker_info{id=\"7\",address=\"localhost:9092\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\ntailwater_shard_busy_seconds_total{shard=\"0\"} 1.500\n"));
+}
+
+TEST(MetricsText, SystemCallsAreOfEachShard) {
+  const std::string text = write_metrics(two_shards());
+  EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"0\",call=\"recv\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"0\",call=\"io_uring_enter\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"1\",call=\"recv\"} 0\n"));
 }
 
 TEST(MetricsText, Partitions) {

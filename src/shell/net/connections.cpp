@@ -132,6 +132,7 @@ void Connections::read(Connection& connection, Now now) {
       return;
     }
     const std::size_t wanted = std::min(space.size(), budget);
+    ++counters_.receives;
     const StreamResult result = connection.stream->receive(space.first(wanted));
     switch (result.status) {
       case StreamStatus::done:
@@ -179,6 +180,7 @@ bool Connections::flush(ConnectionId id, Now now) {
       return any;
     }
     CHECK(collected_bytes_ > 0);
+    ++counters_.sends;
     const StreamResult result = connection->stream->send(std::span(iovecs_).first(count));
     if (result.status == StreamStatus::failed || result.status == StreamStatus::ended) {
       end(*connection);

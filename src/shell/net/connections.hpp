@@ -48,6 +48,8 @@ struct ConnectionCounters {
   std::uint64_t ended_by_peer = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
+  std::uint64_t receives = 0;  // that streams were asked for, whatever came
+  std::uint64_t sends = 0;
 };
 
 class Connections {

@@ -116,6 +116,21 @@ TEST_F(ConnectionsTest, ReceivesAndSends) {
   EXPECT_FALSE(connections->has_work());
 }
 
+TEST_F(ConnectionsTest, ASmallRequestIsOneReceiveAndOneSend) {
+  make();
+  const Descriptor peer = connect();
+  for (std::uint64_t request = 1; request <= 3; ++request) {
+    say(peer, "request");
+    turn();
+    side().to_send = "answer";
+    connections->flush(machine.order[0], at_ms(0));
+    EXPECT_EQ(drain(peer), "answer");
+    turn();
+    EXPECT_EQ(connections->counters().receives, request);
+    EXPECT_EQ(connections->counters().sends, request);
+  }
+}
+
 TEST_F(ConnectionsTest, ReadsNoMoreThanItsShareAndComesBack) {
   make({.read_per_turn = 10'000});
   const Descriptor peer = connect();

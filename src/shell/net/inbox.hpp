@@ -47,6 +47,7 @@ class Inbox {
   bool take(Contents& into) {
     if (!waiting_.load()) return false;
     wake_.clear();
+    ++wakes_;
     const std::lock_guard lock(mutex_);
     waiting_.store(false);
     std::swap(contents_, into);
@@ -55,11 +56,14 @@ class Inbox {
 
   // Readable when something waits.
   int descriptor() const { return wake_.get(); }
+  // How often the shard found something; each time it was rung for once. For its own thread.
+  std::uint64_t wakes() const { return wakes_; }
 
  private:
   std::mutex mutex_;
   Contents contents_;
   std::atomic<bool> waiting_{false};
+  std::uint64_t wakes_ = 0;
   Wake wake_;
 };
 

@@ -48,18 +48,24 @@ class LoopWait::State {
 
   void wait(Duration limit) {
     arm();
+    ++waits;
     context_.run_one_for(std::chrono::nanoseconds(limit.nanoseconds));
   }
 
   void poll() {
     arm();
+    ++waits;
     context_.poll();
   }
+
+  std::uint64_t waits = 0;
+  std::uint64_t changes = 0;
 
  private:
   void arm() {
     if (armed_) return;
     armed_ = true;
+    ++changes;
     context_.restart();
     descriptor_.async_wait(
         asio::posix::stream_descriptor::wait_read,
@@ -81,6 +87,12 @@ void LoopWait::wait(Duration limit) {
 }
 void LoopWait::poll() {
   state_->poll();
+}
+std::uint64_t LoopWait::waits() const {
+  return state_->waits;
+}
+std::uint64_t LoopWait::changes() const {
+  return state_->changes;
 }
 
 }  // namespace tailwater::shell

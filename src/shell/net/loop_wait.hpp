@@ -3,6 +3,7 @@
 // this header.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "base/time.hpp"
@@ -19,6 +20,10 @@ class LoopWait {
   void wait(Duration limit);
   // Runs handlers that are ready, without waiting.
   void poll();
+
+  // How often the kernel was asked what is ready, and told what to look for.
+  std::uint64_t waits() const;
+  std::uint64_t changes() const;
 
  private:
   class State;

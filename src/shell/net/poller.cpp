@@ -8,32 +8,34 @@ namespace tailwater::shell {
 
 namespace {
 constexpr std::size_t kEventsMax = 256;
-
-bool control(int epoll, int operation, int descriptor, std::uint32_t events, std::uint64_t key) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = key;
-  return ::epoll_ctl(epoll, operation, descriptor, &event) == 0;
-}
 }  // namespace
 
 Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), events_(kEventsMax) {
   if (!epoll_) throw std::system_error(errno, std::system_category(), "cannot create an epoll descriptor");
 }
 
+bool Poller::control(int operation, int descriptor, std::uint32_t events, std::uint64_t key) {
+  ++changes_;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = key;
+  return ::epoll_ctl(epoll_.get(), operation, descriptor, &event) == 0;
+}
+
 bool Poller::add(int descriptor, std::uint32_t events, std::uint64_t key) {
-  return control(epoll_.get(), EPOLL_CTL_ADD, descriptor, events, key);
+  return control(EPOLL_CTL_ADD, descriptor, events, key);
 }
 
 bool Poller::change(int descriptor, std::uint32_t events, std::uint64_t key) {
-  return control(epoll_.get(), EPOLL_CTL_MOD, descriptor, events, key);
+  return control(EPOLL_CTL_MOD, descriptor, events, key);
 }
 
 void Poller::remove(int descriptor) {
-  control(epoll_.get(), EPOLL_CTL_DEL, descriptor, 0, 0);
+  control(EPOLL_CTL_DEL, descriptor, 0, 0);
 }
 
 std::span<const epoll_event> Poller::wait(int timeout_ms) {
+  ++waits_;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
   return std::span(events_).first(count > 0 ? static_cast<std::size_t>(count) : 0);
 }

@@ -27,9 +27,16 @@ class Poller {
   // What is ready, at most 256 at a time; the span lives until the next call. -1 waits without limit.
   std::span<const epoll_event> wait(int timeout_ms);
 
+  std::uint64_t waits() const { return waits_; }
+  std::uint64_t changes() const { return changes_; }
+
  private:
+  bool control(int operation, int descriptor, std::uint32_t events, std::uint64_t key);
+
   Descriptor epoll_;
   std::vector<epoll_event> events_;
+  std::uint64_t waits_ = 0;
+  std::uint64_t changes_ = 0;  // of what is watched
 };
 
 }  // namespace tailwater::shell

@@ -124,6 +124,18 @@ ShardLoopStats ShardLoop::stats() const {
   return {last_turn_ns_.load(), turns_.load(), busy_ns_.load()};
 }
 
+SystemCalls ShardLoop::system_calls() const {
+  const ConnectionCounters& sockets = connections_.counters();
+  const EngineCounters disk = disk_.counters().engine;
+  return {.epoll_wait = poller_.waits() + loop_wait_.waits(),
+          .epoll_ctl = poller_.changes() + loop_wait_.changes(),
+          .recv = sockets.receives,
+          .sendmsg = sockets.sends,
+          .eventfd = 2 * inbox_.wakes(),
+          .io_uring_enter = disk.ring_calls,
+          .disk_threads = disk.thread_calls};
+}
+
 Duration ShardLoop::since_turn() const {
   const Instant last{last_turn_ns_.load()};
   if (last.nanoseconds == 0 || phase_.load() == ShardPhase::stopped) return {};

@@ -29,6 +29,7 @@
 #include "shell/net/connections.hpp"
 #include "shell/net/inbox.hpp"
 #include "shell/net/loop_wait.hpp"
+#include "shell/system/system_calls.hpp"
 
 namespace tailwater::shell {
 
@@ -76,6 +77,8 @@ class ShardLoop {
   ShardPhase phase() const { return phase_.load(); }
   std::string failure() const;
   ShardLoopStats stats() const;
+  // On the loop's own thread, as in a task.
+  SystemCalls system_calls() const;
   // Since the last turn; 0 before the first.
   Duration since_turn() const;
   // Waits for the thread to end. After request_stop() or abandon().
