@@ -74,10 +74,9 @@ void Connections::serve_frame(Connection& connection, session::Frame& frame) {
                         .version = header->api_version,
                         .correlation_id = header->correlation_id,
                         .listener = connection.listener,
-                        .client_id = std::string(header->client_id),
-                        .client_host = connection.peer.address,
                         .received = context_.now.monotonic,
                         .bytes = frame.bytes.size()};
+  if (connection.client_id != header->client_id) connection.client_id = header->client_id;
   ApiMetrics& metrics = api_metrics_[request.key];
   ++metrics.requests;
   metrics.request_bytes += frame.bytes.size();
@@ -142,9 +141,10 @@ void Connections::answer_frame(const Request& request, session::Response&& frame
       static_cast<std::uint64_t>((context_.now.monotonic - request.received).nanoseconds / 1000));
   if (context_.options.config.request_log) {
     context_.note(LogLevel::info, "request " + std::string(wire::find_api(request.key)->name) + " v" +
-                                      std::to_string(request.version) + " from " + request.client_host +
-                                      " client " + request.client_id + ": " + std::to_string(request.bytes) +
-                                      " bytes in, " + std::to_string(size) + " bytes out");
+                                      std::to_string(request.version) + " from " + connection->peer.address +
+                                      " client " + connection->client_id + ": " +
+                                      std::to_string(request.bytes) + " bytes in, " + std::to_string(size) +
+                                      " bytes out");
   }
   connection->session.answer(request.slot, std::move(frame));
   send_later(*connection);
@@ -189,8 +189,14 @@ void Connections::sent(ConnectionId id, std::size_t bytes) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
   bytes_out += bytes;
-  connection->session.sent(bytes, released, buffers_);
+  connection->session.sent(bytes, released, spare_);
   pump_later(*connection);
+}
+
+Connections::Client Connections::client(const Request& request) const {
+  const Connection* connection = find(request.connection);
+  CHECK(connection != nullptr);
+  return {connection->client_id, connection->peer.address};
 }
 
 bool Connections::drained() const {
@@ -206,9 +212,9 @@ void Connections::list(TurnEffects& effects) {
   }
   send_.clear();
   // First come, first served: who was refused first asks the budget first.
-  std::vector<ConnectionId> starved;
-  starved.swap(starved_);
-  for (const ConnectionId id : starved) {
+  asked_again_.clear();
+  asked_again_.swap(starved_);
+  for (const ConnectionId id : asked_again_) {
     Connection* connection = find(id);
     if (connection == nullptr) continue;
     if (connection->session.wants_resume()) {

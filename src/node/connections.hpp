@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -38,11 +39,11 @@ class Connections {
   void list(TurnEffects& effects);
 
   // --- answers
-  // For an answer: empty, with memory of one that was sent if there is any.
-  Buffer buffer() { return buffers_.take(); }
+  // For an answer of about so many bytes: empty, with memory of one that was sent if there is any.
+  session::Response blank(std::size_t bytes) { return spare_.take(bytes); }
   template <class Response>
   void answer(const Request& request, const Response& response) {
-    session::Response frame{.bytes = buffer(), .splices = {}};
+    session::Response frame = blank(0);
     begin_frame(request, frame.bytes);
     wire::Writer writer(frame.bytes);
     encode(writer, request.version, response);
@@ -65,6 +66,14 @@ class Connections {
   // The journal or the budget for unflushed bytes is full: Produce waits in its connection until it is not.
   void hold_produce(bool hold);
 
+  // Who sent a request that is being served: what it calls itself, and its address.
+  struct Client {
+    std::string_view id;
+    std::string_view host;
+  };
+  // Valid until the connection's next request. REQUIRES: the connection is not closed.
+  Client client(const Request& request) const;
+
   // No new requests are started: the broker stops.
   void drain() { draining_ = true; }
   bool drained() const;
@@ -80,6 +89,7 @@ class Connections {
     ConnectionId id;
     ListenerId listener;
     Peer peer;
+    std::string client_id;  // as the latest request said it
     session::Session session;
     bool pumping = false;  // listed in pump_
     bool sending = false;  // listed in send_
@@ -100,12 +110,13 @@ class Connections {
   ShardState& shard_;
   session::ReceivePool& pool_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
-  session::BufferPool buffers_;
+  session::ResponsePool spare_;
   std::vector<ConnectionId> pump_;
   std::vector<ConnectionId> pumping_;  // those of the pump at work; kept for its memory
   std::vector<ConnectionId> send_;
   std::vector<ConnectionId> close_;
-  std::vector<ConnectionId> starved_;  // in the order in which they were refused memory or held back
+  std::vector<ConnectionId> starved_;      // in the order in which they were refused memory or held back
+  std::vector<ConnectionId> asked_again_;  // those that were starved; kept for its memory
   std::map<wire::ApiKey, ApiMetrics> api_metrics_;
   std::vector<ConnectionId> held_;
   bool hold_produce_ = false;

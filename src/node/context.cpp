@@ -5,6 +5,7 @@
 namespace tailwater::node {
 
 ShardId shard_of(std::string_view topic, PartitionId partition, std::uint32_t shards) {
+  if (shards == 1) return ShardId{0};
   std::uint64_t mixed = crc32c(as_bytes(topic)) * 0x9e3779b97f4a7c15ULL;
   mixed ^= mixed >> 32;
   return ShardId{static_cast<std::uint32_t>((mixed + static_cast<std::uint32_t>(partition.value)) % shards)};

@@ -13,12 +13,15 @@ namespace {
 constexpr std::int16_t kFirstVersionWithIds = 13;
 constexpr std::int16_t kFirstVersionWithZstd = 10;
 constexpr std::int8_t kReadCommitted = 1;
+// The memory of so many attempts is kept, and of each that of so many parts.
+constexpr std::size_t kAttemptsKept = 4;
+constexpr std::size_t kPartsKept = 16'384;
 // After so many attempts a fetch is answered with what is there, so that blocks that come and go cannot
 // starve it.
 constexpr std::uint32_t kPatientRounds = 4;
 
 // Up to four bytes that may lie across pieces, as a big-endian number; 0 beyond the end.
-std::uint32_t number_at(const std::vector<Bytes>& pieces, std::size_t at, std::size_t bytes) {
+std::uint32_t number_at(std::span<const Bytes> pieces, std::size_t at, std::size_t bytes) {
   std::uint32_t number = 0;
   std::size_t begin = 0;
   for (const Bytes piece : pieces) {
@@ -30,11 +33,11 @@ std::uint32_t number_at(const std::vector<Bytes>& pieces, std::size_t at, std::s
   return bytes == 0 ? number : 0;
 }
 
-bool holds_zstd(const FetchPart& part) {
-  for (std::size_t at = 0; at + records::kBatchHeaderSize <= part.bytes;) {
-    const std::uint32_t attributes = number_at(part.pieces, at + records::at::kAttributes, 2);
+bool holds_zstd(std::span<const Bytes> pieces, std::size_t bytes) {
+  for (std::size_t at = 0; at + records::kBatchHeaderSize <= bytes;) {
+    const std::uint32_t attributes = number_at(pieces, at + records::at::kAttributes, 2);
     if ((attributes & records::kCodecMask) == static_cast<std::uint32_t>(records::Codec::zstd)) return true;
-    at += records::kLogOverhead + number_at(part.pieces, at + records::at::kBatchLength, 4);
+    at += records::kLogOverhead + number_at(pieces, at + records::at::kBatchLength, 4);
   }
   return false;
 }
@@ -75,9 +78,7 @@ Result<void> Fetches::serve(const Request& request, Bytes body) {
     refuse(request, begun.error);
     return {};
   }
-  CHECK(!pending_.contains(id));
-  Pending& fetch = pending_[id];
-  fetch.request = request;
+  Fetch& fetch = open(request);
   fetch.session = begun.session;
   fetch.session_id = begun.session->id();
   fetch.incremental = begun.incremental;
@@ -96,139 +97,179 @@ Result<void> Fetches::serve(const Request& request, Bytes body) {
     sessions_.close(*begun.session);
     fetch.session_id = 0;
   }
-  attempt(id);
+  attempt(fetch);
   return {};
 }
 
-void Fetches::put_targets(Pending& fetch, wire::FetchReader& asked) {
+Fetches::Fetch& Fetches::open(const Request& request) {
+  const auto [at, is_new] = fetches_.try_emplace(request.connection.value);
+  Fetch& fetch = at->second;
+  if (is_new) {
+    if (free_numbers_.empty()) {
+      free_numbers_.push_back(static_cast<std::uint32_t>(by_number_.size()));
+      by_number_.emplace_back();
+    }
+    fetch.number = free_numbers_.back();
+    free_numbers_.pop_back();
+    by_number_[fetch.number] = &fetch;
+  }
+  CHECK(!fetch.is_open);
+  fetch.is_open = true;
+  fetch.request = request;
+  fetch.round = 0;
+  return fetch;
+}
+
+Fetches::Fetch* Fetches::find(std::uint64_t connection) {
+  const auto at = fetches_.find(connection);
+  return at == fetches_.end() || !at->second.is_open ? nullptr : &at->second;
+}
+
+void Fetches::put_targets(Fetch& fetch, wire::FetchReader& asked) {
+  session::FetchSession& session = *fetch.session;
   while (asked.next_topic()) {
     while (asked.next_partition()) {
       const wire::FetchReader::Partition& partition = asked.partition();
-      session::FetchTarget target;
-      target.topic = std::string(asked.topic_name());
-      target.topic_id = asked.topic_id();
-      target.partition = partition.index;
-      target.fetch_offset = partition.fetch_offset;
-      target.log_start_offset = partition.log_start_offset;
-      target.max_bytes = partition.partition_max_bytes;
-      target.current_leader_epoch = partition.current_leader_epoch;
-      target.last_fetched_epoch = partition.last_fetched_epoch;
-      fetch.session->put(std::move(target));
+      session.put(asked.topic_name(), asked.topic_id(),
+                  {.partition = partition.index,
+                   .fetch_offset = partition.fetch_offset,
+                   .max_bytes = partition.partition_max_bytes,
+                   .current_leader_epoch = partition.current_leader_epoch,
+                   .last_fetched_epoch = partition.last_fetched_epoch});
     }
   }
   while (asked.next_forgotten_topic()) {
     while (asked.next_forgotten_partition()) {
-      const auto forgotten = fetch.session->forget(
-          {fetch.by_id ? asked.topic_id() : Uuid{},
-           fetch.by_id ? std::string() : std::string(asked.topic_name()), asked.forgotten_partition()});
-      if (forgotten) unwatch(*fetch.session, *forgotten);
+      const auto slot = session.find(asked.topic_name(), asked.topic_id(), asked.forgotten_partition());
+      if (!slot) continue;
+      unwatch(session, session[*slot]);
+      session.forget(*slot);
     }
   }
   send_unwatching();
 }
 
-cluster::TopicHandle Fetches::topic_of(const session::FetchTarget& target, bool by_id) const {
-  return by_id ? context_.image->topic(target.topic_id) : context_.image->topic(target.topic);
+cluster::TopicHandle Fetches::topic_of(const session::FetchTopic& topic, bool by_id) const {
+  return by_id ? context_.image->topic(topic.id) : context_.image->topic(topic.name);
 }
 
 // --- reading
 
-void Fetches::attempt(std::uint64_t id) {
-  Pending& fetch = pending_.at(id);
+void Fetches::attempt(Fetch& fetch) {
   ++fetch.round;
   fetch.changed = false;
-  fetch.parts.clear();
-  fetch.targets.clear();
   fetch.tickets.clear();
   fetch.needs = false;
-  std::map<ShardId, FetchMail> elsewhere;
-  std::size_t total = 0;
-  Targets& ready = fetch.session->ready();
-  looks += ready.size();
-  for (auto target = ready.begin(); target != ready.end(); ++target) {
-    look(id, fetch, target, total, elsewhere);
-    total += fetch.parts.back().bytes;
+  CHECK(!fetch.attempt);
+  if (spare_attempts_.empty()) spare_attempts_.push_back(std::make_unique<Attempt>());
+  fetch.attempt = std::move(spare_attempts_.back());
+  spare_attempts_.pop_back();
+  const session::FetchSession& session = *fetch.session;
+  Looking looking;
+  for (Slot slot = session.first_ready(); slot != session::FetchSession::kEnd; slot = session.next(slot)) {
+    look(fetch, slot, looking);
   }
-  if (elsewhere.empty()) return conclude(id);
-  fetch.outstanding = elsewhere.size();
-  for (auto& [shard, mail] : elsewhere) {
-    mail.fetch = id;
+  looks += fetch.attempt->parts.size();
+  if (looking.elsewhere.empty()) return conclude(fetch);
+  fetch.outstanding = looking.elsewhere.size();
+  for (auto& [shard, mail] : looking.elsewhere) {
+    mail.fetch = id_of(fetch);
     mail.round = fetch.round;
     mail.terms = fetch.terms;
     context_.send(shard, std::move(mail));
   }
 }
 
-void Fetches::look(std::uint64_t id, Pending& fetch, Targets::iterator target, std::size_t total,
-                   std::map<ShardId, FetchMail>& elsewhere) {
-  const auto part = static_cast<std::uint32_t>(fetch.parts.size());
-  fetch.targets.push_back(target);
-  FetchPart& result = fetch.parts.emplace_back();
-  result.part = part;
-  const cluster::TopicHandle topic = topic_of(*target, fetch.by_id);
-  const PartitionId partition{target->partition};
+void Fetches::end_attempt(Fetch& fetch) {
+  Attempt& over = *fetch.attempt;
+  over.targets.clear();
+  over.parts.clear();
+  over.pieces.clear();
+  if (spare_attempts_.size() < kAttemptsKept && over.parts.capacity() <= kPartsKept) {
+    spare_attempts_.push_back(std::move(fetch.attempt));
+  }
+  fetch.attempt.reset();
+}
+
+void Fetches::look(Fetch& fetch, Slot slot, Looking& looking) {
+  session::FetchTarget& target = (*fetch.session)[slot];
+  Attempt& attempt = *fetch.attempt;
+  const auto number = static_cast<std::uint32_t>(attempt.parts.size());
+  attempt.targets.push_back(slot);
+  FetchPart& part = attempt.parts.emplace_back();
+  part.part = number;
+  if (looking.topic_in_session != target.topic) {
+    looking.topic_in_session = target.topic;
+    looking.topic = topic_of(fetch.session->topic(target), fetch.by_id);
+  }
+  const cluster::TopicHandle& topic = looking.topic;
+  const PartitionId partition{target.wish.partition};
   if (!topic || topic->partition(partition) == nullptr) {
-    result.error =
-        fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+    part.error = fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
     return;
   }
-  const std::size_t left = fetch.max_bytes - std::min(total, fetch.max_bytes);
-  const FetchAsk ask{.part = part,
-                     .target = target->number,
+  const std::size_t left = fetch.max_bytes - std::min(looking.total, fetch.max_bytes);
+  const FetchAsk ask{.part = number,
+                     .target = target.number,
                      .key = {topic->id, partition},
-                     .offset = target->fetch_offset,
+                     .offset = target.wish.fetch_offset,
                      .bytes_max = static_cast<std::int32_t>(std::min<std::size_t>(
-                         left, static_cast<std::size_t>(std::max(target->max_bytes, 0)))),
-                     .current_leader_epoch = target->current_leader_epoch,
-                     .last_fetched_epoch = target->last_fetched_epoch};
+                         left, static_cast<std::size_t>(std::max(target.wish.max_bytes, 0)))),
+                     .current_leader_epoch = target.wish.current_leader_epoch,
+                     .last_fetched_epoch = target.wish.last_fetched_epoch,
+                     .at_least_one_batch = looking.total == 0};
   const ShardId home = context_.home_of(*topic, partition);
   if (!context_.is_self(home)) {
     // From here on it may be watched, whatever becomes of this attempt.
-    target->watched = target->watched || fetch.terms.watch;
-    elsewhere[home].asks.push_back(ask);
+    target.watched = target.watched || fetch.terms.watch;
+    looking.elsewhere[home].asks.push_back(ask);
     return;
   }
-  auto outcome = partitions_.fetch(home, fetch.terms, ask, total == 0);
-  if (outcome.wait) {
+  const auto wait = partitions_.fetch(home, fetch.terms, ask, part, attempt.pieces);
+  if (wait) {
     fetch.needs = true;
-    if (fetch.tickets.insert(outcome.wait->value).second) waiting_.emplace(outcome.wait->value, id);
+    if (fetch.tickets.insert(wait->value).second) waiting_.emplace(wait->value, id_of(fetch));
   }
-  result = std::move(outcome.part);
-  target->watched = target->watched || result.watched;
+  target.watched = target.watched || part.watched;
+  looking.total += part.bytes;
 }
 
 void Fetches::fetched(FetchedMail&& mail) {
-  const auto at = pending_.find(mail.fetch);
-  if (at == pending_.end() || at->second.round != mail.round || at->second.outstanding == 0 ||
-      at->second.session->number() != mail.session) {
+  Fetch* const fetch = find(mail.fetch);
+  if (fetch == nullptr || fetch->round != mail.round || fetch->outstanding == 0 ||
+      fetch->session->number() != mail.session) {
     session::FetchSession* const session = sessions_.find(mail.session);
     for (FetchPart& part : mail.parts) {
       if (session != nullptr && part.watched) session->watched(part.target);
-      drop_pieces(part);
+      give_back(part);
     }
     return;
   }
-  Pending& fetch = at->second;
+  Attempt& attempt = *fetch->attempt;
+  const auto first_piece = static_cast<std::uint32_t>(attempt.pieces.size());
+  attempt.pieces.insert(attempt.pieces.end(), mail.pieces.begin(), mail.pieces.end());
   for (FetchPart& part : mail.parts) {
-    CHECK(part.part < fetch.parts.size());
-    const Targets::iterator target = fetch.targets[part.part];
-    target->watched = target->watched || part.watched;
-    fetch.parts[part.part] = std::move(part);
+    CHECK(part.part < attempt.parts.size());
+    session::FetchTarget& target = (*fetch->session)[attempt.targets[part.part]];
+    target.watched = target.watched || part.watched;
+    part.first_piece += first_piece;
+    attempt.parts[part.part] = std::move(part);
   }
-  if (--fetch.outstanding == 0) conclude(mail.fetch);
+  if (--fetch->outstanding == 0) conclude(*fetch);
 }
 
-void Fetches::conclude(std::uint64_t id) {
-  Pending& fetch = pending_.at(id);
+void Fetches::conclude(Fetch& fetch) {
+  Attempt& found = *fetch.attempt;
   const bool late = fetch.deadline <= context_.now.monotonic;
   std::size_t total = 0;
   bool news = fetch.session->size() == 0;
   bool corrupt = false;
-  for (FetchPart& part : fetch.parts) {
+  for (FetchPart& part : found.parts) {
     // Shards that were asked at the same time may have given more than the whole may hold.
-    if (total > 0 && total + part.bytes > fetch.max_bytes) drop_pieces(part);
-    if (fetch.request.version < kFirstVersionWithZstd && holds_zstd(part)) {
-      drop_pieces(part);
+    if (total > 0 && total + part.bytes > fetch.max_bytes) give_back(part);
+    const auto pieces = std::span<const Bytes>(found.pieces).subspan(part.first_piece, part.pieces);
+    if (fetch.request.version < kFirstVersionWithZstd && holds_zstd(pieces, part.bytes)) {
+      give_back(part);
       part.error = ErrorCode::unsupported_compression_type;
     }
     total += part.bytes;
@@ -238,29 +279,33 @@ void Fetches::conclude(std::uint64_t id) {
   // What was found to be damaged is forgotten, and would have to be read again: while one partition waits for
   // that the other's turn would come, and so on for ever.
   if (fetch.needs && !corrupt && (total == 0 || fetch.round < kPatientRounds)) {
-    drop_all(fetch);
+    give_back_all(fetch);
+    end_attempt(fetch);
     // The blocks may have come while other shards were asked.
-    if (fetch.tickets.empty()) attempt(id);
+    if (fetch.tickets.empty()) attempt(fetch);
     return;
   }
-  if (news || late || total >= static_cast<std::size_t>(fetch.min_bytes)) return answer(id);
-  drop_all(fetch);
+  if (news || late || total >= static_cast<std::size_t>(fetch.min_bytes)) return answer(fetch);
+  give_back_all(fetch);
   rest_quiet_ones(fetch);
-  if (fetch.changed) return attempt(id);
-  deadlines_.emplace(fetch.deadline, id);
+  end_attempt(fetch);
+  if (fetch.changed) return attempt(fetch);
+  deadlines_.drop(fetch.number);
+  deadlines_.set(fetch.number, fetch.deadline);
 }
 
 // What was read of them is what the client knows, and nothing is left to read.
-void Fetches::rest_quiet_ones(Pending& fetch) {
-  for (std::size_t index = 0; index < fetch.parts.size(); ++index) {
-    const FetchPart& part = fetch.parts[index];
-    const Targets::iterator target = fetch.targets[index];
+void Fetches::rest_quiet_ones(Fetch& fetch) {
+  const Attempt& found = *fetch.attempt;
+  for (std::size_t index = 0; index < found.parts.size(); ++index) {
+    const FetchPart& part = found.parts[index];
+    const session::FetchTarget& target = (*fetch.session)[found.targets[index]];
     // A change that was told since takes `watched` from the target.
-    const bool is_told = part.watched && target->watched;
-    const bool is_known = target->answered && target->answered_high_watermark == part.high_watermark &&
-                          target->answered_log_start == part.log_start_offset;
+    const bool is_told = part.watched && target.watched;
+    const bool is_known = target.answered && target.answered_high_watermark == part.high_watermark &&
+                          target.answered_log_start == part.log_start_offset;
     if (part.at_end && is_told && is_known && part.error == ErrorCode::none && !part.diverging) {
-      fetch.session->rest(target);
+      fetch.session->rest(found.targets[index]);
     }
   }
 }
@@ -270,15 +315,19 @@ void Fetches::changed(const Watch& watch) {
   if (session == nullptr) return;
   session->changed(watch.target);
   if (!session->request()) return;
-  pending_.at(*session->request()).changed = true;
+  Fetch* const fetch = find(*session->request());
+  CHECK(fetch != nullptr);
+  fetch->changed = true;
   changed_.push_back(*session->request());
 }
 
 bool Fetches::attend() {
   if (changed_.empty()) return false;
-  for (const std::uint64_t id : std::exchange(changed_, {})) {
-    const auto at = pending_.find(id);
-    if (at != pending_.end() && at->second.changed && idle(at->second)) attempt(id);
+  attending_.clear();
+  attending_.swap(changed_);
+  for (const std::uint64_t id : attending_) {
+    Fetch* const fetch = find(id);
+    if (fetch != nullptr && fetch->changed && idle(*fetch)) attempt(*fetch);
   }
   return true;
 }
@@ -289,34 +338,41 @@ void Fetches::ready(log::ReadTicket ticket) {
   for (auto at = first; at != last; ++at) due.push_back(at->second);
   waiting_.erase(first, last);
   for (const std::uint64_t id : due) {
-    const auto fetch = pending_.find(id);
-    if (fetch == pending_.end() || fetch->second.tickets.erase(ticket.value) == 0) continue;
-    if (idle(fetch->second)) attempt(id);
+    Fetch* const fetch = find(id);
+    if (fetch == nullptr || fetch->tickets.erase(ticket.value) == 0) continue;
+    if (idle(*fetch)) attempt(*fetch);
   }
 }
 
 void Fetches::tick() {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now.monotonic) {
-    const std::uint64_t id = deadlines_.begin()->second;
-    deadlines_.erase(deadlines_.begin());
-    if (idle(pending_.at(id))) attempt(id);
+  while (!deadlines_.empty() && deadlines_.next() <= context_.now.monotonic) {
+    Fetch& fetch = *by_number_[deadlines_.first()];
+    deadlines_.drop(fetch.number);
+    if (idle(fetch)) attempt(fetch);
   }
 }
 
-Instant Fetches::next_deadline() const {
-  return deadlines_.empty() ? Instant::max() : deadlines_.begin()->first;
-}
-
 void Fetches::gone(ConnectionId connection) {
-  const auto at = pending_.find(connection.value);
-  if (at == pending_.end()) return;
-  drop_all(at->second);
-  finish(at->second);
-  pending_.erase(at);
+  const auto at = fetches_.find(connection.value);
+  if (at == fetches_.end()) return;
+  Fetch& fetch = at->second;
+  if (fetch.is_open) {
+    if (fetch.attempt) {
+      give_back_all(fetch);
+      end_attempt(fetch);
+    }
+    finish(fetch);
+  }
+  by_number_[fetch.number] = nullptr;
+  free_numbers_.push_back(fetch.number);
+  fetches_.erase(at);
 }
 
-void Fetches::finish(Pending& fetch) {
-  deadlines_.erase({fetch.deadline, fetch.request.connection.value});
+void Fetches::finish(Fetch& fetch) {
+  deadlines_.drop(fetch.number);
+  fetch.is_open = false;
+  fetch.outstanding = 0;
+  fetch.tickets.clear();
   sessions_.done(*fetch.session);
   unwatch_ended();
 }
@@ -325,9 +381,9 @@ void Fetches::finish(Pending& fetch) {
 
 void Fetches::unwatch(const session::FetchSession& session, const session::FetchTarget& target) {
   if (!target.watched) return;
-  const cluster::TopicHandle topic = topic_of(target, session.by_id());
+  const cluster::TopicHandle topic = topic_of(session.topic(target), session.by_id());
   if (!topic) return;  // deleted, with all who watched it
-  const PartitionKey key{topic->id, PartitionId{target.partition}};
+  const PartitionKey key{topic->id, PartitionId{target.wish.partition}};
   const ShardId home = context_.home_of(*topic, key.partition);
   if (context_.is_self(home)) {
     partitions_.unwatch(key, {home, session.number(), target.number});
@@ -337,10 +393,9 @@ void Fetches::unwatch(const session::FetchSession& session, const session::Fetch
 }
 
 void Fetches::unwatch_ended() {
-  for (const auto& session : sessions_.take_ended()) {
-    for (const session::FetchTarget& target : session->ready()) unwatch(*session, target);
-    for (const session::FetchTarget& target : session->quiet()) unwatch(*session, target);
-  }
+  sessions_.bury([this](const session::FetchSession& session) {
+    session.each([&](const session::FetchTarget& target) { unwatch(session, target); });
+  });
   send_unwatching();
 }
 
@@ -350,31 +405,36 @@ void Fetches::send_unwatching() {
 
 // --- pins
 
-void Fetches::drop_pieces(FetchPart& part) {
+void Fetches::give_back(FetchPart& part) {
   if (part.pin != log::PinHandle{}) returns_[part.owner].push_back(part.pin);
   part.pin = {};
-  part.pieces.clear();
+  part.pieces = 0;
   part.aborted.clear();
   part.bytes = 0;
 }
 
-void Fetches::drop_all(Pending& fetch) {
-  for (FetchPart& part : fetch.parts) drop_pieces(part);
+void Fetches::give_back_all(Fetch& fetch) {
+  for (FetchPart& part : fetch.attempt->parts) give_back(part);
 }
 
 std::uint64_t Fetches::release_token(FetchPart& part) {
   if (part.pin == log::PinHandle{}) return 0;
-  const std::uint64_t token = next_token_++;
-  pins_.emplace(token, Pin{part.owner, part.pin});
-  part.pin = {};
+  if (free_tokens_.empty()) {
+    pins_.emplace_back();
+    free_tokens_.push_back(pins_.size());
+  }
+  const std::uint64_t token = free_tokens_.back();
+  free_tokens_.pop_back();
+  pins_[token - 1] = {part.owner, std::exchange(part.pin, {})};
   return token;
 }
 
 void Fetches::released(std::uint64_t token) {
-  const auto at = pins_.find(token);
-  CHECK(at != pins_.end());
-  returns_[at->second.owner].push_back(at->second.pin);
-  pins_.erase(at);
+  CHECK(token > 0 && token <= pins_.size());
+  Pin& pin = pins_[token - 1];
+  CHECK(pin.pin != log::PinHandle{});
+  returns_[pin.owner].push_back(std::exchange(pin.pin, {}));
+  free_tokens_.push_back(token);
 }
 
 void Fetches::flush_releases() {

@@ -13,20 +13,23 @@
 // between polls.
 //
 // A connection has one fetch at a time (a fetch is a barrier), so a fetch is known by its connection's
-// number.
+// number. In the steady state nothing is allocated for a request, whether it waits or not.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/session/fetch_session.hpp"
-#include "core/session/output_queue.hpp"
+#include "core/session/response.hpp"
 #include "node/connections.hpp"
 #include "node/context.hpp"
+#include "node/deadlines.hpp"
 #include "node/mail.hpp"
 #include "node/partitions.hpp"
 #include "node/request.hpp"
@@ -52,16 +55,26 @@ class Fetches {
   // Payload was sent or dropped: its pin goes back to its owner.
   void released(std::uint64_t token);
   void flush_releases();
-  Instant next_deadline() const;
+  Instant next_deadline() const { return deadlines_.next(); }
 
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;
   std::uint64_t looks = 0;  // at partitions
 
  private:
-  using Targets = session::FetchSession::Targets;
+  using Slot = session::FetchSession::Slot;
 
-  struct Pending {
+  // What an attempt works with. It is lent to the fetch until the attempt is over.
+  struct Attempt {
+    std::vector<Slot> targets;  // by part
+    std::vector<FetchPart> parts;
+    std::vector<Bytes> pieces;  // of all parts
+  };
+  // Of a connection that fetches, until it is gone.
+  struct Fetch {
+    std::uint32_t number = 0;  // by which its deadline is known
+    bool is_open = false;      // a request is being served
+
     Request request;
     session::FetchSession* session = nullptr;
     std::int32_t session_id = 0;  // that the client is told
@@ -72,54 +85,66 @@ class Fetches {
     Instant deadline;
     FetchTerms terms;
 
-    // Of the attempt under way, by part:
-    std::uint32_t round = 0;
-    std::vector<Targets::iterator> targets;
-    std::vector<FetchPart> parts;
-    std::size_t outstanding = 0;      // shards that have not answered
-    std::set<std::uint64_t> tickets;  // blocks that are being read for it
-    bool needs = false;               // the attempt could not read everything from memory
-    bool changed = false;             // something came since it began
+    std::uint32_t round = 0;           // attempts so far
+    std::unique_ptr<Attempt> attempt;  // the one under way
+    std::size_t outstanding = 0;       // shards that have not answered
+    std::set<std::uint64_t> tickets;   // blocks that are being read for it
+    bool needs = false;                // the attempt could not read everything from memory
+    bool changed = false;              // something came since it began
+  };
+  // How far an attempt is: what it has found, and the topic that it looked at last.
+  struct Looking {
+    std::size_t total = 0;
+    std::uint32_t topic_in_session = UINT32_MAX;
+    cluster::TopicHandle topic;
+    std::map<ShardId, FetchMail> elsewhere;
   };
   struct Pin {
     ShardId owner;
     log::PinHandle pin;
   };
 
+  Fetch& open(const Request& request);
+  // Null if no request of the connection is being served.
+  Fetch* find(std::uint64_t connection);
   void refuse(const Request& request, wire::ErrorCode error);
-  void put_targets(Pending& fetch, wire::FetchReader& asked);
-  bool idle(const Pending& fetch) const { return fetch.outstanding == 0 && fetch.tickets.empty(); }
-  void attempt(std::uint64_t id);
-  void look(std::uint64_t id, Pending& fetch, Targets::iterator target, std::size_t total,
-            std::map<ShardId, FetchMail>& elsewhere);
-  void conclude(std::uint64_t id);
-  void rest_quiet_ones(Pending& fetch);
-  void finish(Pending& fetch);
+  void put_targets(Fetch& fetch, wire::FetchReader& asked);
+  static std::uint64_t id_of(const Fetch& fetch) { return fetch.request.connection.value; }
+  static bool idle(const Fetch& fetch) { return fetch.outstanding == 0 && fetch.tickets.empty(); }
+  void attempt(Fetch& fetch);
+  void end_attempt(Fetch& fetch);
+  void look(Fetch& fetch, Slot slot, Looking& looking);
+  void conclude(Fetch& fetch);
+  void rest_quiet_ones(Fetch& fetch);
+  void finish(Fetch& fetch);
   void unwatch(const session::FetchSession& session, const session::FetchTarget& target);
   void unwatch_ended();
   void send_unwatching();
-  void drop_pieces(FetchPart& part);
-  void drop_all(Pending& fetch);
-  void answer(std::uint64_t id);
-  cluster::TopicHandle topic_of(const session::FetchTarget& target, bool by_id) const;
-  bool is_news(const Pending& fetch, std::size_t index) const;
-  bool same_topic(const Pending& fetch, std::size_t one, std::size_t other) const;
-  session::Response response_of(Pending& fetch);
-  void write_part(wire::FetchResponseWriter& writer, Pending& fetch, std::size_t index);
+  void give_back(FetchPart& part);
+  void give_back_all(Fetch& fetch);
+  void answer(Fetch& fetch);
+  cluster::TopicHandle topic_of(const session::FetchTopic& topic, bool by_id) const;
+  bool is_news(const Fetch& fetch, std::size_t index) const;
+  session::Response response_of(Fetch& fetch);
+  void write_part(wire::FetchResponseWriter& writer, Fetch& fetch, std::size_t index);
   std::uint64_t release_token(FetchPart& part);
 
   Context& context_;
   Partitions& partitions_;
   Connections& connections_;
   session::FetchSessions sessions_;
-  std::map<std::uint64_t, Pending> pending_;
-  std::set<std::pair<Instant, std::uint64_t>> deadlines_;
+  std::unordered_map<std::uint64_t, Fetch> fetches_;  // by connection
+  std::vector<Fetch*> by_number_;
+  std::vector<std::uint32_t> free_numbers_;
+  std::vector<std::unique_ptr<Attempt>> spare_attempts_;
+  Deadlines deadlines_;                                  // by number
   std::multimap<std::uint64_t, std::uint64_t> waiting_;  // ticket -> fetch
   std::vector<std::uint64_t> changed_;                   // fetches, some of them more than once
+  std::vector<std::uint64_t> attending_;                 // those being looked at; kept for its memory
   std::map<ShardId, UnwatchMail> unwatching_;
-  std::unordered_map<std::uint64_t, Pin> pins_;
+  std::vector<Pin> pins_;  // by token, less one
+  std::vector<std::uint64_t> free_tokens_;
   std::map<ShardId, std::vector<log::PinHandle>> returns_;
-  std::uint64_t next_token_ = 1;
   // Of the answer being written; kept for their memory.
   std::vector<std::size_t> named_;
   std::vector<std::size_t> runs_;

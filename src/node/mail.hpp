@@ -89,6 +89,7 @@ struct FetchAsk {
   std::int32_t bytes_max = 0;
   std::int32_t current_leader_epoch = -1;
   std::int32_t last_fetched_epoch = -1;
+  bool at_least_one_batch = false;  // beyond all limits
 };
 
 struct FetchTerms {
@@ -99,6 +100,7 @@ struct FetchTerms {
   std::int32_t min_bytes = 0;
 };
 
+// What was read of a partition. The bytes are a run of the pieces that all parts beside it share.
 struct FetchPart {
   std::uint32_t part = 0;
   std::uint32_t target = 0;  // of the session
@@ -108,7 +110,8 @@ struct FetchPart {
   std::int64_t log_start_offset = -1;
   // The reader's log parted from ours: where its last epoch ends here.
   std::optional<log::EpochEnd> diverging;
-  std::vector<Bytes> pieces;
+  std::uint32_t first_piece = 0;
+  std::uint32_t pieces = 0;
   std::size_t bytes = 0;
   std::vector<log::AbortedTransaction> aborted;  // with read_committed: those that the pieces may hold
   bool at_end = false;                           // nothing is left to read, before or behind these bytes
@@ -129,6 +132,7 @@ struct FetchedMail {
   std::uint64_t session = 0;
   std::uint32_t round = 0;
   std::vector<FetchPart> parts;
+  std::vector<Bytes> pieces;
 };
 
 struct UnpinMail {

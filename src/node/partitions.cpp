@@ -478,24 +478,22 @@ ErrorCode Partitions::check_epoch(const PartitionState& partition, std::int32_t 
   return ErrorCode::none;
 }
 
-Partitions::FetchOutcome Partitions::fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask,
-                                           bool at_least_one_batch) {
-  FetchOutcome outcome;
-  FetchPart& part = outcome.part;
+std::optional<log::ReadTicket> Partitions::fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask,
+                                                 FetchPart& part, std::vector<Bytes>& pieces) {
   part.part = ask.part;
   part.target = ask.target;
   part.owner = context_.self();
   PartitionState* partition = find(ask.key);
   if (partition == nullptr) {
     part.error = ErrorCode::unknown_topic_or_partition;
-    return outcome;
+    return std::nullopt;
   }
   if (partition->log == nullptr) {
     part.error = ErrorCode::kafka_storage_error;
-    return outcome;
+    return std::nullopt;
   }
   part.error = check_epoch(*partition, ask.current_leader_epoch);
-  if (part.error != ErrorCode::none) return outcome;
+  if (part.error != ErrorCode::none) return std::nullopt;
   log::Log& log = *partition->log;
   part.high_watermark = partition->high_watermark();
   part.last_stable_offset = std::min(part.high_watermark, log.first_unstable_offset().value);
@@ -505,39 +503,41 @@ Partitions::FetchOutcome Partitions::fetch(ShardId from, const FetchTerms& terms
     const log::EpochEnd end = log.end_offset_for(LeaderEpoch{ask.last_fetched_epoch});
     if (end.epoch.value < 0) {
       part.error = ErrorCode::offset_out_of_range;
-      return outcome;
+      return std::nullopt;
     }
     if (end.epoch.value < ask.last_fetched_epoch || end.end.value < ask.offset) {
       part.diverging = end;
-      return outcome;
+      return std::nullopt;
     }
   }
   const std::int64_t upper = terms.read_committed ? part.last_stable_offset : part.high_watermark;
   if (ask.offset > part.high_watermark || ask.offset < part.log_start_offset) {
     part.error = ErrorCode::offset_out_of_range;
-    return outcome;
+    return std::nullopt;
   }
   part.at_end = ask.offset >= upper;
-  if (!part.at_end) read(log, terms, ask, Offset{upper}, at_least_one_batch, outcome);
+  std::optional<log::ReadTicket> wait;
+  if (!part.at_end) wait = read(log, terms, ask, Offset{upper}, part, pieces);
   const bool enough = part.bytes >= static_cast<std::size_t>(std::max(terms.min_bytes, 1));
   if (terms.watch && !enough && part.error == ErrorCode::none) {
     part.watched = partition->watches.add({from, terms.session, ask.target});
   }
-  return outcome;
+  return wait;
 }
 
-void Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask, Offset upper,
-                      bool at_least_one_batch, FetchOutcome& outcome) {
-  FetchPart& part = outcome.part;
+std::optional<log::ReadTicket> Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask,
+                                                Offset upper, FetchPart& part, std::vector<Bytes>& pieces) {
+  part.first_piece = static_cast<std::uint32_t>(pieces.size());
   const log::ReadPlan plan =
       storage_.plan_read(log,
                          {.from = Offset{ask.offset},
                           .bytes_max = static_cast<std::size_t>(std::max(ask.bytes_max, 0)),
                           .upper_bound = upper,
-                          .at_least_one_batch = at_least_one_batch},
-                         part.pieces);
+                          .at_least_one_batch = ask.at_least_one_batch},
+                         pieces);
   switch (plan.kind) {
     case log::ReadPlan::Kind::hot:
+      part.pieces = static_cast<std::uint32_t>(pieces.size()) - part.first_piece;
       part.bytes = plan.bytes;
       part.pin = plan.pin;
       if (terms.read_committed) {
@@ -545,8 +545,7 @@ void Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& as
       }
       break;
     case log::ReadPlan::Kind::need:
-      outcome.wait = plan.ticket;
-      break;
+      return plan.ticket;
     case log::ReadPlan::Kind::at_end:
       break;
     case log::ReadPlan::Kind::out_of_range:
@@ -559,6 +558,7 @@ void Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& as
       part.error = ErrorCode::corrupt_message;
       break;
   }
+  return std::nullopt;
 }
 
 void Partitions::unwatch(const PartitionKey& key, const Watch& watch) {

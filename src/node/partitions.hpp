@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -109,13 +110,10 @@ class Partitions {
   // While the journal has no room the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void retry_deferred();
-  // A ticket if blocks must be read first: plan again when it is ready.
-  struct FetchOutcome {
-    FetchPart part;
-    std::optional<log::ReadTicket> wait;
-  };
-  // `from` is the shard of the session, `at_least_one_batch` sends one beyond all limits.
-  FetchOutcome fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask, bool at_least_one_batch);
+  // What is read becomes `part`, its bytes go behind `pieces`. A ticket if blocks must be read first: plan
+  // again when it is ready. `from` is the shard of the session.
+  std::optional<log::ReadTicket> fetch(ShardId from, const FetchTerms& terms, const FetchAsk& ask,
+                                       FetchPart& part, std::vector<Bytes>& pieces);
   void unwatch(const PartitionKey& key, const Watch& watch);
 
   // --- transactions
@@ -212,8 +210,8 @@ class Partitions {
   void refuse(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask, ErrorCode error,
               std::string message = {});
   void answer_durable(PartitionState& partition);
-  void read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask, Offset upper,
-            bool at_least_one_batch, FetchOutcome& outcome);
+  std::optional<log::ReadTicket> read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask,
+                                      Offset upper, FetchPart& part, std::vector<Bytes>& pieces);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
   void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   // True if the batch may be appended now; else it waits, or is refused.

@@ -74,7 +74,7 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
   const bool acks_valid = pending.acks >= -1 && pending.acks <= 1;
   const ProduceTerms terms{.acks = pending.acks,
                            .version = pending.request.version,
-                           .internal_allowed = pending.request.client_id == kAdminClient,
+                           .internal_allowed = connections_.client(pending.request).id == kAdminClient,
                            .transactional_id = asked.transactional_id().value_or(std::string_view())};
   here_.clear();
   std::map<ShardId, ProduceMail> elsewhere;
@@ -164,9 +164,10 @@ void Produces::answer(Pending& pending) {
 }
 
 session::Response Produces::response_of(const Pending& pending) {
-  session::Response frame{.bytes = connections_.buffer(), .splices = {}};
-  frame.bytes.reserve(kAnswerBytes + pending.topics.size() * kTopicAnswerBytes +
-                      pending.parts.size() * kPartAnswerBytes);
+  const std::size_t bytes =
+      kAnswerBytes + pending.topics.size() * kTopicAnswerBytes + pending.parts.size() * kPartAnswerBytes;
+  session::Response frame = connections_.blank(bytes);
+  frame.bytes.reserve(bytes);
   wire::ProduceResponseWriter writer(frame.bytes, pending.request.version, pending.request.correlation_id,
                                      pending.topics.size());
   std::size_t at = 0;

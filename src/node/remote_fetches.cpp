@@ -7,17 +7,19 @@
 namespace tailwater::node {
 
 void RemoteFetches::asked(ShardId from, FetchMail&& mail) {
-  FetchedMail answer{.fetch = mail.fetch, .session = mail.terms.session, .round = mail.round, .parts = {}};
+  FetchedMail answer{
+      .fetch = mail.fetch, .session = mail.terms.session, .round = mail.round, .parts = {}, .pieces = {}};
   answer.parts.reserve(mail.asks.size());
   std::optional<log::ReadTicket> wait;
   std::size_t total = 0;
   bool corrupt = false;  // told at once, see Fetches::conclude
-  for (const FetchAsk& ask : mail.asks) {
-    auto outcome = partitions_.fetch(from, mail.terms, ask, total == 0);
-    if (outcome.wait) wait = outcome.wait;
-    total += outcome.part.bytes;
-    corrupt = corrupt || outcome.part.error == wire::ErrorCode::corrupt_message;
-    answer.parts.push_back(std::move(outcome.part));
+  for (FetchAsk& ask : mail.asks) {
+    ask.at_least_one_batch = total == 0;
+    FetchPart& part = answer.parts.emplace_back();
+    const auto ticket = partitions_.fetch(from, mail.terms, ask, part, answer.pieces);
+    if (ticket) wait = ticket;
+    total += part.bytes;
+    corrupt = corrupt || part.error == wire::ErrorCode::corrupt_message;
   }
   if (wait && total == 0 && !corrupt) {
     waiting_.emplace(wait->value, Waiting{from, std::move(mail)});

@@ -1,8 +1,7 @@
-// A request while it is being served: where its answer goes and what its sender said about itself.
+// A request while it is being served: what it is, and where its answer goes.
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -18,8 +17,6 @@ struct Request {
   std::int16_t version = 0;
   std::int32_t correlation_id = 0;
   ListenerId listener;
-  std::string client_id;
-  std::string client_host;
   Instant received;
   std::size_t bytes = 0;
 };

@@ -161,8 +161,10 @@ void ShardState::take_news() {
 }
 
 void ShardState::return_released() {
-  for (const std::uint64_t token : std::exchange(connections.released, {})) fetches.released(token);
-  for (const ConnectionId id : std::exchange(connections.gone, {})) fetches.gone(id);
+  for (const std::uint64_t token : connections.released) fetches.released(token);
+  connections.released.clear();
+  for (const ConnectionId id : connections.gone) fetches.gone(id);
+  connections.gone.clear();
   fetches.flush_releases();
 }
 

@@ -13,98 +13,202 @@ constexpr std::uint32_t kGivenBits = 8;
 
 constexpr std::int32_t kFinalEpoch = -1;
 constexpr std::int32_t kInitialEpoch = 0;
-}  // namespace
 
-TargetKey key_of(const FetchTarget& target, bool by_id) {
-  return by_id ? TargetKey{target.topic_id, {}, target.partition}
-               : TargetKey{Uuid{}, target.topic, target.partition};
-}
+// Sessions without a name come and go with each request: so many are kept for the next ones, if they are not
+// larger than this.
+constexpr std::size_t kSpareMax = 64;
+constexpr std::size_t kSpareTargetsMax = 1'024;
+constexpr std::size_t kSpareTopicsMax = 16;
+}  // namespace
 
 // --- targets
 
-void FetchSession::make_ready(Targets::iterator target) {
-  if (!target->quiet) return;
-  target->quiet = false;
-  ready_.splice(ready_.end(), quiet_, target);
+void FetchSession::open(std::uint64_t number, std::int32_t id, bool by_id) {
+  number_ = number;
+  id_ = id;
+  by_id_ = by_id;
+  next_epoch_ = 1;
+  request_.reset();
+  listed_ = false;
+  size_ = 0;
+  slots_.clear();
+  slots_.resize(kFirst);
+  slots_[kQuiet].before = slots_[kQuiet].after = kQuiet;
+  free_slots_.clear();
+  index_.clear();
+  for (const auto& topic : topics_) {
+    topic->targets = 0;
+    topic->slots.clear();
+  }
+  topics_used_ = 0;
+  free_topics_.clear();
+  last_topic_ = kNoTopic;
 }
 
-void FetchSession::rest(Targets::iterator target) {
-  CHECK(!target->quiet);
-  CHECK(target->watched);
-  target->quiet = true;
-  quiet_.splice(quiet_.end(), ready_, target);
+bool FetchSession::is_large() const {
+  return slots_.capacity() > kSpareTargetsMax || topics_.size() > kSpareTopicsMax;
 }
 
-void FetchSession::add(FetchTarget&& target) {
+void FetchSession::unlink(Slot slot) {
+  const Entry& entry = slots_[slot];
+  slots_[entry.before].after = entry.after;
+  slots_[entry.after].before = entry.before;
+}
+
+// As the last of the ring.
+void FetchSession::link(Slot slot, Slot ring) {
+  Entry& entry = slots_[slot];
+  entry.before = slots_[ring].before;
+  entry.after = ring;
+  slots_[entry.before].after = slot;
+  slots_[ring].before = slot;
+}
+
+void FetchSession::make_ready(Slot slot) {
+  FetchTarget& target = slots_[slot].target;
+  if (!target.quiet) return;
+  target.quiet = false;
+  move(slot, kReady);
+}
+
+void FetchSession::rest(Slot slot) {
+  FetchTarget& target = slots_[slot].target;
+  CHECK(!target.quiet);
+  CHECK(target.watched);
+  target.quiet = true;
+  move(slot, kQuiet);
+}
+
+bool FetchSession::is_topic(std::uint32_t topic, std::string_view name, const Uuid& id) const {
+  const FetchTopic& known = topics_[topic]->topic;
+  return by_id_ ? known.id == id : known.name == name;
+}
+
+std::uint32_t FetchSession::find_topic(std::string_view name, const Uuid& id) {
+  if (last_topic_ != kNoTopic && is_topic(last_topic_, name, id)) return last_topic_;
+  const auto known = index_.find(key_of(name, id));
+  if (known == index_.end()) return kNoTopic;
+  return last_topic_ = known->second;
+}
+
+std::uint32_t FetchSession::add_topic(std::string_view name, const Uuid& id) {
+  std::uint32_t topic = topics_used_;
+  if (!free_topics_.empty()) {
+    topic = free_topics_.back();
+    free_topics_.pop_back();
+  } else if (++topics_used_ > topics_.size()) {
+    topics_.push_back(std::make_unique<Topic>());
+  }
+  FetchTopic& named = topics_[topic]->topic;
+  named.name = name;
+  named.id = id;
+  if (id_ != 0) index_.emplace(key_of(named.name, id), topic);
+  return last_topic_ = topic;
+}
+
+FetchSession::Slot FetchSession::add(std::uint32_t topic, const FetchWish& wish) {
   if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    free_slots_.push_back(static_cast<Slot>(slots_.size()));
     slots_.emplace_back();
   }
-  const std::uint32_t slot = free_slots_.back();
+  const Slot slot = free_slots_.back();
   free_slots_.pop_back();
-  target.number = slot << kGivenBits | slots_[slot].given++;
-  ready_.push_back(std::move(target));
-  slots_[slot].target = std::prev(ready_.end());
+  Entry& entry = slots_[slot];
+  entry.used = true;
+  entry.target = {.wish = wish, .topic = topic, .number = slot << kGivenBits | entry.given++};
+  ++topics_[topic]->targets;
+  ++size_;
+  link(slot, kReady);
+  return slot;
 }
 
-void FetchSession::put(FetchTarget&& target) {
-  if (id_ == 0) return add(std::move(target));
-  const auto [known, is_new] = index_.try_emplace(key_of(target, by_id_));
-  if (is_new) {
-    add(std::move(target));
-    known->second = std::prev(ready_.end());
+void FetchSession::put(std::string_view topic_name, const Uuid& topic_id, const FetchWish& wish) {
+  std::uint32_t topic = find_topic(topic_name, topic_id);
+  if (topic == kNoTopic) topic = add_topic(topic_name, topic_id);
+  if (id_ == 0) {
+    add(topic, wish);
     return;
   }
-  FetchTarget& old = *known->second;
+  const auto [known, is_new] = topics_[topic]->slots.try_emplace(wish.partition);
+  if (is_new) {
+    known->second = add(topic, wish);
+    return;
+  }
   make_ready(known->second);
-  target.answered = old.answered;
-  target.answered_high_watermark = old.answered_high_watermark;
-  target.answered_log_start = old.answered_log_start;
-  target.number = old.number;
-  target.watched = old.watched;
-  old = std::move(target);
+  slots_[known->second].target.wish = wish;
 }
 
-std::optional<FetchTarget> FetchSession::forget(const TargetKey& key) {
-  const auto known = index_.find(key);
-  if (known == index_.end()) return std::nullopt;
-  const Targets::iterator at = known->second;
-  FetchTarget forgotten = std::move(*at);
-  slots_[forgotten.number >> kGivenBits].target.reset();
-  free_slots_.push_back(forgotten.number >> kGivenBits);
-  (forgotten.quiet ? quiet_ : ready_).erase(at);
-  index_.erase(known);
-  return forgotten;
+std::optional<FetchSession::Slot> FetchSession::find(std::string_view topic_name, const Uuid& topic_id,
+                                                     std::int32_t partition) {
+  const std::uint32_t topic = find_topic(topic_name, topic_id);
+  if (topic == kNoTopic) return std::nullopt;
+  const auto& slots = topics_[topic]->slots;
+  const auto known = slots.find(partition);
+  return known == slots.end() ? std::nullopt : std::optional(known->second);
 }
 
-std::optional<FetchSession::Targets::iterator> FetchSession::find(std::uint32_t number) {
-  const std::uint32_t slot = number >> kGivenBits;
-  if (slot >= slots_.size() || !slots_[slot].target) return std::nullopt;
-  const Targets::iterator target = *slots_[slot].target;
-  return target->number == number ? std::optional(target) : std::nullopt;
+void FetchSession::forget(Slot slot) {
+  Entry& entry = slots_[slot];
+  CHECK(entry.used);
+  unlink(slot);
+  entry.used = false;
+  free_slots_.push_back(slot);
+  --size_;
+  Topic& topic = *topics_[entry.target.topic];
+  topic.slots.erase(entry.target.wish.partition);
+  if (--topic.targets > 0) return;
+  index_.erase(key_of(topic.topic.name, topic.topic.id));
+  free_topics_.push_back(entry.target.topic);
+  last_topic_ = kNoTopic;
+}
+
+std::optional<FetchSession::Slot> FetchSession::find(std::uint32_t number) const {
+  const Slot slot = number >> kGivenBits;
+  const bool is_known = slot < slots_.size() && slots_[slot].used && slots_[slot].target.number == number;
+  return is_known ? std::optional(slot) : std::nullopt;
 }
 
 void FetchSession::watched(std::uint32_t target) {
-  if (const auto found = find(target)) (*found)->watched = true;
+  if (const auto slot = find(target)) slots_[*slot].target.watched = true;
 }
 
 void FetchSession::changed(std::uint32_t target) {
-  const auto found = find(target);
-  if (!found) return;
-  (*found)->watched = false;
-  make_ready(*found);
+  const auto slot = find(target);
+  if (!slot) return;
+  slots_[*slot].target.watched = false;
+  make_ready(*slot);
 }
 
 // --- sessions
 
 FetchSession& FetchSessions::make(std::int32_t id, const FetchSessionRequest& request, Instant now) {
-  const std::uint64_t number = next_number_++;
-  auto owned = std::make_unique<FetchSession>(number, id, request.by_id);
-  FetchSession& session = *owned;
-  sessions_.emplace(number, std::move(owned));
+  if (free_places_.empty()) {
+    free_places_.push_back(static_cast<std::uint32_t>(places_.size()));
+    places_.emplace_back();
+  }
+  const std::uint32_t number = free_places_.back();
+  free_places_.pop_back();
+  Place& place = places_[number];
+  place.over = false;
+  const std::uint64_t name = std::uint64_t{++place.given} << 32 | number;
+  if (spare_.empty()) {
+    place.session = std::make_unique<FetchSession>(name, id, request.by_id);
+  } else {
+    place.session = std::move(spare_.back());
+    spare_.pop_back();
+    place.session->open(name, id, request.by_id);
+  }
+  FetchSession& session = *place.session;
   session.opened_ = session.last_used_ = now;
   session.request_ = request.request;
   return session;
+}
+
+void FetchSessions::give_back(std::uint32_t number) {
+  Place& place = places_[number];
+  if (spare_.size() < kSpareMax && !place.session->is_large()) spare_.push_back(std::move(place.session));
+  place.session.reset();
+  free_places_.push_back(number);
 }
 
 bool FetchSessions::make_room(std::size_t partitions, Instant now) {
@@ -173,15 +277,17 @@ void FetchSessions::close(FetchSession& session) {
 
 void FetchSessions::end_if_unused(FetchSession& session) {
   if (session.listed_ || session.request_) return;
-  const auto at = sessions_.find(session.number_);
-  CHECK(at != sessions_.end());
-  ended_.push_back(std::move(at->second));
-  sessions_.erase(at);
+  const auto number = static_cast<std::uint32_t>(session.number_);
+  CHECK(!places_[number].over);
+  places_[number].over = true;
+  ended_.push_back(number);
 }
 
 FetchSession* FetchSessions::find(std::uint64_t number) {
-  const auto at = sessions_.find(number);
-  return at == sessions_.end() ? nullptr : at->second.get();
+  const auto place = static_cast<std::uint32_t>(number);
+  if (place >= places_.size() || !places_[place].session || places_[place].over) return nullptr;
+  FetchSession& session = *places_[place].session;
+  return session.number_ == number ? &session : nullptr;
 }
 
 }  // namespace tailwater::session

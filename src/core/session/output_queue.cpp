@@ -47,7 +47,7 @@ std::size_t OutputQueue::gather(std::span<Bytes> pieces) const {
   return count;
 }
 
-void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare) {
+void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released, ResponsePool& spare) {
   CHECK(bytes <= size_);
   size_ -= bytes;
   front_sent_ += bytes;
@@ -67,7 +67,7 @@ void OutputQueue::sent(std::size_t bytes, std::vector<std::uint64_t>& released, 
     if (front_sent_ < whole) return;
     front_sent_ -= whole;
     front_splices_released_ = 0;
-    spare.give(std::move(front.bytes));
+    spare.give(std::move(front));
     responses_.pop();
   }
 }

@@ -9,37 +9,18 @@
 
 #include "base/bytes.hpp"
 #include "base/wait_queue.hpp"
-#include "core/session/buffer_pool.hpp"
+#include "core/session/response.hpp"
 
 namespace tailwater::session {
-
-// Payload that belongs to somebody else (pinned chunks of the log cache).
-struct Splice {
-  std::size_t position = 0;   // in `Response::bytes`, before which the payload goes; ascending
-  Bytes payload;              // owned by whoever `release` names
-  std::uint64_t release = 0;  // 0: nothing to release
-};
-
-// A whole response frame: size field, header, body.
-struct Response {
-  Buffer bytes;
-  std::vector<Splice> splices;
-
-  std::size_t size() const {
-    std::size_t total = bytes.size();
-    for (const Splice& splice : splices) total += splice.payload.size();
-    return total;
-  }
-};
 
 class OutputQueue {
  public:
   void push(Response&& response);
   // Fills `pieces` with what comes next, in order; returns how many.
   std::size_t gather(std::span<Bytes> pieces) const;
-  // `bytes` from the front of what gather() gave are sent. Tokens of finished payload go to `released`, the
-  // memory of finished responses to `spare`.
-  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare);
+  // `bytes` from the front of what gather() gave are sent. Tokens of finished payload go to `released`,
+  // finished responses to `spare`.
+  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, ResponsePool& spare);
   // Drops everything, releasing all payload.
   void clear(std::vector<std::uint64_t>& released);
 

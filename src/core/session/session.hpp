@@ -58,7 +58,7 @@ class Session {
   void answer_nothing(SlotId slot);
 
   std::size_t gather(std::span<Bytes> pieces) const { return output_.gather(pieces); }
-  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, BufferPool& spare) {
+  void sent(std::size_t bytes, std::vector<std::uint64_t>& released, ResponsePool& spare) {
     output_.sent(bytes, released, spare);
   }
   bool has_output() const { return !output_.empty(); }

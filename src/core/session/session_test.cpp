@@ -48,7 +48,7 @@ struct Fixture : testing::Test {
     std::string flat;
     for (const Bytes piece : pieces) flat += as_text(piece);
     std::vector<std::uint64_t> released;
-    BufferPool spare;
+    ResponsePool spare;
     session.sent(flat.size(), released, spare);
     return flat;
   }

@@ -29,10 +29,12 @@ CoordinatorPlace place_of(const Context& context, const std::string& group) {
   return {context.home_of(*topic, PartitionId{partition}), partition};
 }
 
-GroupCaller caller_of(const Request& request) {
+GroupCaller caller_of(const ShardState& shard, const Request& request) {
+  const Connections::Client client = shard.connections.client(request);
   // Kafka shows the host as Java prints an address.
-  return {
-      .version = request.version, .client_id = request.client_id, .client_host = "/" + request.client_host};
+  return {.version = request.version,
+          .client_id = std::string(client.id),
+          .client_host = "/" + std::string(client.host)};
 }
 
 template <class Asked>
@@ -42,7 +44,8 @@ void ask_coordinator(ShardState& shard, const Request& request, Asked&& asked) {
   auto gather = shard.calls.begin(1, [&shard, request](std::vector<AnswerBody>& answers) {
     shard.connections.answer(request, std::get<Response>(std::get<group::ReplyBody>(answers.front())));
   });
-  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::forward<Asked>(asked)});
+  gather.ask(place.shard, 0,
+             GroupCall{place.partition, caller_of(shard, request), std::forward<Asked>(asked)});
 }
 
 }  // namespace
@@ -123,7 +126,7 @@ void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, bo
         }
         shard.connections.answer(request, response);
       });
-  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(request), std::move(asked)});
+  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(shard, request), std::move(asked)});
 }
 
 }  // namespace
@@ -229,7 +232,7 @@ void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&
   std::uint32_t part = 0;
   for (const std::string& group : asked.groups_names) {
     const CoordinatorPlace place = place_of(shard.context, group);
-    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, caller_of(request)});
+    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, caller_of(shard, request)});
   }
 }
 

@@ -60,7 +60,7 @@ class LimitTest : public testing::Test {
   std::vector<Buffer> answers(Client& client) {
     Buffer all;
     std::vector<std::uint64_t> released;
-    session::BufferPool spare;
+    session::ResponsePool spare;
     while (!client.out.empty()) {
       Bytes piece;
       client.out.gather({&piece, 1});

@@ -223,7 +223,7 @@ class Loop {
   Broker broker_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<std::uint64_t> released_;
-  session::BufferPool spare_;
+  session::ResponsePool spare_;
 };
 
 }  // namespace
