@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -35,13 +36,20 @@ BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
   return BlockRef(block.release());
 }
 
-BlockRef ReceivePool::scratch() {
-  // Only the pool's own reference: nobody uses it now.
-  if (!scratch_ || scratch_->holders > 1) {
+MutableBytes ReceivePool::scratch() {
+  // Only the pool's own reference: nobody holds anything of it.
+  if (scratch_ && scratch_->holders == 1) scratch_used_ = 0;
+  if (!scratch_ || kScratchBytes - scratch_used_ < kScratchLeast) {
     budget_.force_reserve(kScratchBytes);
     scratch_ = make(kScratchBytes, kScratchBytes);
+    scratch_used_ = 0;
   }
-  return scratch_;
+  return MutableBytes(scratch_->memory.get(), kScratchBytes).subspan(scratch_used_);
+}
+
+std::size_t ReceivePool::take_scratch(std::size_t bytes) {
+  CHECK(bytes <= kScratchBytes - scratch_used_);
+  return std::exchange(scratch_used_, scratch_used_ + bytes);
 }
 
 BlockRef ReceivePool::reserve(std::size_t bytes) {
@@ -74,16 +82,15 @@ MutableBytes ReceiveBuffer::space() {
       pool_.budget().release(1);
     }
     // Borrowed without a reference: the memory is this connection's until received(), which follows at once.
-    const BlockRef scratch = pool_.scratch();
-    return {scratch->memory.get(), scratch->capacity};
+    return pool_.scratch();
   }
   return {block_->memory.get() + end_, block_->capacity - end_};
 }
 
 void ReceiveBuffer::received(std::size_t bytes) {
   if (!block_) {
-    block_ = pool_.scratch();
-    begin_ = end_ = 0;
+    begin_ = end_ = pool_.take_scratch(bytes);
+    block_ = pool_.scratch_block();
   }
   CHECK(bytes <= block_->capacity - end_);
   end_ += bytes;

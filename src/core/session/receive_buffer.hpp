@@ -1,11 +1,12 @@
 // Where bytes of connections are received.
 //
 // Sockets are read one at a time, so all connections of a shard share one scratch block of 64 KiB: a
-// connection owns memory only while a request of it is incomplete or still being served. A frame that does
-// not fit the scratch block gets a block of exactly its size, reserved from the budget before the rest of it
-// is read.
+// connection owns memory only while a request of it is incomplete or still being served. What is received
+// goes behind what is held in the block by requests that are being served, so that many small ones share one;
+// when little room is left, or nothing is held any more, it begins anew. A frame that does not fit gets a
+// block of exactly its size, reserved from the budget before the rest of it is read.
 //
-//   scratch --received--> frames handed out --settle--> nothing left: the block goes back
+//   scratch --received--> frames handed out --settle--> nothing left: the connection holds nothing
 //                                                  --> a part of a frame, or frames that must wait: an own
 //                                                  block
 //
@@ -23,6 +24,7 @@
 namespace tailwater::session {
 
 inline constexpr std::size_t kScratchBytes = 64 * 1024;
+inline constexpr std::size_t kScratchLeast = 32 * 1024;
 
 class ReceivePool;
 
@@ -64,8 +66,11 @@ class ReceivePool {
   ReceivePool(const ReceivePool&) = delete;
   ReceivePool& operator=(const ReceivePool&) = delete;
 
-  // The shared block; whoever takes a reference makes the pool use another one until it is given back.
-  BlockRef scratch();
+  // Where to receive: what is left of the shared block, at least kScratchLeast bytes of it.
+  MutableBytes scratch();
+  // So many bytes were received there. Their place in the shared block, which the caller is to hold.
+  std::size_t take_scratch(std::size_t bytes);
+  BlockRef scratch_block() const { return scratch_; }
   bool is_scratch(const BlockRef& block) const { return block.get() == scratch_.get(); }
   // A block of at least `bytes`, or none if the budget refuses.
   BlockRef reserve(std::size_t bytes);
@@ -81,6 +86,7 @@ class ReceivePool {
 
   MemoryBudget& budget_;
   BlockRef scratch_;
+  std::size_t scratch_used_ = 0;
   // Shared blocks that came back late: the next ones. Small requests touch little of theirs.
   static constexpr std::size_t kSpareMax = 64;
   std::vector<std::unique_ptr<Block>> spare_;

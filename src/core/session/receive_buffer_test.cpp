@@ -6,6 +6,8 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tailwater::session {
 namespace {
@@ -59,9 +61,41 @@ TEST(ReceiveBuffer, AHeldBlockIsNotReused) {
     feed(buffer, "next");
     EXPECT_EQ(as_text(kept), "kept");
     EXPECT_EQ(as_text(buffer.unread()), "next");
-    EXPECT_EQ(budget.used(), 2 * kScratchBytes);
+    EXPECT_EQ(budget.used(), kScratchBytes) << "both lie in the shared block";
+    buffer.consume(4);
+    buffer.settle(0);
+    feed(buffer, std::string(kScratchBytes - kScratchLeast, 'x'));
+    buffer.consume(buffer.unread().size());
+    buffer.settle(0);
+    feed(buffer, "more");
+    EXPECT_EQ(as_text(kept), "kept");
+    EXPECT_EQ(as_text(buffer.unread()), "more");
+    EXPECT_EQ(budget.used(), 2 * kScratchBytes) << "the room that was left was too little";
   }
   EXPECT_EQ(budget.used(), kScratchBytes);
+}
+
+TEST(ReceiveBuffer, ManySmallRequestsThatAreServedShareBlocks) {
+  constexpr std::size_t kConnections = 20'000;
+  constexpr std::size_t kRequestBytes = 200;
+  MemoryBudget budget(64 << 20);
+  ReceivePool pool(budget);
+  std::vector<std::pair<BlockRef, Bytes>> served;
+  for (std::size_t each = 0; each < kConnections; ++each) {
+    ReceiveBuffer buffer(pool);
+    feed(buffer, std::string(kRequestBytes, static_cast<char>('a' + each % 26)));
+    served.emplace_back(buffer.block(), buffer.unread());
+    buffer.consume(kRequestBytes);
+    buffer.settle(0);
+  }
+  EXPECT_LE(budget.used(), 3 * kConnections * kRequestBytes);
+  for (std::size_t each = 0; each < kConnections; ++each) {
+    ASSERT_EQ(as_text(served[each].second), std::string(kRequestBytes, static_cast<char>('a' + each % 26)));
+  }
+  served.clear();
+  EXPECT_EQ(budget.used(), kScratchBytes);
+  ReceiveBuffer buffer(pool);
+  EXPECT_EQ(buffer.space().size(), kScratchBytes) << "it begins anew when nothing is held";
 }
 
 TEST(ReceiveBuffer, ALargeFrameWaitsForTheBudget) {
