@@ -16,6 +16,8 @@ constexpr std::int8_t kReadCommitted = 1;
 // The memory of so many attempts is kept, and of each that of so many parts.
 constexpr std::size_t kAttemptsKept = 4;
 constexpr std::size_t kPartsKept = 16'384;
+// So many partitions are read one after the other; what they need of memory is asked for together.
+constexpr std::size_t kReadsTogether = 16;
 // After so many attempts a fetch is answered with what is there, so that blocks that come and go cannot
 // starve it.
 constexpr std::uint32_t kPatientRounds = 4;
@@ -166,9 +168,12 @@ void Fetches::attempt(Fetch& fetch) {
   spare_attempts_.pop_back();
   const session::FetchSession& session = *fetch.session;
   Looking looking;
+  here_.clear();
   for (Slot slot = session.first_ready(); slot != session::FetchSession::kEnd; slot = session.next(slot)) {
-    look(fetch, slot, looking);
+    if (const auto ask = look(fetch, slot, looking)) here_.push_back(*ask);
+    if (here_.size() == kReadsTogether) read_here(fetch, looking);
   }
+  read_here(fetch, looking);
   looks += fetch.attempt->parts.size();
   if (looking.elsewhere.empty()) return conclude(fetch);
   fetch.outstanding = looking.elsewhere.size();
@@ -191,7 +196,13 @@ void Fetches::end_attempt(Fetch& fetch) {
   fetch.attempt.reset();
 }
 
-void Fetches::look(Fetch& fetch, Slot slot, Looking& looking) {
+std::int32_t Fetches::bytes_left(const Fetch& fetch, const Looking& looking, std::int32_t wished) {
+  const std::size_t left = fetch.max_bytes - std::min(looking.total, fetch.max_bytes);
+  return static_cast<std::int32_t>(std::min(left, static_cast<std::size_t>(wished)));
+}
+
+// What is to be read here for the target; nothing if its partition lives elsewhere or cannot be read.
+std::optional<FetchAsk> Fetches::look(Fetch& fetch, Slot slot, Looking& looking) {
   session::FetchTarget& target = (*fetch.session)[slot];
   Attempt& attempt = *fetch.attempt;
   const auto number = static_cast<std::uint32_t>(attempt.parts.size());
@@ -206,32 +217,41 @@ void Fetches::look(Fetch& fetch, Slot slot, Looking& looking) {
   const PartitionId partition{target.wish.partition};
   if (!topic || topic->partition(partition) == nullptr) {
     part.error = fetch.by_id && !topic ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
-    return;
+    return std::nullopt;
   }
-  const std::size_t left = fetch.max_bytes - std::min(looking.total, fetch.max_bytes);
-  const FetchAsk ask{.part = number,
-                     .target = target.number,
-                     .key = {topic->id, partition},
-                     .offset = target.wish.fetch_offset,
-                     .bytes_max = static_cast<std::int32_t>(std::min<std::size_t>(
-                         left, static_cast<std::size_t>(std::max(target.wish.max_bytes, 0)))),
-                     .current_leader_epoch = target.wish.current_leader_epoch,
-                     .last_fetched_epoch = target.wish.last_fetched_epoch,
-                     .at_least_one_batch = looking.total == 0};
+  FetchAsk ask{.part = number,
+               .target = target.number,
+               .key = {topic->id, partition},
+               .offset = target.wish.fetch_offset,
+               .bytes_max = std::max(target.wish.max_bytes, 0),
+               .current_leader_epoch = target.wish.current_leader_epoch,
+               .last_fetched_epoch = target.wish.last_fetched_epoch};
   const ShardId home = context_.home_of(*topic, partition);
-  if (!context_.is_self(home)) {
-    // From here on it may be watched, whatever becomes of this attempt.
-    target.watched = target.watched || fetch.terms.watch;
-    looking.elsewhere[home].asks.push_back(ask);
-    return;
+  if (context_.is_self(home)) return ask;
+  // From here on it may be watched, whatever becomes of this attempt.
+  target.watched = target.watched || fetch.terms.watch;
+  ask.bytes_max = bytes_left(fetch, looking, ask.bytes_max);
+  looking.elsewhere[home].asks.push_back(ask);
+  return std::nullopt;
+}
+
+void Fetches::read_here(Fetch& fetch, Looking& looking) {
+  Attempt& attempt = *fetch.attempt;
+  partitions_.expect(here_);
+  for (FetchAsk& ask : here_) {
+    ask.bytes_max = bytes_left(fetch, looking, ask.bytes_max);
+    ask.at_least_one_batch = looking.total == 0;
+    FetchPart& part = attempt.parts[ask.part];
+    const auto wait = partitions_.fetch(context_.self(), fetch.terms, ask, part, attempt.pieces);
+    if (wait) {
+      fetch.needs = true;
+      if (fetch.tickets.insert(wait->value).second) waiting_.emplace(wait->value, id_of(fetch));
+    }
+    session::FetchTarget& target = (*fetch.session)[attempt.targets[ask.part]];
+    target.watched = target.watched || part.watched;
+    looking.total += part.bytes;
   }
-  const auto wait = partitions_.fetch(home, fetch.terms, ask, part, attempt.pieces);
-  if (wait) {
-    fetch.needs = true;
-    if (fetch.tickets.insert(wait->value).second) waiting_.emplace(wait->value, id_of(fetch));
-  }
-  target.watched = target.watched || part.watched;
-  looking.total += part.bytes;
+  here_.clear();
 }
 
 void Fetches::fetched(FetchedMail&& mail) {

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <unordered_map>
@@ -113,7 +114,9 @@ class Fetches {
   static bool idle(const Fetch& fetch) { return fetch.outstanding == 0 && fetch.tickets.empty(); }
   void attempt(Fetch& fetch);
   void end_attempt(Fetch& fetch);
-  void look(Fetch& fetch, Slot slot, Looking& looking);
+  std::optional<FetchAsk> look(Fetch& fetch, Slot slot, Looking& looking);
+  void read_here(Fetch& fetch, Looking& looking);
+  static std::int32_t bytes_left(const Fetch& fetch, const Looking& looking, std::int32_t wished);
   void conclude(Fetch& fetch);
   void rest_quiet_ones(Fetch& fetch);
   void finish(Fetch& fetch);
@@ -145,6 +148,7 @@ class Fetches {
   std::vector<Pin> pins_;  // by token, less one
   std::vector<std::uint64_t> free_tokens_;
   std::map<ShardId, std::vector<log::PinHandle>> returns_;
+  std::vector<FetchAsk> here_;  // to be read next; kept for its memory
   // Of the answer being written; kept for their memory.
   std::vector<std::size_t> named_;
   std::vector<std::size_t> runs_;

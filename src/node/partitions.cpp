@@ -5,7 +5,6 @@
 #include "base/check.hpp"
 #include "base/plant.hpp"
 #include "base/prefetch.hpp"
-#include "core/log/approach.hpp"
 #include "records/batch.hpp"
 #include "records/recompress.hpp"
 
@@ -309,6 +308,22 @@ void Partitions::expect(std::span<const ProduceAsk> asks) {
     if (partition->log != nullptr) expected_logs_.push_back(partition->log);
   }
   log::approach(expected_logs_);
+}
+
+void Partitions::expect(std::span<const FetchAsk> asks) {
+  if (asks.size() < 2) return;
+  expected_.clear();
+  expected_reads_.clear();
+  for (const FetchAsk& ask : asks) {
+    const PartitionState* const partition = find(ask.key);
+    if (partition != nullptr) prefetch(partition, sizeof *partition);
+    expected_.push_back(partition);
+  }
+  for (std::size_t index = 0; index < asks.size(); ++index) {
+    if (expected_[index] == nullptr || expected_[index]->log == nullptr) continue;
+    expected_reads_.push_back({expected_[index]->log, Offset{asks[index].offset}});
+  }
+  log::approach(expected_reads_);
 }
 
 void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {

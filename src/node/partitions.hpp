@@ -24,6 +24,7 @@
 
 #include "base/wait_queue.hpp"
 #include "core/cluster/config.hpp"
+#include "core/log/approach.hpp"
 #include "core/log/storage.hpp"
 #include "core/txn/types.hpp"
 #include "node/context.hpp"
@@ -107,6 +108,7 @@ class Partitions {
   // --- the data path
   // These will come next: what they need of their partitions is asked for (core/log/approach.hpp).
   void expect(std::span<const ProduceAsk> asks);
+  void expect(std::span<const FetchAsk> asks);
   // While the journal has no room the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void retry_deferred();
@@ -236,6 +238,7 @@ class Partitions {
   Buffer scratch_;
   std::vector<const PartitionState*> expected_;  // kept for their memory
   std::vector<log::Log*> expected_logs_;
+  std::vector<log::ReadPlace> expected_reads_;
   std::deque<Deferred> deferred_;
   std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
   std::unordered_map<Uuid, TopicEntry> topics_;

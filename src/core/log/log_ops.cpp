@@ -190,6 +190,7 @@ void apply_restart(Directory& dir, LogState& log, Offset start) {
   log.compaction.passed = start;
   if (log.producers) log.producers->clear();
   log.hint = {};
+  log.hot_hint = {};
   log.head_due = kNoPosition;
   log.framed = {start, 0, start, {}, {}};
   log.durable = log.framed;

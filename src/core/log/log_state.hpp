@@ -32,26 +32,42 @@ namespace tailwater::log {
 
 struct Directory;
 
-// Chunks in the order of their bytes; taking from the front is cheap.
+// Chunks in the order of their bytes; taking from the front is cheap. Where each begins is kept beside it, so
+// that looking for an offset touches no chunk. REQUIRES: a chunk's first offset stays while it is in the
+// list.
 class ChunkList {
  public:
-  bool empty() const { return begin_ == chunks_.size(); }
-  std::size_t size() const { return chunks_.size() - begin_; }
-  cache::Chunk* operator[](std::size_t index) const { return chunks_[begin_ + index]; }
-  cache::Chunk* front() const { return chunks_[begin_]; }
-  cache::Chunk* back() const { return chunks_.back(); }
-  const void* last_place() const { return &chunks_.back(); }
-  void push_back(cache::Chunk* chunk) { chunks_.push_back(chunk); }
-  void pop_back() { chunks_.pop_back(); }
+  bool empty() const { return begin_ == places_.size(); }
+  std::size_t size() const { return places_.size() - begin_; }
+  cache::Chunk* operator[](std::size_t index) const { return places_[begin_ + index].chunk; }
+  cache::Chunk* front() const { return places_[begin_].chunk; }
+  cache::Chunk* back() const { return places_.back().chunk; }
+  const void* last_place() const { return &places_.back(); }
+  // The last one that does not begin behind the offset; the first one if all do. REQUIRES: not empty.
+  std::size_t find(Offset offset) const {
+    std::size_t low = begin_;
+    std::size_t high = places_.size();
+    while (high - low > 1) {
+      const std::size_t middle = (low + high) / 2;
+      (places_[middle].first <= offset ? low : high) = middle;
+    }
+    return low - begin_;
+  }
+  void push_back(cache::Chunk* chunk) { places_.push_back({chunk->first_offset, chunk}); }
+  void pop_back() { places_.pop_back(); }
   void pop_front() {
-    if (++begin_ * 2 >= chunks_.size()) {
-      chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    if (++begin_ * 2 >= places_.size()) {
+      places_.erase(places_.begin(), places_.begin() + static_cast<std::ptrdiff_t>(begin_));
       begin_ = 0;
     }
   }
 
  private:
-  std::vector<cache::Chunk*> chunks_;
+  struct Place {
+    Offset first;
+    cache::Chunk* chunk = nullptr;
+  };
+  std::vector<Place> places_;
   std::size_t begin_ = 0;
 };
 
@@ -154,6 +170,12 @@ struct LogState {
     std::uint64_t position = 0;
     Offset floor;  // no batch there begins below
   } hint;
+  // The same of reads from memory, which may go on elsewhere.
+  struct HotHint {
+    Offset offset{-1};
+    Offset segment;
+    std::uint64_t position = 0;
+  } hot_hint;
 
   Segment& active() { return segments.back(); }
   const Segment& active() const { return segments.back(); }

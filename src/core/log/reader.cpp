@@ -12,16 +12,21 @@ namespace {
 
 using cache::Chunk;
 
+// A way to be walked from batch to batch that is no longer than this is not looked for in the marks.
+constexpr std::uint64_t kShortWay = 8'192;
+
 // The end of the last batch that ends at or before `limit`. REQUIRES: `begin` is the start of a batch in the
 // chunk.
 std::uint64_t last_end_within(const Chunk& chunk, std::uint64_t begin, std::uint64_t end,
                               std::uint64_t limit) {
   if (end <= limit) return end;
-  const auto behind =
-      std::upper_bound(chunk.marks.begin(), chunk.marks.end(), limit,
-                       [](std::uint64_t at, const cache::Mark& mark) { return at < mark.position; });
   std::uint64_t position = begin;
-  if (behind != chunk.marks.begin()) position = std::max<std::uint64_t>(begin, std::prev(behind)->position);
+  if (limit - begin > kShortWay) {
+    const auto behind =
+        std::upper_bound(chunk.marks.begin(), chunk.marks.end(), limit,
+                         [](std::uint64_t at, const cache::Mark& mark) { return at < mark.position; });
+    if (behind != chunk.marks.begin()) position = std::max<std::uint64_t>(begin, std::prev(behind)->position);
+  }
   while (position < end) {
     const std::uint64_t next = position + peek_batch(chunk.at(position)).size;
     if (next > limit) break;
@@ -98,6 +103,7 @@ ReadPlan Reader::plan_hot(LogState& log, const ReadRequest& request, std::vector
       pieces.push_back(chunk.range(begin, end));
       plan.bytes += end - begin;
       plan.next = end == chunk.end ? chunk.next_offset : peek_batch(chunk.at(end)).base;
+      log.hot_hint = {plan.next, chunk.segment_base, end};
     }
     if (end < chunk.end) break;
   }

@@ -131,13 +131,15 @@ std::uint64_t find_in_chunk(const Chunk& chunk, Offset offset) {
 }
 
 HotPlace find_hot(const LogState& log, Offset offset) {
-  std::size_t low = 0;
-  std::size_t high = log.chunks.size();
-  while (high - low > 1) {
-    const std::size_t middle = (low + high) / 2;
-    (log.chunks[middle]->first_offset <= offset ? low : high) = middle;
+  const std::size_t place = log.chunks.find(offset);
+  const Chunk& chunk = *log.chunks[place];
+  const LogState::HotHint& hint = log.hot_hint;
+  if (hint.offset == offset && hint.segment == chunk.segment_base && hint.position >= chunk.first &&
+      hint.position < chunk.end) {
+    const StoredBatch batch = peek_batch(chunk.at(hint.position));
+    if (batch.base <= offset && batch.last >= offset) return {place, hint.position};
   }
-  return {low, find_in_chunk(*log.chunks[low], offset)};
+  return {place, find_in_chunk(chunk, offset)};
 }
 
 const Chunk* chunk_at(const LogState& log, Offset segment, std::uint64_t position) {
@@ -175,6 +177,7 @@ void end_at(Chunk& chunk, std::uint64_t position, Offset end) {
 }  // namespace
 
 void cut_chunks(LogState& log, cache::TailCache& cache, Offset segment, std::uint64_t position, Offset end) {
+  log.hot_hint = {};
   // The block that `position` cuts may have been written with what goes now, and be torn in the file.
   Chunk* head = nullptr;
   while (!log.chunks.empty()) {
