@@ -301,6 +301,32 @@ TEST(Disk, a_copy_goes_its_own_way) {
   EXPECT_EQ(machine.content().front(), std::byte{'a'});
 }
 
+TEST(Disk, damage_is_mended_unless_somebody_wrote_there) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', true);
+  File& file = *machine.disk.files().at("0/d/f");
+  const Buffer wrong(3, std::byte{'x'});
+  ASSERT_TRUE(file.settled(10, 3));
+  file.damage(10, wrong);
+  file.damage(kSector, wrong);
+  EXPECT_EQ(file.content()[11], std::byte{'x'});
+  EXPECT_EQ(file.stable_content()[11], std::byte{'x'});
+  EXPECT_FALSE(file.settled(0, 2 * kDiskBlock)) << "beyond its end";
+  // Written anew, and not stable yet: a power loss would bring the damage back.
+  machine.write(0, 'b', false);
+  EXPECT_EQ(file.content()[11], std::byte{'b'});
+  EXPECT_FALSE(file.settled(10, 3));
+  EXPECT_TRUE(file.damaged());
+  machine.simple(DiskOpKind::sync);
+  EXPECT_FALSE(file.damaged());
+  file.damage(20, wrong);
+  file.mend();
+  EXPECT_FALSE(file.damaged());
+  EXPECT_EQ(file.content(), Buffer(kDiskBlock, std::byte{'b'}));
+  EXPECT_EQ(file.stable_content(), file.content());
+}
+
 TEST(Disk, misuse_is_complained_about) {
   Machine machine(1);
   machine.open("elsewhere/f", true);

@@ -30,6 +30,32 @@ std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& 
   return kept;
 }
 
+// --- a layer
+
+void Layer::write(std::uint64_t at, Bytes bytes) {
+  std::memcpy(bytes_.data() + at, bytes.data(), bytes.size());
+  if (!was_.empty()) was_.erase(was_.lower_bound(at), was_.lower_bound(at + bytes.size()));
+}
+
+void Layer::resize(std::uint64_t size) {
+  bytes_.resize(size);
+  if (!was_.empty()) was_.erase(was_.lower_bound(size), was_.end());
+}
+
+void Layer::damage(std::uint64_t at, Bytes bytes) {
+  for (const std::byte byte : bytes) {
+    was_.emplace(at, bytes_[at]);
+    bytes_[at++] = byte;
+  }
+}
+
+void Layer::mend() {
+  for (const auto& [at, was] : was_) bytes_[at] = was;
+  was_.clear();
+}
+
+// --- a file
+
 void File::write(std::uint64_t at, Bytes bytes, Sequence now) {
   if (bytes.empty()) return;
   const std::uint64_t end = at + bytes.size();
@@ -43,7 +69,7 @@ void File::write(std::uint64_t at, Bytes bytes, Sequence now) {
     std::memcpy(part.bytes.data(), bytes.data() + (from - at), part.length);
     from = to;
   }
-  std::memcpy(content_.data() + at, bytes.data(), bytes.size());
+  content_.write(at, bytes);
 }
 
 void File::resize(std::uint64_t size, Sequence now) {
@@ -55,12 +81,12 @@ void File::resize(std::uint64_t size, Sequence now) {
 }
 
 // A sector beyond the size is not seen.
-void File::apply(Buffer& to, const Part& part) {
+void File::apply(Layer& to, const Part& part) {
   if (part.is_size()) {
     to.resize(part.at);
   } else if (part.at < to.size()) {
-    std::memcpy(to.data() + part.at, part.bytes.data(),
-                std::min<std::uint64_t>(part.length, to.size() - part.at));
+    const std::uint64_t seen = std::min<std::uint64_t>(part.length, to.size() - part.at);
+    to.write(part.at, Bytes(part.bytes).first(seen));
   }
 }
 
@@ -114,9 +140,21 @@ void File::doom(Sequence until) {
   for (Part& part : parts_) part.doomed = part.doomed || (part.when <= until && !part.is_size());
 }
 
+bool File::settled(std::uint64_t at, std::uint64_t size) const {
+  if (at + size > std::min(content_.size(), stable_.size())) return false;
+  return std::ranges::none_of(parts_, [&](const Part& part) {
+    return part.is_size() ? part.at < at + size : part.at < at + size && at < part.at + part.length;
+  });
+}
+
 void File::damage(std::uint64_t at, Bytes bytes) {
-  std::memcpy(content_.data() + at, bytes.data(), bytes.size());
-  std::memcpy(stable_.data() + at, bytes.data(), bytes.size());
+  content_.damage(at, bytes);
+  stable_.damage(at, bytes);
+}
+
+void File::mend() {
+  content_.mend();
+  stable_.mend();
 }
 
 void File::list(std::vector<Unsettled>& unsettled) const {

@@ -1,11 +1,13 @@
 // A file as a disk has it: its content, and what of that would survive a power loss. Writes and changes of
 // the size are volatile until they are hardened. A power loss takes or leaves each sector of each volatile
 // write; of the changes of the size it leaves those up to one of them, since they are one number.
+// Bytes that were stable may be damaged, too: nobody wrote them, and until somebody does they can be mended.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -36,9 +38,28 @@ struct Losses {
 // What a power loss leaves by chance: everything or nothing, or of each operation all, a part or nothing.
 std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& random, Losses& losses);
 
+// Bytes, and what those that were damaged had been.
+class Layer {
+ public:
+  const Buffer& bytes() const { return bytes_; }
+  std::uint64_t size() const { return bytes_.size(); }
+  // REQUIRES: within the size.
+  void write(std::uint64_t at, Bytes bytes);
+  void resize(std::uint64_t size);
+  void damage(std::uint64_t at, Bytes bytes);
+  void mend();
+  bool damaged() const { return !was_.empty(); }
+
+ private:
+  Buffer bytes_;
+  std::map<std::uint64_t, std::byte> was_;  // by position
+};
+
 class File {
  public:
-  const Buffer& content() const { return content_; }
+  const Buffer& content() const { return content_.bytes(); }
+  // What is there after a power loss that takes all that it may.
+  const Buffer& stable_content() const { return stable_.bytes(); }
   std::uint64_t size() const { return content_.size(); }
   bool stable() const { return parts_.empty(); }
 
@@ -62,8 +83,14 @@ class File {
   // Up to where blocks are allocated, whatever the size says.
   std::uint64_t allocated = 0;
   bool locked = false;  // by a process that has it open
-  // Damage: changes stable content behind everybody's back. REQUIRES: within the size.
+
+  // Whether these bytes are stable, and nothing newer is on its way to their place.
+  bool settled(std::uint64_t at, std::uint64_t size) const;
+  // Changes them behind everybody's back. REQUIRES: settled.
   void damage(std::uint64_t at, Bytes bytes);
+  // Everything that is still damaged becomes what it was.
+  void mend();
+  bool damaged() const { return content_.damaged() || stable_.damaged(); }
 
  private:
   // Bytes within one sector, or (without a length) a change of the size to `at`.
@@ -78,13 +105,13 @@ class File {
     std::uint64_t sector() const { return at / kSector; }
   };
 
-  static void apply(Buffer& to, const Part& part);
+  static void apply(Layer& to, const Part& part);
   static bool overrules(const Part& newer, const Part& older);
   template <class Chosen>
   void make_stable(Chosen chosen);
 
-  Buffer content_;
-  Buffer stable_;
+  Layer content_;
+  Layer stable_;
   std::vector<Part> parts_;  // what content_ has beyond stable_
 };
 
