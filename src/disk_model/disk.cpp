@@ -94,7 +94,7 @@ File* Disk::find(UserId user, FileId file) {
 }
 
 UserId Disk::enter() {
-  users_[next_user_] = false;
+  users_[next_user_] = {};
   return next_user_++;
 }
 
@@ -114,7 +114,7 @@ void Disk::unlock(const Open& open) {
 DiskDone Disk::perform(UserId user, DiskOp& op, Sequence submitted) {
   ++sequence_;
   const bool syncs = op.kind == DiskOpKind::sync || op.kind == DiskOpKind::sync_all;
-  if (const auto at = users_.find(user); syncs && at != users_.end() && at->second)
+  if (const auto at = users_.find(user); syncs && at != users_.end() && at->second.contains(op.dir))
     return done_with(op, fail(Errc::storage, "an earlier sync failed"));
   switch (op.kind) {
     case DiskOpKind::read:
@@ -183,8 +183,13 @@ DiskDone Disk::refuse(UserId user, const DiskOp& op, Error error, Prng& random) 
   }
   if (found != open_.end() && op.kind == DiskOpKind::sync) found->second.file->doom(sequence_);
   if (op.kind == DiskOpKind::sync_all) {
-    for (const auto& [path, file] : tree_.files) file->doom(sequence_);
-    for (auto& [other, owed] : users_) owed = other != user;
+    const std::string folder = full_path(op.dir, "");
+    for (const auto& [path, file] : tree_.files) {
+      if (path.starts_with(folder)) file->doom(sequence_);
+    }
+    for (auto& [other, owed] : users_) {
+      if (other != user) owed.insert(op.dir);
+    }
   }
   return done_with(op, std::unexpected(std::move(error)));
 }

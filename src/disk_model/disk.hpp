@@ -52,7 +52,8 @@ class Disk {
   // write the bytes before and behind `cut` are lost apart from each other.
   void perform_in_part(UserId user, DiskOp& op, std::uint64_t cut = 0);
   // An error, told to the asker: of a write some sectors may be in the file, a sync leaves what it was to
-  // harden in doubt for ever, and everybody else whose bytes those are is told at the next sync.
+  // harden in doubt for ever (of all files of a directory, which is a file system of its own), and
+  // everybody else whose bytes those are is told at the next sync.
   DiskDone refuse(UserId user, const DiskOp& op, Error error, Prng& random);
 
   // What a power loss takes or leaves.
@@ -123,7 +124,8 @@ class Disk {
   Tree stable_;
   std::vector<Change> changes_;  // what tree_ has beyond stable_
   UserId next_user_ = 1;
-  std::map<UserId, bool> users_;  // true: a sync of others failed, and this user was not told yet
+  // Directories in which a sync_all of others failed, and this user was not told yet.
+  std::map<UserId, std::set<DirId>> users_;
   Sequence sequence_ = 1;
   std::vector<std::string> complaints_;
 };

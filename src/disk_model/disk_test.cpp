@@ -169,6 +169,29 @@ TEST(Disk, after_a_failed_sync_no_later_one_helps) {
   EXPECT_GT(lost, 0);
 }
 
+TEST(Disk, a_failed_sync_of_all_is_of_one_directory) {
+  Machine machine(1);
+  machine.open("d/f", true);
+  machine.write(0, 'a', true);
+  machine.write(0, 'b', false);
+  const UserId other = machine.disk.enter();
+  DiskOp sync;
+  sync.kind = DiskOpKind::sync_all;
+  sync.dir = DirId{1};
+  machine.disk.refuse(other, sync, {Errc::storage, "broken"}, machine.random);
+  EXPECT_TRUE(machine.simple(DiskOpKind::sync).outcome.has_value());
+  machine.disk.leave(other);
+  machine.lose_power();
+  EXPECT_EQ(machine.content().front(), std::byte{'b'});
+
+  machine.open("d/f", true);
+  machine.write(0, 'c', false);
+  const UserId third = machine.disk.enter();
+  sync.dir = DirId{0};
+  machine.disk.refuse(third, sync, {Errc::storage, "broken"}, machine.random);
+  EXPECT_FALSE(machine.simple(DiskOpKind::sync).outcome.has_value()) << "others are told";
+}
+
 TEST(Disk, a_sync_hardens_what_was_done_before_it_was_asked_for) {
   int lost = 0;
   for (int seed = 0; seed < kSeeds; ++seed) {
