@@ -28,9 +28,11 @@ Broker::~Broker() {
 }
 
 cluster::BrokerConfig Broker::configuration() const {
+  std::string dirs;
+  for (const std::string& dir : setup_.log_dirs) dirs += (dirs.empty() ? "" : ",") + dir;
   cluster::ConfigValues properties{{"node.id", "1"},
                                    {"listeners", "PLAINTEXT://sim:9092"},
-                                   {"log.dirs", "d"},
+                                   {"log.dirs", dirs},
                                    {"offsets.topic.num.partitions", "4"},
                                    {"offsets.topic.replication.factor", "1"},
                                    {"group.initial.rebalance.delay.ms", "200"},
@@ -47,7 +49,8 @@ cluster::ImageHandle Broker::load_image() {
   start.registration.broker = kBroker;
   start.registration.endpoints = {
       {.listener = "PLAINTEXT", .host = "sim", .port = 9092, .security_protocol = 0}};
-  start.registration.log_dirs = {Uuid{1, 1}};
+  for (std::uint64_t dir = 0; dir < setup_.log_dirs.size(); ++dir)
+    start.registration.log_dirs.push_back(Uuid{1, 1 + dir});
   start.config = configuration();
   start.seed = agenda_.random().next();
   auto image = cluster::start_metadata(store_, start);
@@ -62,7 +65,7 @@ node::ShardOptions Broker::options_of(std::uint32_t index, const cluster::ImageH
   options.broker = kBroker;
   options.cluster_id = image->cluster_id;
   options.listeners = {{.id = kListener, .name = "PLAINTEXT", .host = "sim", .port = 9092}};
-  options.log_dirs = {"d"};
+  options.log_dirs = setup_.log_dirs;
   options.config = configuration();
   options.memory_budget = setup_.memory_bytes;
   options.seed = agenda_.random().next();
@@ -134,7 +137,7 @@ void Broker::start_lanes(const cluster::ImageHandle& image) {
   }
 }
 
-void Broker::stop(std::function<void()> stopped) {
+void Broker::stop(Stopped stopped) {
   CHECK(state_ == State::serving);
   state_ = State::stopping;
   network_.listen(false);
@@ -189,10 +192,11 @@ void Broker::check_state() {
   }
   if (state_ != State::stopping || !all([](const Lane& lane) { return lane.shard->stopped(); })) return;
   for (Lane& lane : lanes_) disk_.leave(lane.disk_user);
-  std::function<void()> stopped = std::move(when_stopped_);
+  const bool whole = failure().empty();
+  Stopped stopped = std::move(when_stopped_);
   clear();
   network_.host_died();
-  agenda_.soon(kTurnDelayMax, [stopped] { stopped(); });
+  agenda_.soon(kTurnDelayMax, [stopped, whole] { stopped(whole); });
 }
 
 std::vector<node::MetricsSnapshot> Broker::metrics() const {

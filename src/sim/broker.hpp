@@ -25,7 +25,8 @@ namespace tailwater::sim {
 struct BrokerSetup {
   std::uint32_t shards = 1;
   std::uint64_t memory_bytes = std::uint64_t{96} << 20;  // of each shard
-  cluster::ConfigValues settings;                        // beside those that every simulated broker has
+  std::vector<std::string> log_dirs = {"d"};
+  cluster::ConfigValues settings = {};  // beside those that every simulated broker has
 };
 
 enum class Death : std::uint8_t {
@@ -37,12 +38,14 @@ class Broker : private Host {
  public:
   Broker(Agenda& agenda, Digest& digest, Disk& disk, BrokerSetup setup);
   Broker(Agenda& agenda, Digest& digest, Disk& disk, std::uint32_t shards)
-      : Broker(agenda, digest, disk, BrokerSetup{.shards = shards, .settings = {}}) {}
+      : Broker(agenda, digest, disk, BrokerSetup{.shards = shards}) {}
   ~Broker() override;
 
   void start();
-  // Refuses new connections, closes the present ones, stops the shards; then calls `stopped`.
-  void stop(std::function<void()> stopped);
+  // Refuses new connections, closes the present ones, stops the shards; then calls `stopped`. Whole: no log
+  // directory has failed, not even on the way.
+  using Stopped = std::function<void(bool whole)>;
+  void stop(Stopped stopped);
   // At once, in whatever it is about.
   void die(Death death);
   // Takes no turn before then, as if the process were stopped.
@@ -123,7 +126,7 @@ class Broker : private Host {
   std::uint64_t late_stores_ = 0;  // appends to the store that wait
   Instant paused_until_;
   std::uint64_t turns_ = 0;
-  std::function<void()> when_stopped_;
+  Stopped when_stopped_;
   std::vector<std::string> complaints_;
 };
 

@@ -4,14 +4,12 @@
 
 #include "records/batch.hpp"
 #include "records/record.hpp"
-#include "wire/api/list_offsets.hpp"
 
 namespace tailwater::sim {
 
 namespace {
 
 constexpr std::int16_t kFetchVersion = 11;
-constexpr std::int16_t kListOffsetsVersion = 5;
 constexpr std::int64_t kEarliest = -2;
 constexpr std::int32_t kFetchWaitMs = 500;
 constexpr Duration kRetryMax = Duration::from_ms(50);
@@ -52,6 +50,13 @@ Consumer::Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string
       until_(until),
       client_(agenda, network, std::move(name), [this] { again(); }) {
   for (const TrackNumber track : tracks) partitions_.push_back({.track = track, .floor = {}});
+}
+
+std::string Consumer::state() const {
+  std::string text = client_.name() + " at";
+  for (const Partition& partition : partitions_)
+    text += " " + std::to_string(partition.position) + (partition.at_end ? " (end)" : "");
+  return text;
 }
 
 void Consumer::again() {
@@ -100,6 +105,10 @@ void Consumer::take(const wire::FetchResponse& response) {
         partition.lost = true;
         continue;
       }
+      if (answer.error_code == wire::ErrorCode::corrupt_message) {
+        partition.position = ledger_.told_damaged(partition.track, partition.position);
+        continue;
+      }
       if (answer.error_code != wire::ErrorCode::none) {
         if (wire::retriable(answer.error_code)) continue;
         return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
@@ -112,25 +121,35 @@ void Consumer::take(const wire::FetchResponse& response) {
   again();
 }
 
-void Consumer::find_starts() {
+wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<std::int32_t>& partitions) {
   wire::ListOffsetsRequest request;
   request.replica_id = -1;
-  auto& topic = request.topics.emplace_back();
-  topic.name = topic_;
+  auto& asked = request.topics.emplace_back();
+  asked.name = topic;
+  for (const std::int32_t partition : partitions)
+    asked.partitions.push_back({.partition_index = partition, .timestamp = kEarliest});
+  return request;
+}
+
+std::int64_t start_of(Ledger& ledger, TrackNumber track, std::int64_t position,
+                      const wire::ListOffsetsResponse::ListOffsetsPartitionResponse& answer) {
+  if (answer.offset <= position)
+    ledger.fail("I17: " + ledger.name(track) + " starts at " + std::to_string(answer.offset) + ", yet " +
+                std::to_string(position) + " was out of range");
+  return std::max(position, answer.offset);
+}
+
+void Consumer::find_starts() {
+  std::vector<std::int32_t> lost;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    if (!partitions_[index].lost) continue;
-    topic.partitions.push_back({.partition_index = static_cast<std::int32_t>(index), .timestamp = kEarliest});
+    if (partitions_[index].lost) lost.push_back(static_cast<std::int32_t>(index));
   }
-  client_.ask(kListOffsetsVersion, request, [this](wire::ListOffsetsResponse&& response) {
+  client_.ask(kListOffsetsVersion, ask_starts(topic_, lost), [this](wire::ListOffsetsResponse&& response) {
     for (const auto& each : response.topics) {
       for (const auto& answer : each.partitions) {
         Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
         if (answer.error_code != wire::ErrorCode::none) continue;
-        if (answer.offset <= partition.position)
-          ledger_.fail("I17: " + ledger_.name(partition.track) + " starts at " +
-                       std::to_string(answer.offset) + ", yet " + std::to_string(partition.position) +
-                       " was out of range");
-        partition.position = std::max(partition.position, answer.offset);
+        partition.position = start_of(ledger_, partition.track, partition.position, answer);
         partition.lost = false;
       }
     }

@@ -9,6 +9,7 @@
 #include "sim/client.hpp"
 #include "sim/ledger.hpp"
 #include "wire/api/fetch.hpp"
+#include "wire/api/list_offsets.hpp"
 
 namespace tailwater::sim {
 
@@ -16,6 +17,13 @@ namespace tailwater::sim {
 // `position` is where the fetch began; `error` is set for what the reader has to act upon.
 std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
                            const wire::FetchResponsePartitionData& answer);
+
+inline constexpr std::int16_t kListOffsetsVersion = 5;
+// Where these partitions begin now, for readers that were told to be out of range.
+wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<std::int32_t>& partitions);
+// A reader goes on here. REQUIRES: an answer without error.
+std::int64_t start_of(Ledger& ledger, TrackNumber track, std::int64_t position,
+                      const wire::ListOffsetsResponse::ListOffsetsPartitionResponse& answer);
 
 class Consumer {
  public:
@@ -29,6 +37,7 @@ class Consumer {
   // Until::end: everything up to the ends is read.
   bool done() const { return done_; }
   Client& client() { return client_; }
+  std::string state() const;
 
  private:
   struct Partition {

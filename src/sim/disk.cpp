@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
+#include "core/journal/format.hpp"
 
 namespace tailwater::sim {
 
@@ -26,6 +27,10 @@ Duration longest(DiskOpKind kind) {
 }
 
 }  // namespace
+
+bool is_hard_ring(std::string_view path) {
+  return path.ends_with(".jnl") && !path.ends_with("-os.jnl");
+}
 
 std::uint64_t Disk::enter(Done done) {
   const std::uint64_t id = model_.enter();
@@ -70,11 +75,32 @@ void Disk::land(std::uint64_t id) {
     done = model_.refuse(flight.user, flight.op, {Errc::storage, "simulated input/output error"},
                          agenda_.random());
     failed_ = true;
+  } else if (goes_astray(flight)) {
+    done = lose_write(flight);
   } else {
     done = model_.perform(flight.user, flight.op, flight.submitted);
     ran_out_ = ran_out_ || (!done.outcome && done.outcome.error().code == Errc::out_of_space);
   }
   user->second(std::move(done));
+}
+
+bool Disk::goes_astray(const Flight& flight) const {
+  return armed_ == Fault::misdirected_write && flight.op.kind == DiskOpKind::write &&
+         flight.op.at < journal::kRingStart && is_hard_ring(model_.path_of(flight.user, flight.op.file));
+}
+
+// The disk says that it is written. Its place has what it had.
+DiskDone Disk::lose_write(Flight& flight) {
+  const std::string path = model_.path_of(flight.user, flight.op.file);
+  const std::shared_ptr<disk_model::File> file = model_.files().at(path);
+  const auto begin = file->content().begin() + static_cast<std::ptrdiff_t>(flight.op.at);
+  const Buffer before(begin, begin + journal::kBlock);
+  DiskDone done = model_.perform(flight.user, flight.op, flight.submitted);
+  file->damage(flight.op.at, before);
+  armed_.reset();
+  astray_ = {path, file};
+  count(Fault::misdirected_write);
+  return done;
 }
 
 bool Disk::fails(const DiskOp& op) {

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/disk.hpp"
@@ -17,6 +20,10 @@
 #include "sim/faults.hpp"
 
 namespace tailwater::sim {
+
+// A journal whose frames are stable before they count. Not the one of topics with tailwater.durability=os, of
+// which a power loss may take the end anyway.
+bool is_hard_ring(std::string_view path);
 
 class Disk {
  public:
@@ -44,6 +51,13 @@ class Disk {
   // --- faults, at the next operation of the kind; what is armed and has not fired can be taken back
   void arm(Fault fault) { armed_ = fault; }
   void disarm() { armed_.reset(); }
+  bool armed(Fault fault) const { return armed_ == fault; }
+  // A superblock that was told to be written, and went astray.
+  struct Astray {
+    std::string path;
+    std::shared_ptr<disk_model::File> file;
+  };
+  std::optional<Astray> take_astray() { return std::exchange(astray_, std::nullopt); }
   void set_no_room(bool value) { model_.no_room = value; }
   void set_slow(std::uint64_t factor) { slowness_ = factor; }
   // True after an error was told to a user that is still there.
@@ -51,6 +65,8 @@ class Disk {
   // The same for having no room.
   bool has_run_out() const { return ran_out_; }
 
+  // By "<directory>/<path>".
+  const std::map<std::string, std::shared_ptr<disk_model::File>>& files() const { return model_.files(); }
   std::uint64_t bytes() const { return model_.bytes(); }
   std::uint64_t operations() const { return operations_; }
   // What no user of a disk may do.
@@ -69,6 +85,8 @@ class Disk {
   void land(std::uint64_t flight);
   void land_late(Flight flight);
   bool fails(const DiskOp& op);
+  bool goes_astray(const Flight& flight) const;
+  DiskDone lose_write(Flight& flight);
   void count(Fault fault, std::uint64_t times = 1) {
     if (counts_ != nullptr && times > 0) counts_->add(fault, times);
   }
@@ -85,6 +103,7 @@ class Disk {
   std::uint64_t operations_ = 0;
   Duration write_time_;
   std::optional<Fault> armed_;
+  std::optional<Astray> astray_;
   std::uint64_t slowness_ = 1;
   bool failed_ = false;
   bool ran_out_ = false;

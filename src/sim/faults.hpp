@@ -30,21 +30,34 @@ enum class Fault : std::uint8_t {
   half_open_client,  // a client vanishes without a word
   half_open_broker,  // the broker's machine is gone and nobody told its clients
   slow_network,
-  clock_jump,  // of the wall clock
+  clock_jump,   // of the wall clock
+  rot_journal,  // a bit flipped in a frame that was acknowledged
+  rot_superblock,
+  rot_manifest,
+  rot_records,
+  rot_index,
+  rot_coordinator,    // in a log of group or transaction state
+  misdirected_write,  // a block lies where another should be; its own place has what it had
+  damage_told,        // the broker said which file is damaged, and could not go on
 };
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::clock_jump) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::damage_told) + 1;
 
-inline constexpr std::array<std::string_view, kFaults> kFaultNames = {"clean-restart",     "kill",
-                                                                      "power-loss",        "other-shards",
-                                                                      "crash-in-recovery", "pause",
-                                                                      "lost-sectors",      "lost-sizes",
-                                                                      "lost-names",        "late-write",
-                                                                      "write-error",       "sync-error",
-                                                                      "structure-error",   "no-room",
-                                                                      "slow-disk",         "connection-reset",
-                                                                      "network-cut",       "half-open-client",
-                                                                      "half-open-broker",  "slow-network",
-                                                                      "clock-jump"};
+inline constexpr std::array<std::string_view, kFaults> kFaultNames = {
+    "clean-restart",     "kill",
+    "power-loss",        "other-shards",
+    "crash-in-recovery", "pause",
+    "lost-sectors",      "lost-sizes",
+    "lost-names",        "late-write",
+    "write-error",       "sync-error",
+    "structure-error",   "no-room",
+    "slow-disk",         "connection-reset",
+    "network-cut",       "half-open-client",
+    "half-open-broker",  "slow-network",
+    "clock-jump",        "rot-journal",
+    "rot-superblock",    "rot-manifest",
+    "rot-records",       "rot-index",
+    "rot-coordinator",   "misdirected-write",
+    "damage-told"};
 
 class FaultCounts {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "base/crc32c.hpp"
 
@@ -23,10 +24,11 @@ std::optional<std::pair<std::uint32_t, std::uint64_t>> parse(std::string_view va
 
 }  // namespace
 
-TrackNumber Ledger::add_track(std::string name, Retention retention) {
+TrackNumber Ledger::add_track(std::string name, Retention retention, Hold hold) {
   Track& track = tracks_.emplace_back();
   track.name = std::move(name);
   track.retention = retention;
+  track.hold = hold;
   return TrackNumber{static_cast<std::uint32_t>(tracks_.size() - 1)};
 }
 
@@ -47,7 +49,32 @@ std::string Ledger::text(WriterNumber writer, std::uint64_t number) const {
 // --- writers
 
 void Ledger::sent(WriterNumber writer, TrackNumber track, Bytes value) {
-  writers_[writer.value].records.push_back({.track = track, .crc = crc32c(value)});
+  writers_[writer.value].records.push_back({.track = track, .crc = crc32c(value), .era = at(track).era()});
+}
+
+void Ledger::sent_again(WriterNumber writer, std::uint64_t number) {
+  Record& record = writers_[writer.value].records[number];
+  Track& track = tracks_[record.track.value];
+  if (record.offset >= 0 && may_be_lost(track, record.offset, record.era)) {
+    // Where it was seen in the era before says nothing about this one.
+    track.slots[static_cast<std::size_t>(record.offset)] = {};
+    record.offset = -1;
+  }
+  record.era = track.era();
+}
+
+void Ledger::forget_from(Track& track, std::size_t offset) {
+  for (; offset < track.slots.size(); ++offset) {
+    Slot& slot = track.slots[offset];
+    if (slot.record == kNobody || !may_be_lost(track, static_cast<std::int64_t>(offset), record_of(slot).era))
+      continue;
+    Record& lost = record_of(slot);
+    if (lost.offset == static_cast<std::int64_t>(offset)) {
+      lost.acknowledged = false;
+      lost.offset = -1;
+    }
+    slot = {};
+  }
 }
 
 void Ledger::place(TrackNumber track, std::int64_t offset, WriterNumber writer, std::uint64_t number) {
@@ -56,6 +83,11 @@ void Ledger::place(TrackNumber track, std::int64_t offset, WriterNumber writer, 
   if (here.slots.size() <= index) here.slots.resize(index + 1);
   Slot& slot = here.slots[index];
   const std::uint64_t record = std::uint64_t{writer.value} << 32 | number;
+  if (slot.record != kNobody && slot.record != record) {
+    // One of two eras; the older is gone, and with it all that came behind it.
+    if (may_be_lost(here, offset, writers_[writer.value].records[number].era)) return;
+    if (may_be_lost(here, offset, record_of(slot).era)) forget_from(here, index);
+  }
   if (slot.record == kNobody) {
     slot.record = record;
   } else if (slot.record != record) {
@@ -80,7 +112,8 @@ void Ledger::acknowledged(WriterNumber writer, std::uint64_t number, std::int64_
   record.acknowledged = true;
   // Of several places that a repeated record may have, the last that was promised counts.
   if (at(writer).promise == Promise::at_least_once) record.offset = offset;
-  track.end_floor = std::max(track.end_floor, offset + 1);
+  // The answer may have been on its way while the power was lost.
+  if (record.era == track.era()) track.end_floor = std::max(track.end_floor, offset + 1);
   place(record.track, offset, writer, number);
 }
 
@@ -99,7 +132,49 @@ void Ledger::deletion_asked(TrackNumber track, std::int64_t before) {
 
 void Ledger::deletion_done(TrackNumber track, std::int64_t low_watermark) {
   Track& here = tracks_[track.value];
+  here.start_promised = std::max(here.start_promised, low_watermark);
   here.start_floor = std::max(here.start_floor, low_watermark);
+}
+
+// --- the machine
+
+void Ledger::died() {
+  ++lives_;
+  for (Track& track : tracks_) track.start_floor = track.start_promised;
+}
+
+void Ledger::power_lost() {
+  for (Track& track : tracks_) {
+    if (track.hold != Hold::beginning) continue;
+    track.lost_from.push_back(track.synced_end);
+    track.end_floor = track.synced_end;
+  }
+}
+
+void Ledger::all_synced() {
+  for (Track& track : tracks_) track.synced_end = track.end_floor;
+}
+
+// --- damage
+
+void Ledger::damaged(TrackNumber track, std::int64_t from, std::int64_t to) {
+  tracks_[track.value].damaged[from] = to;
+}
+
+std::int64_t Ledger::told_damaged(TrackNumber track, std::int64_t position) {
+  Track& here = tracks_[track.value];
+  const auto behind = here.damaged.upper_bound(position);
+  const auto batch = behind == here.damaged.begin() ? behind : std::prev(behind);
+  if (batch == here.damaged.end() || position < batch->first || position >= batch->second) {
+    fail("S6: " + here.name + " offset " + std::to_string(position) + " is told to be damaged, and is not");
+    return position;
+  }
+  if (last_look_) {
+    const auto end = std::min(static_cast<std::size_t>(batch->second), here.slots.size());
+    for (auto offset = static_cast<std::size_t>(position); offset < end; ++offset)
+      here.slots[offset].told_at_last = true;
+  }
+  return batch->second;
 }
 
 // --- readers
@@ -107,18 +182,21 @@ void Ledger::deletion_done(TrackNumber track, std::int64_t low_watermark) {
 void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable,
                         std::int64_t end) {
   Track& here = tracks_[track.value];
+  if (floor.era != here.era()) return;
   const auto say = [&](const std::string& what) {
     fail("I12: " + here.name + ": " + what + " (start " + std::to_string(start) + ", stable " +
          std::to_string(stable) + ", end " + std::to_string(end) + ", expected at least " +
          std::to_string(floor.start) + " and " + std::to_string(floor.end) + ")");
   };
   if (end < floor.end) say("the high watermark went back");
-  if (start < floor.start) say("the log's start went back");
+  // An answer of the life before may still have been on its way.
+  const bool alive = floor.life == lives_;
+  if (alive && start < floor.start) say("the log's start went back");
   if (stable > end || start > end) say("out of order");
   if (here.retention == Retention::keeps && start > here.deletion_asked)
     say("records vanished that nobody deleted (I17)");
   here.end_floor = std::max(here.end_floor, end);
-  here.start_floor = std::max(here.start_floor, start);
+  if (alive) here.start_floor = std::max(here.start_floor, start);
 }
 
 void Ledger::seen(TrackNumber track, std::int64_t offset, Bytes value) {
@@ -161,11 +239,24 @@ void Ledger::judge_writer(WriterNumber writer) {
     if (!record.acknowledged) continue;
     const Track& track = at(record.track);
     if (record.offset < track.start_floor) continue;
-    if (!track.slots[static_cast<std::size_t>(record.offset)].seen_at_last) {
-      return fail("I1: " + text(writer, number) + ", acknowledged at offset " +
-                  std::to_string(record.offset) + " of " + track.name + ", is lost");
-    }
+    const Slot& slot = track.slots[static_cast<std::size_t>(record.offset)];
+    if (slot.seen_at_last || slot.told_at_last) continue;
+    if (may_be_lost(track, record.offset, record.era) && record.offset >= kept_end(track, record.era))
+      continue;
+    return fail("I1: " + text(writer, number) + ", acknowledged at offset " + std::to_string(record.offset) +
+                " of " + track.name + ", is lost");
   }
+}
+
+// Behind the last that is there of this era or an older one anything may be gone. Nothing before it may.
+std::int64_t Ledger::kept_end(const Track& track, std::uint32_t era) const {
+  for (std::size_t offset = track.slots.size(); offset > 0; --offset) {
+    const Slot& slot = track.slots[offset - 1];
+    if (!slot.seen_at_last) continue;
+    const Record& record = writers_[slot.record >> 32].records[slot.record & 0xffff'ffffU];
+    if (record.era <= era) return static_cast<std::int64_t>(offset);
+  }
+  return 0;
 }
 
 // I6: each idempotent writer's records stand in their order, and none that came later is there without the

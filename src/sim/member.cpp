@@ -197,6 +197,7 @@ void Member::read_offsets() {
 
 void Member::fetch() {
   if (leaving_) return leave_now();
+  if (std::ranges::any_of(assigned_, [](const auto& each) { return each.second.lost; })) return find_starts();
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
@@ -211,18 +212,47 @@ void Member::fetch() {
   client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
+void Member::find_starts() {
+  std::vector<std::int32_t> lost;
+  for (const auto& [partition, assigned] : assigned_) {
+    if (assigned.lost) lost.push_back(partition);
+  }
+  client_.ask(kListOffsetsVersion, ask_starts(topic_, lost), [this](wire::ListOffsetsResponse&& response) {
+    for (const auto& each : response.topics) {
+      for (const auto& answer : each.partitions) {
+        Assigned& assigned = assigned_[answer.partition_index];
+        if (answer.error_code != wire::ErrorCode::none) continue;
+        const TrackNumber track = tracks_[static_cast<std::size_t>(answer.partition_index)];
+        assigned.position = start_of(ledger_, track, assigned.position, answer);
+        assigned.lost = false;
+      }
+    }
+    go(Phase::fetching);
+  });
+}
+
 void Member::take(const wire::FetchResponse& response) {
   behind_ = false;
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partitions) {
       Assigned& assigned = assigned_[partition.partition_index];
+      const TrackNumber track = tracks_[static_cast<std::size_t>(partition.partition_index)];
+      if (partition.error_code == wire::ErrorCode::offset_out_of_range) {
+        ledger_.out_of_range(track, assigned.position);
+        assigned.lost = behind_ = true;
+        continue;
+      }
+      if (partition.error_code == wire::ErrorCode::corrupt_message) {
+        assigned.position = ledger_.told_damaged(track, assigned.position);
+        behind_ = true;
+        continue;
+      }
       if (partition.error_code != wire::ErrorCode::none) {
         if (wire::retriable(partition.error_code)) continue;
         ledger_.fail("I18: " + name() + ": fetch refused with " +
                      std::string(wire::name(partition.error_code)));
         return;
       }
-      const TrackNumber track = tracks_[static_cast<std::size_t>(partition.partition_index)];
       const std::int64_t before = assigned.position;
       assigned.position = check_fetched(ledger_, track, assigned.floor, before, partition);
       behind_ = behind_ || assigned.position < partition.high_watermark;

@@ -57,6 +57,7 @@ class Member {
   void sync();
   void read_offsets();
   void fetch();
+  void find_starts();
   void take(const wire::FetchResponse& response);
   void commit();
   void beat();
@@ -65,6 +66,7 @@ class Member {
 
   struct Assigned {
     std::int64_t position = 0;
+    bool lost = false;  // out of range: the log's start is to be asked for
     Ledger::Floor floor;
   };
 

@@ -51,7 +51,7 @@ void Nemesis::strike() {
     const bool consequence = fault == Fault::lost_sectors || fault == Fault::lost_sizes ||
                              fault == Fault::lost_names || fault == Fault::late_write ||
                              fault == Fault::crash_in_recovery || fault == Fault::other_shards ||
-                             fault == Fault::half_open_broker;
+                             fault == Fault::half_open_broker || fault == Fault::damage_told;
     // One standstill after the other would leave nothing to judge.
     const bool too_soon =
         agenda_.now() < calm_until_ && (fault == Fault::pause || fault == Fault::network_cut);
@@ -72,7 +72,11 @@ void Nemesis::bring_about(Fault fault) {
     case Fault::clean_restart:
       if (!broker_.accepting()) return;
       counts_.add(fault);
-      broker_.stop([this] { start_broker(); });
+      broker_.stop([this](bool whole) {
+        // A directory that failed on the way was left as it was, by nobody synced.
+        if (whole) ledger_.all_synced();
+        start_broker();
+      });
       return;
     case Fault::kill:
     case Fault::power_loss:
@@ -120,6 +124,15 @@ void Nemesis::bring_about(Fault fault) {
       const auto range = static_cast<std::uint64_t>(2 * kClockErrorMsMax + 1);
       return agenda_.set_clock_error_ms(static_cast<std::int64_t>(random.below(range)) - kClockErrorMsMax);
     }
+    case Fault::rot_journal:
+    case Fault::rot_superblock:
+    case Fault::rot_manifest:
+    case Fault::rot_records:
+    case Fault::rot_index:
+    case Fault::rot_coordinator:
+    case Fault::misdirected_write:
+      if (damage_.strike(fault)) counts_.add(fault);
+      return;
     default:
       return;
   }
@@ -132,6 +145,8 @@ void Nemesis::die(Fault fault) {
   if (fault == Fault::power_loss && !broker_.network().connections().empty())
     counts_.add(Fault::half_open_broker);
   broker_.die(fault == Fault::kill ? Death::process : Death::machine);
+  ledger_.died();
+  if (fault == Fault::power_loss) ledger_.power_lost();
   broker_.pause_until(Instant{});
   disk_.disarm();
   during(kDownMax, [this] { start_broker(); });
@@ -152,21 +167,40 @@ void Nemesis::start_broker() {
   });
 }
 
-// The operator: what cannot serve is restarted. It has a reason only if the disk failed.
+// The operator: what cannot serve is restarted. It has a reason only if the disk failed, or is damaged and
+// the broker says where.
 void Nemesis::watch_broker() {
   agenda_.after(kWatch, [this] {
     watch_broker();
     if (!broker_.running()) return;
     const std::string failure = broker_.failure();
-    if (failure.empty()) return;
+    const bool mended = mend();
+    if (failure.empty() && !mended) return;
     // A start may need room.
     const bool full = disk_.has_run_out() && broker_.starting();
-    if (!disk_.has_failed() && !full)
+    if (!disk_.has_failed() && !full && !mended)
       return ledger_.fail("S7: the broker gives up on a good disk: " + failure);
     agenda_.note("the broker gives up and is killed: " + failure);
     broker_.die(Death::process);
+    ledger_.died();
     during(kDownMax, [this] { start_broker(); });
   });
+}
+
+// True if the broker could not go on for what was damaged, and said what that is.
+bool Nemesis::mend() {
+  if (!damage_.stands()) return false;
+  std::vector<std::string> said = broker_.complaints();
+  said.push_back(broker_.failure());
+  const bool unable = !said.back().empty() || std::ranges::any_of(said, [](const auto& text) {
+    return text.starts_with("cannot load");
+  });
+  if (!unable || std::ranges::none_of(said, [&](const auto& text) { return damage_.named_in(text); }))
+    return false;
+  agenda_.note("what is damaged is mended: " + damage_.path());
+  counts_.add(Fault::damage_told);
+  damage_.mend();
+  return true;
 }
 
 void Nemesis::heal() {
@@ -178,6 +212,13 @@ void Nemesis::heal() {
   broker_.pause_until(Instant{});
   broker_.network().cut_until(Instant{}, Instant{});
   broker_.network().set_delay_max(options_.network_delay_max);
+  if (!damage_.stands()) return;
+  damage_.mend();
+  // It may have read what was damaged, and not have said so yet.
+  if (!broker_.running()) return;
+  broker_.die(Death::process);
+  ledger_.died();
+  start_broker();
 }
 
 }  // namespace tailwater::sim

@@ -3,14 +3,16 @@
 // failed, is started again.
 //
 // THE BUDGET: what is acknowledged survives any number of crashes, and any disk error that is told. One copy
-// of the data cannot survive a disk that lies, so bytes that were hardened are never damaged here.
+// of the data cannot survive a disk that lies, but whoever has it can say so: damage.hpp.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sim/broker.hpp"
 #include "sim/client.hpp"
+#include "sim/damage.hpp"
 #include "sim/ledger.hpp"
 #include "sim/options.hpp"
 
@@ -20,10 +22,18 @@ class Nemesis {
  public:
   Nemesis(Agenda& agenda, Disk& disk, Broker& broker, Ledger& ledger, FaultCounts& counts,
           const Options& options)
-      : agenda_(agenda), disk_(disk), broker_(broker), ledger_(ledger), counts_(counts), options_(options) {}
+      : agenda_(agenda),
+        disk_(disk),
+        broker_(broker),
+        ledger_(ledger),
+        counts_(counts),
+        options_(options),
+        damage_(disk, ledger, agenda.random()) {}
 
   // Clients that may vanish.
   void add_victim(Client& client) { victims_.push_back(&client); }
+  // Records that may be damaged.
+  void add_victim(const std::string& folder, TrackNumber track) { damage_.allow(folder, track); }
   void start();
   // Ends all faults; the broker is brought back.
   void heal();
@@ -35,6 +45,7 @@ class Nemesis {
   void die(Fault fault);
   void start_broker();
   void watch_broker();
+  bool mend();
   void during(Duration most, std::move_only_function<void()> end);
   Duration up_to(Duration most);
   // A time in which nothing can happen; it leaves a calm as long as itself behind it.
@@ -46,6 +57,7 @@ class Nemesis {
   Ledger& ledger_;
   FaultCounts& counts_;
   const Options& options_;
+  Damage damage_;
   std::vector<Client*> victims_;
   bool healing_ = false;
   Instant calm_until_;

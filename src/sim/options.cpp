@@ -30,7 +30,7 @@ Options draw_options(Prng& random) {
   options.consumers = 1 + random.below(2);
   options.members = 1 + random.below(4);
   options.padding_max = one_of(random, {30, 300, 300, 2'000});
-  options.producer_pause_max = Duration::from_ms(static_cast<std::int64_t>(one_of(random, {60, 100, 200})));
+  options.producer_pause_max = Duration::from_ms(static_cast<std::int64_t>(one_of(random, {80, 140, 250})));
   options.network_delay_max =
       Duration::from_us(static_cast<std::int64_t>(one_of(random, {200, 1'000, 20'000})));
   options.fault_interval =
@@ -43,6 +43,15 @@ Options draw_options(Prng& random) {
   options.transaction_timeout_ms = static_cast<std::int32_t>(one_of(random, {1'000, 3'000, 10'000}));
   options.recreates = random.one_in(2);
   options.delete_delay_ms = one_of(random, {0, 1'000, 10'000});
+  options.log_dirs = random.one_in(3) ? 2 : 1;
+  options.trims = random.one_in(3);
+  if (random.one_in(4)) options.retention_ms = static_cast<std::int64_t>(one_of(random, {5'000, 30'000}));
+  if (random.one_in(4))
+    options.retention_bytes = static_cast<std::int64_t>(one_of(random, {100'000, 1'000'000}));
+  options.compacts = random.one_in(2);
+  if (random.one_in(3))
+    options.hasty_messages = static_cast<std::int64_t>(one_of(random, {1, 100, std::uint64_t{INT64_MAX}}));
+  options.transformers = random.below(options.transactors + 1);
   return options;
 }
 
@@ -52,9 +61,14 @@ std::string Options::text() const {
       " journal=" + std::to_string(journal_bytes / kKiB) + "K memory=" + std::to_string(memory_bytes / kMiB) +
       "M segment=" + std::to_string(segment_ms) + "ms/" + std::to_string(segment_bytes / kMiB) +
       "M producers=" + std::to_string(exact_producers) + "+" + std::to_string(plain_producers) +
-      " members=" + std::to_string(members) + " transactors=" + std::to_string(transactors) + "/" +
-      std::to_string(transaction_timeout_ms) + "ms" +
+      " members=" + std::to_string(members) + " transactors=" + std::to_string(transactors) + "(" +
+      std::to_string(transformers) + ")/" + std::to_string(transaction_timeout_ms) + "ms" +
       (recreates ? " recreates=" + std::to_string(delete_delay_ms) + "ms" : "") +
+      (log_dirs > 1 ? " dirs=" + std::to_string(log_dirs) : "") + (trims ? " trims" : "") +
+      (compacts ? " compacts" : "") +
+      (hasty_messages >= 0 ? " hasty=" + std::to_string(hasty_messages) : "") +
+      (expires() ? " retention=" + std::to_string(retention_ms) + "ms/" + std::to_string(retention_bytes)
+                 : "") +
       " padding=" + std::to_string(padding_max) + " interval=" + std::to_string(fault_interval.to_ms()) +
       "ms faults=";
   std::string separator;

@@ -145,6 +145,7 @@ void Producer::make_batch(std::size_t index) {
 }
 
 void Producer::send(std::size_t index, Batch& batch) {
+  for (std::uint64_t each = 0; each < batch.count; ++each) ledger_.sent_again(writer_, batch.first + each);
   wire::ProduceRequest request;
   request.acks = setup_.acks;
   request.timeout_ms = 10'000;

@@ -42,7 +42,10 @@ class TestWorld {
   }
   void stop() {
     bool stopped = false;
-    broker.stop([&stopped] { stopped = true; });
+    broker.stop([&stopped](bool whole) {
+      stopped = true;
+      EXPECT_TRUE(whole) << "a log directory has failed";
+    });
     EXPECT_TRUE(until([&stopped] { return stopped; })) << "the broker does not stop";
   }
 

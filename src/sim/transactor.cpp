@@ -56,12 +56,24 @@ void Transactor::step() {
     case Phase::starting:
       return ask_id();
     case Phase::idle:
-      if (!finishing_) begin();
-      return;
+      if (finishing_) return;
+      if (!setup_.input) return begin();
+      phase_ = Phase::finding;
+      return find_position();
+    case Phase::finding:
+      return find_position();
+    case Phase::finding_start:
+      return find_start();
+    case Phase::consuming:
+      return consume();
     case Phase::adding:
       return add_partitions();
     case Phase::producing:
       return produce();
+    case Phase::adding_offsets:
+      return add_offsets();
+    case Phase::committing_offsets:
+      return commit_offsets();
     case Phase::ending:
       return end();
   }
@@ -181,7 +193,7 @@ void Transactor::produce() {
     sequences_[partition] += batch_records_;
     batch_.clear();
     to_write_.pop_back();
-    if (to_write_.empty()) phase_ = Phase::ending;
+    if (to_write_.empty()) phase_ = phase_behind_records();
     again();
   });
 }
@@ -199,7 +211,10 @@ void Transactor::end() {
   request.committed = commits_;
   client_.ask(setup_.bumping ? 5 : 3, request, [this](wire::EndTxnResponse&& response) {
     if (put_off(response.error_code)) return;
-    if (commits_) watch_.committed(writer_, transaction_);
+    if (commits_) {
+      watch_.committed(writer_, transaction_);
+      if (setup_.input) position_ = next_position_;
+    }
     if (setup_.bumping) {
       producer_id_ = response.producer_id;
       epoch_ = response.producer_epoch;

@@ -2,14 +2,18 @@
 // partitions, committed or aborted; what is unknown is asked again until it is known. Plain ones add their
 // partitions themselves; bumping ones (transaction.version 2) leave that to the broker and take a new epoch
 // after every end. Now and then it goes away in the middle, and what it left open is the broker's to end.
+// One that consumes reads a partition, and commits how far it came within its transactions: where its group
+// stands is always the end of its last committed transaction, not more and not less (I9).
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/client.hpp"
+#include "sim/consumer.hpp"
 #include "sim/txn_watch.hpp"
 #include "wire/api/add_partitions_to_txn.hpp"
 #include "wire/api/end_txn.hpp"
@@ -17,6 +21,14 @@
 #include "wire/api/produce.hpp"
 
 namespace tailwater::sim {
+
+// What a transactor reads.
+struct TransactorInput {
+  std::string group;
+  std::string topic;
+  std::int32_t partition = 0;
+  TrackNumber track;
+};
 
 struct TransactorSetup {
   std::string name;
@@ -26,6 +38,7 @@ struct TransactorSetup {
   std::int32_t timeout_ms = 5'000;
   Duration pause_max = Duration::from_ms(100);
   std::size_t padding_max = 300;
+  std::optional<TransactorInput> input;
 };
 
 class Transactor {
@@ -40,7 +53,19 @@ class Transactor {
   std::string state() const;
 
  private:
-  enum class Phase : std::uint8_t { starting, idle, adding, producing, ending };
+  enum class Phase : std::uint8_t {
+    starting,
+    idle,
+    // of one that consumes:
+    finding,        // where its group stands
+    finding_start,  // of its partition
+    consuming,
+    adding,
+    producing,
+    adding_offsets,  // the same
+    committing_offsets,
+    ending,
+  };
 
   void again();
   void step();
@@ -49,6 +74,16 @@ class Transactor {
   void add_partitions();
   void produce();
   void end();
+  Phase phase_behind_records() const {
+    if (!setup_.input) return Phase::ending;
+    return setup_.bumping ? Phase::committing_offsets : Phase::adding_offsets;
+  }
+  void find_position();
+  void find_start();
+  void consume();
+  void consumed(const wire::FetchResponsePartitionData& answer);
+  void add_offsets();
+  void commit_offsets();
   // True if the answer settles nothing, and is to be asked again or given up.
   bool put_off(wire::ErrorCode error);
   // The transaction is over for this producer, without having been committed.
@@ -71,6 +106,9 @@ class Transactor {
   std::vector<std::int32_t> to_write_;  // partitions, last first
   Buffer batch_;                        // the one that is to be sent (again)
   std::int32_t batch_records_ = 0;
+  std::int64_t position_ = -1;      // of its group, after the last committed transaction
+  std::int64_t next_position_ = 0;  // after the present one
+  Ledger::Floor floor_;
   bool finishing_ = false;
   bool step_asked_ = false;
 };

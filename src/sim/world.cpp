@@ -1,7 +1,9 @@
 #include "sim/world.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "sim/topics.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/find_coordinator.hpp"
 
@@ -9,9 +11,6 @@ namespace tailwater::sim {
 
 namespace {
 
-constexpr std::string_view kTopic = "events";
-constexpr std::string_view kTransactional = "payments";
-constexpr std::int32_t kTransactionalPartitions = 3;
 constexpr std::string_view kRecreated = "fleeting";
 constexpr std::int8_t kOfGroups = 0;
 constexpr std::int8_t kOfTransactions = 1;
@@ -41,9 +40,14 @@ Options options_of(std::uint64_t seed) {
 }
 
 BrokerSetup setup_of(const Options& options) {
+  std::vector<std::string> dirs;
+  for (std::uint64_t dir = 0; dir < options.log_dirs; ++dir) dirs.push_back("d" + std::to_string(dir));
   return {.shards = options.shards,
           .memory_bytes = options.memory_bytes,
-          .settings = {{"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
+          .log_dirs = std::move(dirs),
+          .settings = {{"log.retention.check.interval.ms", "2000"},
+                       {"log.cleaner.backoff.ms", "1000"},
+                       {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
                        {"log.message.timestamp.after.max.ms", "9223372036854775807"}}};
 }
 
@@ -111,6 +115,9 @@ void World::check_complaints() {
   for (const auto& member : members_) look(member->client());
   for (const auto& transactor : transactors_) look(transactor->client());
   if (recreator_) look(recreator_->client());
+  if (trimmer_) look(trimmer_->client());
+  if (keeper_) look(keeper_->client());
+  for (const auto& auditor : auditors_) look(auditor->client());
   if (committed_reader_) look(committed_reader_->client());
   if (committed_auditor_) look(committed_auditor_->client());
   look(admin_);
@@ -126,6 +133,8 @@ std::string World::progress() const {
   if (recreator_) text += ", " + recreator_->state();
   if (committed_reader_) text += ", " + committed_reader_->state();
   if (committed_auditor_) text += ", " + committed_auditor_->state();
+  if (keeper_) text += ", " + keeper_->state();
+  for (const auto& auditor : auditors_) text += ", " + auditor->state();
   for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
     text += ", " + std::to_string(watch_.floor(partition)) + " of " +
             std::to_string(ledger_.floor(tracks_.at(static_cast<std::size_t>(partition))).end) + " committed";
@@ -148,25 +157,13 @@ void World::create_topics() {
   again_ = [this] { create_topics(); };
   if (tracks_.empty()) {
     for (std::int32_t partition = 0; partition < options_.partitions; ++partition) {
+      const std::string folder = std::string(kMain) + "-" + std::to_string(partition);
       tracks_.push_back(
-          ledger_.add_track(std::string(kTopic) + "-" + std::to_string(partition), Retention::keeps));
+          ledger_.add_track(folder, options_.expires() ? Retention::expires : Retention::keeps));
+      nemesis_.add_victim(folder, tracks_.back());
     }
   }
-  wire::CreateTopicsRequest request;
-  request.timeout_ms = 10'000;
-  auto& topic = request.topics.emplace_back();
-  topic.name = kTopic;
-  topic.num_partitions = options_.partitions;
-  topic.replication_factor = 1;
-  topic.configs.push_back({.name = "segment.ms", .value = std::to_string(options_.segment_ms)});
-  topic.configs.push_back({.name = "segment.bytes", .value = std::to_string(options_.segment_bytes)});
-  if (options_.transactors > 0) {
-    const auto alike = topic;
-    auto& transactional = request.topics.emplace_back(alike);
-    transactional.name = kTransactional;
-    transactional.num_partitions = kTransactionalPartitions;
-  }
-  admin_.ask(kCreateTopicsVersion, request, [this](wire::CreateTopicsResponse&& response) {
+  admin_.ask(kCreateTopicsVersion, topics_of(options_), [this](wire::CreateTopicsResponse&& response) {
     for (const auto& made : response.topics) {
       if (made.error_code == wire::ErrorCode::none ||
           made.error_code == wire::ErrorCode::topic_already_exists)
@@ -192,11 +189,12 @@ void World::find_coordinator(std::int8_t of) {
 
 // --- unrest
 
-void World::add_producer(const std::string& name, Promise promise) {
+void World::add_producer(const std::string& name, std::string_view topic,
+                         const std::vector<TrackNumber>& tracks, Promise promise) {
   ProducerSetup setup;
   setup.name = name;
-  setup.topic = kTopic;
-  setup.tracks = tracks_;
+  setup.topic = topic;
+  setup.tracks = tracks;
   setup.promise = promise;
   setup.acks = promise == Promise::exactly_once || agenda_.random().one_in(2) ? -1 : 1;
   setup.pause_max = options_.producer_pause_max;
@@ -210,12 +208,12 @@ void World::begin_unrest() {
   phase_ = Phase::unrest;
   deadline_ = Instant::max();
   for (std::uint64_t index = 0; index < options_.exact_producers; ++index)
-    add_producer("exact-" + std::to_string(index), Promise::exactly_once);
+    add_producer("exact-" + std::to_string(index), kMain, tracks_, Promise::exactly_once);
   for (std::uint64_t index = 0; index < options_.plain_producers; ++index)
-    add_producer("plain-" + std::to_string(index), Promise::at_least_once);
+    add_producer("plain-" + std::to_string(index), kMain, tracks_, Promise::at_least_once);
   for (std::uint64_t index = 0; index < options_.consumers; ++index) {
     consumers_.push_back(std::make_unique<Consumer>(agenda_, broker_.network(), ledger_,
-                                                    "consumer-" + std::to_string(index), std::string(kTopic),
+                                                    "consumer-" + std::to_string(index), std::string(kMain),
                                                     tracks_, Consumer::Until::stopped));
     nemesis_.add_victim(consumers_.back()->client());
     consumers_.back()->start();
@@ -223,13 +221,14 @@ void World::begin_unrest() {
   for (std::uint64_t index = 0; index < options_.members; ++index) {
     members_.push_back(std::make_unique<Member>(agenda_, broker_.network(), ledger_, watch_,
                                                 "member-" + std::to_string(index), std::string(kGroup),
-                                                std::string(kTopic), tracks_));
+                                                std::string(kMain), tracks_));
     nemesis_.add_victim(members_.back()->client());
     agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
   }
   plan_members();
   add_transactors();
   add_recreator();
+  add_others();
   nemesis_.start();
   agenda_.after(kUnrest, [this] { begin_healing(); });
 }
@@ -237,6 +236,14 @@ void World::begin_unrest() {
 void World::add_transactors() {
   if (options_.transactors == 0) return;
   for (std::uint64_t index = 0; index < options_.transactors; ++index) {
+    std::optional<TransactorInput> input;
+    if (index < options_.transformers) {
+      const std::size_t partition = agenda_.random().below(tracks_.size());
+      input = {.group = "transformers-" + std::to_string(index),
+               .topic = std::string(kMain),
+               .partition = static_cast<std::int32_t>(partition),
+               .track = tracks_[partition]};
+    }
     transactors_.push_back(
         std::make_unique<Transactor>(agenda_, broker_.network(), ledger_, transactions_,
                                      TransactorSetup{.name = "transactor-" + std::to_string(index),
@@ -245,7 +252,8 @@ void World::add_transactors() {
                                                      .bumping = agenda_.random().one_in(2),
                                                      .timeout_ms = options_.transaction_timeout_ms,
                                                      .pause_max = options_.producer_pause_max,
-                                                     .padding_max = options_.padding_max}));
+                                                     .padding_max = options_.padding_max,
+                                                     .input = std::move(input)}));
     nemesis_.add_victim(transactors_.back()->client());
     transactors_.back()->start();
   }
@@ -266,6 +274,27 @@ void World::add_recreator() {
                      .delete_delay_ms = options_.delete_delay_ms});
   nemesis_.add_victim(recreator_->client());
   recreator_->start();
+}
+
+void World::add_others() {
+  if (options_.trims) {
+    trimmer_ = std::make_unique<Trimmer>(agenda_, broker_.network(), ledger_, std::string(kMain), tracks_);
+    nemesis_.add_victim(trimmer_->client());
+    trimmer_->start();
+  }
+  if (options_.compacts) {
+    keeper_ = std::make_unique<Keeper>(agenda_, broker_.network(), ledger_, std::string(kCompacted),
+                                       options_.producer_pause_max);
+    nemesis_.add_victim(keeper_->client());
+    keeper_->start();
+  }
+  if (options_.hasty_messages < 0) return;
+  for (std::int32_t partition = 0; partition < kHastyPartitions; ++partition) {
+    hasty_tracks_.push_back(ledger_.add_track(std::string(kHasty) + "-" + std::to_string(partition),
+                                              Retention::keeps,
+                                              options_.hasty_messages == 1 ? Hold::all : Hold::beginning));
+  }
+  add_producer("hasty", kHasty, hasty_tracks_, Promise::at_least_once);
 }
 
 // Members come and go.
@@ -292,6 +321,8 @@ void World::begin_healing() {
     for (const auto& producer : producers_) producer->finish();
     for (const auto& transactor : transactors_) transactor->finish();
     if (recreator_) recreator_->finish();
+    if (trimmer_) trimmer_->finish();
+    if (keeper_) keeper_->finish();
     watch_healing();
   });
 }
@@ -309,7 +340,8 @@ void World::watch_healing() {
 bool World::writers_finished() const {
   return std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); }) &&
          std::ranges::all_of(transactors_, [](const auto& each) { return each->finished(); }) &&
-         (!recreator_ || recreator_->finished());
+         (!recreator_ || recreator_->finished()) && (!trimmer_ || trimmer_->finished()) &&
+         (!keeper_ || keeper_->finished());
 }
 
 bool World::at_rest() const {
@@ -330,9 +362,8 @@ void World::begin_looking() {
   phase_ = Phase::looking;
   deadline_ = agenda_.now() + kLookingMax;
   ledger_.begin_last_look();
-  auditor_ = std::make_unique<Consumer>(agenda_, broker_.network(), ledger_, "auditor", std::string(kTopic),
-                                        tracks_, Consumer::Until::end);
-  auditor_->start();
+  add_auditor("auditor", kMain, tracks_);
+  if (!hasty_tracks_.empty()) add_auditor("hasty-auditor", kHasty, hasty_tracks_);
   if (committed_reader_) {
     committed_auditor_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
                                                            "committed-auditor", std::string(kTransactional),
@@ -342,8 +373,16 @@ void World::begin_looking() {
   begin_leaving();
 }
 
+void World::add_auditor(const std::string& name, std::string_view topic,
+                        const std::vector<TrackNumber>& tracks) {
+  auditors_.push_back(std::make_unique<Consumer>(agenda_, broker_.network(), ledger_, name,
+                                                 std::string(topic), tracks, Consumer::Until::end));
+  auditors_.back()->start();
+}
+
 void World::begin_leaving() {
-  if (!auditor_->done() || (committed_auditor_ && !committed_auditor_->at_end())) {
+  const bool read = std::ranges::all_of(auditors_, [](const auto& each) { return each->done(); });
+  if (!read || (committed_auditor_ && !committed_auditor_->at_end())) {
     agenda_.after(kWatch, [this] { begin_leaving(); });
     return;
   }
@@ -362,7 +401,9 @@ void World::begin_leaving() {
     for (const auto& producer : producers_) producer->client().disconnect();
     for (const auto& transactor : transactors_) transactor->client().disconnect();
     if (recreator_) recreator_->client().disconnect();
-    auditor_->client().disconnect();
+    if (trimmer_) trimmer_->client().disconnect();
+    if (keeper_) keeper_->client().disconnect();
+    for (const auto& auditor : auditors_) auditor->client().disconnect();
     admin_.disconnect();
   }
   const bool all_out = std::ranges::all_of(members_, [](const auto& each) { return each->is_out(); });

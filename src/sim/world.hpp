@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/agenda.hpp"
@@ -22,6 +23,7 @@
 #include "sim/digest.hpp"
 #include "sim/disk.hpp"
 #include "sim/group_watch.hpp"
+#include "sim/keeper.hpp"
 #include "sim/ledger.hpp"
 #include "sim/member.hpp"
 #include "sim/nemesis.hpp"
@@ -30,6 +32,7 @@
 #include "sim/recreator.hpp"
 #include "sim/run.hpp"
 #include "sim/transactor.hpp"
+#include "sim/trimmer.hpp"
 #include "sim/txn_watch.hpp"
 
 namespace tailwater::sim {
@@ -45,10 +48,13 @@ class World {
   void create_topics();
   void find_coordinator(std::int8_t of);
   void begin_unrest();
-  void add_producer(const std::string& name, Promise promise);
+  void add_producer(const std::string& name, std::string_view topic, const std::vector<TrackNumber>& tracks,
+                    Promise promise);
   void plan_members();
   void add_transactors();
   void add_recreator();
+  void add_others();
+  void add_auditor(const std::string& name, std::string_view topic, const std::vector<TrackNumber>& tracks);
   void begin_healing();
   void watch_healing();
   void begin_looking();
@@ -82,7 +88,10 @@ class World {
   bool all_written_ = false;                            // nobody writes any more
   std::unique_ptr<CommittedReader> committed_auditor_;  // at the end
   std::unique_ptr<Recreator> recreator_;
-  std::unique_ptr<Consumer> auditor_;
+  std::unique_ptr<Trimmer> trimmer_;
+  std::unique_ptr<Keeper> keeper_;
+  std::vector<TrackNumber> hasty_tracks_;
+  std::vector<std::unique_ptr<Consumer>> auditors_;
   Phase phase_ = Phase::setup;
   Instant deadline_ = Instant::max();  // of the present phase
   Instant looked_;                     // at clients' complaints

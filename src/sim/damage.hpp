@@ -1,0 +1,77 @@
+// Damage of what was stable on the disk: flipped bits, and writes that went to another place. It strikes
+// where one copy is enough to notice it; what may come of it depends on what was struck.
+//   records   of a segment: the ledger is told which; a reader may be told of it, and goes on behind them
+//   indexes   of a segment: nothing may come of it
+//   the rest  journal, superblock, manifest, logs of the coordinators: the broker serves all the same, or
+//             says what is damaged; then the operator mends it from a copy. One such place at a time
+// Not struck: the newest frames of a journal, of which nothing on the disk says yet that they were stable (a
+// write that tore looks the same), and what a power loss may take anyway.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.hpp"
+#include "core/log/tail.hpp"
+#include "disk_model/file.hpp"
+#include "sim/disk.hpp"
+#include "sim/faults.hpp"
+#include "sim/ledger.hpp"
+
+namespace tailwater::sim {
+
+class Damage {
+ public:
+  Damage(Disk& disk, Ledger& ledger, Prng& random) : disk_(disk), ledger_(ledger), random_(random) {}
+
+  // The records of this partition may be damaged.
+  void allow(const std::string& folder, TrackNumber track) { tracks_[folder] = track; }
+  // Flips a bit, or lets a write go astray. False if there is no place for it now.
+  bool strike(Fault fault);
+
+  // What only the operator can mend, unless the broker has written it anew.
+  bool stands();
+  // Whether this text says which file is damaged.
+  bool named_in(std::string_view text) const { return text.find(path_) != std::string_view::npos; }
+  const std::string& path() const { return path_; }
+  void mend();
+
+ private:
+  // Bytes that may be struck.
+  struct Place {
+    std::shared_ptr<disk_model::File> file;
+    std::string path;  // with the directory's number in front
+    std::uint64_t at = 0;
+    std::uint64_t size = 0;
+  };
+
+  std::vector<Place> places(Fault fault) const;
+  void add_frames(const Place& ring, std::vector<Place>& places) const;
+  void add_blocks(const Place& file, std::vector<Place>& places) const;
+  bool flip(Fault fault);
+  bool go_astray();
+  bool stands_or_will();
+  void remember(std::shared_ptr<disk_model::File> file, const std::string& path);
+  // The batches that damage of these bytes makes unreadable: their own, and what is looked for from them.
+  // Nothing if the last of them may not be there yet.
+  std::optional<std::vector<log::StoredBatch>> reach(const Place& place, std::uint64_t at,
+                                                     std::uint64_t size) const;
+  void account(const Place& place, std::span<const log::StoredBatch> reached);
+
+  Disk& disk_;
+  Ledger& ledger_;
+  Prng& random_;
+  std::map<std::string, TrackNumber> tracks_;
+  std::set<std::string> struck_;  // segments; a second time it could not be said what is lost
+  std::shared_ptr<disk_model::File> file_;
+  std::string path_;
+};
+
+}  // namespace tailwater::sim
