@@ -1,12 +1,16 @@
 // The disk as machines see it: wishes (DiskOp) go out in a turn's effects, outcomes (DiskDone) come back as
 // inputs in any order. Every shell (io_uring, thread pool, simulator) gives the same guarantees:
-//   write    all bytes are in the file; with `durable` they are on stable storage (O_DSYNC or fdatasync
-//   before done) sync     everything written to the file before this op was *submitted* is on stable storage,
-//   its size included sync_all the same for everything done in the directory `dir` before: bytes, sizes and
-//   names of all its files (syncfs) replace  the file's new content and name are durable, all or nothing
-//   (temporary file, fsync, rename, folder sync) names and sizes (open with `create`, create_folder, rename,
-//   remove, truncate): with `durable` on stable storage when
-//            done (file and parent folders are synced); without, after the next sync_all
+//   write     all bytes are in the file; with `durable` they are on stable storage (O_DSYNC or fdatasync
+//             before done)
+//   sync      everything written to the file before this op was *submitted* is on stable storage, its size
+//             included
+//   sync_all  the same for everything done in the directory `dir` before: bytes, sizes and names of all its
+//             files (syncfs)
+//   replace   the file's new content and name are durable, all or nothing (temporary file, fsync, rename,
+//             folder sync)
+//   others    that change names and sizes (open with `create`, create_folder, rename, remove, truncate): with
+//             `durable` on stable storage when done (file and parent folders are synced); without, after the
+//             next sync_all
 // Ops may be carried out in any order; a machine that needs one before the other waits for the completion.
 // Memory named by an op stays valid and unchanged (write) or untouched (read) until its completion.
 #pragma once

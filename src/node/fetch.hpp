@@ -4,9 +4,8 @@
 // when its time is over.
 //
 //   attempt --(other shards asked)--> reading --(all answered)--> conclude --> answered
-//                                                                  |   ^--- changed, ticket ready, deadline:
-//                                                                  attempt
-//                                                                  +--> parked
+//     ^                                                              |
+//     +--- changed, ticket ready, deadline --- parked <--------------+
 //
 // An attempt looks at the ready targets of the session only. A target of which there is nothing to tell rests
 // until its partition's shard says that it changed: that is agreed upon when it is looked at, and holds

@@ -1,15 +1,14 @@
 // What shards say to each other. Mail is made by one shard, handed over whole, and read by one other.
 //
 //   produce  the connection's shard sends the parts of a request to the shards of their partitions
-//   (ProduceMail); each
-//            part is answered when its records are durable (ProducedMail)
+//            (ProduceMail); each part is answered when its records are durable (ProducedMail)
 //   fetch    the connection's shard asks for record bytes (FetchMail) and is given pinned pieces
-//   (FetchedMail), which it
-//            returns when they are sent (UnpinMail); a shard that had nothing says later that something came
-//            (ChangedMail)
+//            (FetchedMail), which it returns when they are sent (UnpinMail); a shard that had nothing says
+//            later that something came (ChangedMail)
 //   call     everything else: one question to the shard that owns the matter, one answer (CallMail,
-//   AnswerMail) image    shard 0 tells all shards of a new metadata image, and learns when all have it
-//   (ImageMail, ImageSeenMail)
+//            AnswerMail)
+//   image    shard 0 tells all shards of a new metadata image, and learns when all have it (ImageMail,
+//            ImageSeenMail)
 //
 // Bytes and pins in mail belong to the sender: record spans of ProduceMail stay valid until the request is
 // answered, pieces of FetchedMail until UnpinMail.

@@ -3,8 +3,7 @@
 // produce.hpp and fetch.hpp.
 //
 //   produce  validated, appended, answered when the log's durable end has passed the batch (acks=1 as well:
-//   an
-//            acknowledged record is on disk); acks=0 is not answered
+//            an acknowledged record is on disk); acks=0 is not answered
 //   fetch    planned against the durable end, which is the high watermark as long as there is one replica
 //
 // Pieces of a fetch stay pinned until they are returned. Transactions are in partition_transactions.cpp: the

@@ -8,7 +8,7 @@
 //           i64, max_timestamp i64, producer_id i64, producer_epoch i16, base_sequence i32, records_count
 //           i32, records
 //   attributes = bits 0-2 codec, 3 LogAppendTime, 4 transactional, 5 control, 6 base_timestamp is a delete
-//   horizon
+//           horizon
 #pragma once
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 // offsets like records, but are told apart by the batch's control bit alone and never shown to applications.
 //
 //   key   = version i16 = 0, type i16
-//   value = version i16 = 0, coordinator_epoch i32        (end of a transaction; the whole batch takes 78
-//   bytes)
+//   value = version i16 = 0, coordinator_epoch i32 (end of a transaction; the whole batch takes 78 bytes)
+//
 // Readers skip types that they do not know and accept later versions, whose values only grow.
 #pragma once
 

@@ -4,7 +4,7 @@
 //
 //   transaction  identified by its writer and a number; its records are numbered, too
 //   outcome      open: its commit was not asked for, so nobody may see it; ending: it was, and is not
-//   answered
+//                answered
 #pragma once
 
 #include <cstdint>

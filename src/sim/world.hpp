@@ -3,8 +3,7 @@
 //   setup    topics and coordinators are made, without faults
 //   unrest   clients work, the nemesis strikes
 //   healing  no more faults; within 60 s every producer brings its batches to an end, every group is stable
-//   and
-//            has read everything
+//            and has read everything
 //   looking  everything is read from the beginning once more, and compared with what was promised
 //   leaving  all clients go; the broker holds nothing for them any more
 #pragma once

@@ -1,9 +1,11 @@
 // What every generated message header needs. For each message M there are
-//   decode(Reader&, version, M&)            total; M is reset first, fields that the version lacks keep
-//   defaults encode(Writer&, version, const M&)      REQUIRES a version that M has; drops what the version
-//   cannot carry encoded_size(version, const M&) unsupported_field(version, const M&)    the first field that
-//   encode would drop although its receiver needs it print(out, version, const M&)           JSON; secrets
-//   only on demand
+//   decode(Reader&, version, M&)          total; M is reset first, fields that the version lacks keep
+//                                         defaults
+//   encode(Writer&, version, const M&)    REQUIRES a version that M has; drops what the version cannot carry
+//   encoded_size(version, const M&)
+//   unsupported_field(version, const M&)  the first field that encode would drop although its receiver
+//                                         needs it
+//   print(out, version, const M&)         JSON; secrets only on demand
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // A file system in memory that has a power switch. What a program may rely on is what POSIX says, and no
 // more:
 //   content  survives a durable write of these bytes, or an fsync of the file that began after the write was
-//   done names    survive an fsync of their folder; with it go the names of this folder and of those above
-//   it, as
+//            done
+//   names    survive an fsync of their folder; with it go the names of this folder and of those above it, as
 //            every journaling file system has it. An fsync of a file does not keep its name
 // Everything else is taken back or not, each for itself, when the power is cut (disk_model/file.hpp: content
 // in sectors of 512 bytes, each in any of its states since it was last stable). Every operation returns 0 or

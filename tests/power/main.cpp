@@ -1,8 +1,7 @@
 // power_file_system FOLDER [MICROSECONDS]: mounts the file system on the folder; a sync takes so long. It
 // says "ready" and then obeys standard input, line by line, and unmounts when that ends:
 //   cut SEED PROCESS   kills the process (0: none) and cuts the power, in one moment; says how many sectors,
-//   changes of
-//                      size and changes of names were lost
+//                      changes of size and changes of names were lost
 //   on                 the power is back: programs may start again. REQUIRES: the killed one is waited for
 //   counts             how many durable writes and syncs there were
 #include <signal.h>

@@ -2,8 +2,7 @@
 //
 // A text verb reads as many bytes as a size verb before it said; else up to the literal behind it; else, at
 // the end of the format, all that is left; {json} reads one JSON value. Sizes count decoded bytes, so that
-// what
-// `%K{big32}%k{hex}` prints is what it reads. Size -1 stands for null.
+// what `%K{big32}%k{hex}` prints is what it reads. Size -1 stands for null.
 //
 // A format of delimited texts that ends in a literal (as "%k\t%v\n" does) is read line by line: a line that
 // lacks an inner delimiter is an error, and never swallows the next one. The last line may lack its end.

@@ -3,11 +3,15 @@
 //   format  = (literal | escape | verb)*          escape = \t \n \r \\ \0 \xNN, and %% %{ %} for themselves
 //   verb    = '%' letter [ '{' modifier '}' ]     %h{...} holds a format for one header
 //
-//   %t %p %o   topic, partition, offset           %k %v  key, value        %K %V %T  their sizes in bytes,
-//   and the %h{...}    each header; %H their count        %d     timestamp         topic's; %s %S are other
-//   names of %v %V %i         number of the record, from 1       %[ %]  start and end offset of the partition
-//   %a{timestamp-type}                            %e %x %y  read and skipped by produce, for formats made
-//   elsewhere
+//   %t %p %o            topic, partition, offset
+//   %k %v               key, value; %s is another name of %v
+//   %K %V %T            the sizes in bytes of key, value and topic; %S is another name of %V
+//   %h{...} %H          each header; their count
+//   %d                  timestamp
+//   %i                  number of the record, from 1
+//   %[ %]               start and end offset of the partition
+//   %a{timestamp-type}
+//   %e %x %y            read and skipped by produce, for formats made elsewhere
 //
 // Modifiers of numbers: ascii hex4 hex8 hex16 hex32 hex64 big8 big16 big32 big64 little8..64 byte bool, and
 // when reading a number alone, which stands for itself and reads nothing: %K{4} says that every key has four

@@ -1,11 +1,15 @@
 // Where consuming begins and ends, for each partition:
 //
-//   start  end      from there on                     N  N:    from offset N
-//   :end            up to what is there now           :N       up to, and without, offset N
-//   +N  -N          from N after the start, from      N:M      both
-//                   N before the end                  @T  @T:  from time T           @:T  @T:U  up to time
-//   T, U: milliseconds (13 digits), seconds (9 or 10 digits), YYYY-MM-DD, RFC 3339, -1h (an hour ago);
-//         U also: 1h (that long after T), end
+//   start  end    from there on
+//   :end          up to what is there now
+//   +N  -N        from N after the start, from N before the end
+//   N  N:         from offset N
+//   :N            up to, and without, offset N
+//   N:M           both
+//   @T  @T:       from time T
+//   @:T  @T:U     up to time T, or from T to U
+//   T, U          milliseconds (13 digits), seconds (9 or 10 digits), YYYY-MM-DD, RFC 3339, -1h (an hour
+//                 ago); U also: 1h (that long after T), end
 // Also understood: s@T and e@T, beginning, earliest, oldest, latest, newest.
 #pragma once
 

@@ -1,5 +1,4 @@
-// The suite that every adapter of MetadataStore passes. Included by tests only; each adapter's test names
-// itself:
+// The suite that every adapter of MetadataStore passes. Included by tests only; each adapter's test says:
 //
 //   struct MyStores {                                        makes stores for one test
 //     std::unique_ptr<MetadataStore> open();                 on the same place each time

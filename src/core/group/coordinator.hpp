@@ -1,13 +1,13 @@
 // The classic group coordinator of one __consumer_offsets partition: memberships, generations, assignments,
 // offsets. A pure machine: typed calls in, effects out (types.hpp). Requests are decided in Kafka's order of
 // checks; what must outlive the process is first written (Append), then applied and answered (persisted()).
-// Between two generations membership lives in memory only. Offsets of transactions are
-// held until transaction_ended(). Life: constructed loading -> replay() per batch of the partition, in log
-// order
-// -> loaded() -> requests, persisted() and tick() -> unload() when the partition's leadership goes. One
-// object per leadership, never reused. GUARANTEES: one assignment per generation; every ticket is answered
-// exactly once; nothing that a client, a clock or a disk hands in ends the process; memory stays within
-// Options. Single-threaded, no locks.
+// Between two generations membership lives in memory only. Offsets of transactions are held until
+// transaction_ended().
+// Life: constructed loading -> replay() per batch of the partition, in log order -> loaded() -> requests,
+// persisted() and tick() -> unload() when the partition's leadership goes. One object per leadership, never
+// reused.
+// GUARANTEES: one assignment per generation; every ticket is answered exactly once; nothing that a client, a
+// clock or a disk hands in ends the process; memory stays within Options. Single-threaded, no locks.
 #pragma once
 
 #include <cstdint>

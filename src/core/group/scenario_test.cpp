@@ -1,9 +1,9 @@
 // Goal: whole stories of groups that a person can read. Method: the scenarios of tests/scenarios/group are
 // played (support/scenarios.hpp); the diff of a transcript is the review.
 //
-//   > command          see Player::play(); name=value arguments, members by the short names that the
-//                      transcript gives
-//     text             "#3" is the third request, "log" what goes to the log
+//   > command   see Player::play(); name=value arguments, members by the short names that the transcript
+//               gives
+//     text      "#3" is the third request, "log" what goes to the log
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -3,25 +3,21 @@
 //   ring        superblock A, superblock B (superblock.hpp), then `capacity` bytes of blocks of 4 KiB
 //   address     an LSN is a byte address that always grows; it lies at kRingStart + lsn mod capacity
 //   frame       starts at a block, never crosses the end of a lap (it is made shorter instead), at most
-//   frame_bytes_max;
-//               the next frame starts at the next block behind it:
-//     header    magic u32, version u16, flags u16 = 0, journal_id u64, lsn u64, settled_lsn u64, incarnation
-//     u32,
-//               payload_bytes u32, entry_count u32, prev_header_crc u32, payload_crc u32, 0 u32, 0 u32,
-//               header_crc u32 (64 bytes; header_crc covers the 60 before it, payload_crc the payload_bytes
-//               behind it)
+//               frame_bytes_max; the next frame starts at the next block behind it:
+//     header    magic u32, version u16, flags u16 = 0, journal_id u64, lsn u64, settled_lsn u64,
+//               incarnation u32, payload_bytes u32, entry_count u32, prev_header_crc u32, payload_crc u32,
+//               0 u32, 0 u32, header_crc u32 (64 bytes; header_crc covers the 60 before it, payload_crc the
+//               payload_bytes behind it)
 //     payload   entry_count entries, one behind the other; zeros up to the next block
-//   entry       log_id u64, kind u8, flags u8 = 0, head_length u16, length u32, segment_base i64, position
-//   u32,
-//               argument u32, base_offset i64 (40 bytes), then `length` bytes, then zeros up to a multiple of
-//               8
+//   entry       log_id u64, kind u8, flags u8 = 0, head_length u16, length u32, segment_base i64,
+//               position u32, argument u32, base_offset i64 (40 bytes), then `length` bytes, then zeros up to
+//               a multiple of 8
 //   kinds       batches      bytes of the segment at `position`. The first head_length of them repeat what an
 //                            earlier flush has written into the same block; the others are new. An entry may
 //                            begin and end in the middle of a batch: what belongs together follows in the
 //                            same or the next frames.
 //               create       base_offset = log start; content: topic_id u64 high, u64 low, partition i32,
-//               topic
-//                            name
+//                            topic name
 //               roll         a new segment begins at base_offset
 //               truncate     the log ends at base_offset, which lies at `position` of segment_base
 //               log_start    the log begins at base_offset

@@ -7,14 +7,12 @@
 //
 //   block       superblock, superblock (2048 bytes each)
 //   superblock  magic u64, version u32, frame_bytes_max u32, sequence u64, journal_id u64, capacity u64,
-//   trim_lsn u64,
-//               manifest_generation u64, boot_id u64 high, u64 low, incarnation u32, trim_prev_crc u32, clean
-//               u32, jump_count u32, jump_count times (from u64, to u64), zeros, crc u32 over all before it
-//               (2048 bytes)
+//               trim_lsn u64, manifest_generation u64, boot_id u64 high, u64 low, incarnation u32,
+//               trim_prev_crc u32, clean u32, jump_count u32, jump_count times (from u64, to u64), zeros, crc
+//               u32 over all before it (2048 bytes)
 //   trim_lsn    the first frame that is still needed; trim_prev_crc is the header_crc of the frame before it
 //   jumps       after an unclean stop the journal goes on one window behind its end, where no late write of
-//   the dead
-//               process can land in what is read: a reader that comes to `from` goes on at `to`
+//               the dead process can land in what is read: a reader that comes to `from` goes on at `to`
 #pragma once
 
 #include <cstddef>

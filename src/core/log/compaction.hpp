@@ -4,8 +4,7 @@
 //   may be compacted   from the first dirty offset up to the active segment, the last stable offset, and the
 //                      first segment that is younger than min.compaction.lag.ms
 //   needs it           when more than min.cleanable.dirty.ratio of these bytes is dirty, or the oldest of
-//   them
-//                      is older than max.compaction.lag.ms; the dirtiest log goes first
+//                      them is older than max.compaction.lag.ms; the dirtiest log goes first
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,7 @@
 //   aborted      data of aborted transactions goes at once
 //   marker       of a transaction without data in the log is stamped likewise, and goes after that time
 //   empty batch  stays without records where a producer's last sequence or epoch would be lost, and at the
-//   end
-//                of the round
+//                end of the round
 // A batch of which nothing goes is kept byte for byte; so is one that cannot be read, which is counted.
 // Offsets never change. Nothing here does I/O.
 #pragma once

@@ -1,14 +1,14 @@
 // Writes the bytes of logs from memory into their segment files, off the acknowledged path, in rounds: many
 // logs at once, one sync at the end. What a round wrote counts only when that sync is done.
 //   when     the journal took an eighth of its ring since the last round, and a log has a run of
-//   flush_run_bytes; the ring or the budget of unflushed bytes is half full (oldest first);
-//            the clean stop (everything, and every file ends exactly)
+//            flush_run_bytes; the ring or the budget of unflushed bytes is half full (oldest first); the
+//            clean stop (everything, and every file ends exactly)
 //   what     only bytes that the journal has made durable. While more bytes of the log are in flight only
-//   whole blocks;
-//            else up to the end, the cut block filled with zeros. The block that a flush leaves cut is
-//            written again later: the next journal entry brings its first bytes along (LogState::head_due)
+//            whole blocks; else up to the end, the cut block filled with zeros. The block that a flush leaves
+//            cut is written again later: the next journal entry brings its first bytes along
+//            (LogState::head_due)
 //   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
-//   again until there is
+//            again until there is
 // A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it goes the
 // snapshot of the place where it ends. That of a clean stop lies within a segment when the log goes on: the
 // next clean stop removes it, so that there is one at most.

@@ -1,11 +1,9 @@
 // Makes the ring larger, in place and in the background: doubles the file while it is the bottleneck, or
 // makes it as large as a batch needs that it cannot take; producers wait for that.
 //   1 preallocate the second half, fill it once with a non-zero pattern (a block that was never written costs
-//   more to
-//     write, and a disk may turn zeros into holes), sync
+//     more to write, and a disk may turn zeros into holes), sync
 //   2 wait until no live frame would move (RingWriter::can_grow_to); where a batch waits, all logs are
-//   flushed
-//     until no frame is live
+//     flushed until no frame is live
 //   3 form only frames that both sizes have at the same place while the superblock with the new size is
 //     written; then it counts
 // Without room on the disk the ring stays as it is, and growth is tried again much later.

@@ -3,10 +3,9 @@
 // gone that the log still has; what a crash leaves behind is removed after the next start (manifest: doomed,
 // and the replayed entries).
 //   folder    remove entry durable -> renamed to <name>.<log id>-delete, or, where there is no such folder,
-//   an empty one
-//             of that name is made -> that is noted in the journal -> after file.delete.delay.ms removed.
-//             From the rename on, the name is free for a new topic's folder: a start that finds no note looks
-//             for the folder with the new name before it renames anything
+//             an empty one of that name is made -> that is noted in the journal -> after file.delete.delay.ms
+//             removed. From the rename on, the name is free for a new topic's folder: a start that finds no
+//             note looks for the folder with the new name before it renames anything
 //   files     removed after the delay, unless the log has come to have such a segment again
 #pragma once
 

@@ -1,12 +1,10 @@
 // What waits for the journal of one directory, and the frames in flight: group commit.
 //   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather
 //   order     entries reach the ring in the order in which they were pushed; a log whose tail block is being
-//   read back
-//             holds its own entries until then, the others pass
+//             read back holds its own entries until then, the others pass
 //   fence     splits the queue: what was pushed before goes into frames below one address, the rest into
-//   frames at or
-//             above it. A manifest made when the fence was placed describes exactly what lies below that
-//             address
+//             frames at or above it. A manifest made when the fence was placed describes exactly what lies
+//             below that address
 //   soft      the frames of a soft ring (tailwater.durability=os) go to the operating system, and are
 //             acknowledged when it has them. What a log may have so is bounded by its flush.messages and
 //             flush.ms: what would go beyond waits for a sync of the ring. Everything else than batches waits

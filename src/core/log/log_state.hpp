@@ -1,17 +1,15 @@
 // The inside of one log: what the parts of this room (appending, flushing, reading, recovery) share about it.
 // Invariants
 //   - segments is never empty; only the last one takes batches; positions count from the beginning of their
-//   segment.
+//     segment.
 //   - chunks are the newest bytes without a gap: from chunks.front().first to the end. What is older is in
-//   the files.
+//     the files.
 //   - durable <= framed <= end: what is on stable storage, what went into a journal frame, what was appended.
-//   durable_end is the offset of `durable`; in a soft ring it may be ahead, up to what was written.
+//     durable_end is the offset of `durable`; in a soft ring it may be ahead, up to what was written.
 //   - a log with unflushed bytes or an unfinished file is in the directory's set of dirty logs, under the
-//   address of the
-//     first frame that is still needed for it.
+//     address of the first frame that is still needed for it.
 //   - head_due: the block that this position cuts was (or is being) written by a flush that ended there, so
-//   the next
-//     journal entry, if it begins there, brings the block's first bytes along.
+//     the next journal entry, if it begins there, brings the block's first bytes along.
 #pragma once
 
 #include <cstdint>

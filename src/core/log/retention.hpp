@@ -4,8 +4,7 @@
 //          time counts from when it was first looked at in this run
 //   size   while the rest still has retention.bytes
 //   bound  only below the high watermark; the first segment that stays ends the look; the last one may go,
-//   too
-//          (an empty one is rolled first)
+//          too (an empty one is rolled first)
 // A log that is only compacted knows the first of these alone. Decides only; Storage carries it out.
 #pragma once
 

@@ -1,16 +1,14 @@
 // One segment of a log: the numbers that say what it holds, what of it is on stable storage, and where its
 // files are.
-//   <topic>-<partition>/<base offset, 20 digits>.log          record batches as they are
-//                                               .index        per entry i32 (last offset of a batch) - base,
-//                                               i32 position of
-//                                                             that batch; one when more than
-//                                                             index.interval.bytes passed
-//                                               .timeindex    per entry i64 largest timestamp so far, i32
-//                                               (last offset of
-//                                                             the batch that has it) - base; timestamps grow
+//   <topic>-<partition>/<base offset, 20 digits>
+//     .log        record batches as they are
+//     .index      per entry i32 (last offset of a batch) - base, i32 position of that batch; one when more
+//                 than index.interval.bytes passed
+//     .timeindex  per entry i64 largest timestamp so far, i32 (last offset of the batch that has it) - base;
+//                 timestamps grow
 // Beside them, of the place where one segment ends and the next begins:
-//   <topic>-<partition>/<that offset, 20 digits>.snapshot     what was known of the producers there
-//                                                             (producer_snapshot.hpp)
+//   <topic>-<partition>/<that offset, 20 digits>
+//     .snapshot   what was known of the producers there (producer_snapshot.hpp)
 #pragma once
 
 #include <cstdint>

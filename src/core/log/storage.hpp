@@ -4,8 +4,8 @@
 //
 // GUARANTEES
 //   - what is below Log::durable_end() survives kill -9 and power loss; nothing is acknowledged by anything
-//   else. Of logs with os_durable it survives kill -9 for sure; of what is lost with the machine nothing
-//   stands before something that is kept.
+//     else. Of logs with os_durable it survives kill -9 for sure; of what is lost with the machine nothing
+//     stands before something that is kept.
 //   - offsets are dense and never given twice; a producer's batch is appended once, also across a restart.
 //   - a start reads manifest and ring, never one directory per partition.
 //   - an error other than a full disk takes its directory offline, and is never retried into success.
@@ -13,8 +13,8 @@
 // MUST NOT validate record bytes: append() takes what records::validate_for_produce() accepted.
 //
 //   use   start(effects); then turn by turn: completed() for each input; changed() and ready_reads() say
-//   which waiting
-//         produces and fetches to look at again; clear_news(); appends and plans; turn(effects) last
+//         which waiting produces and fetches to look at again; clear_news(); appends and plans;
+//         turn(effects) last
 #pragma once
 
 #include <cstddef>

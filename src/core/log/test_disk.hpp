@@ -3,8 +3,8 @@
 // complains (complaints()) about misuse: unaligned direct writes, memory that changed under a write, blocks
 // written without preallocation.
 //   names    created, renamed and removed names are stable after `durable` or sync_all; a crash keeps or
-//   loses each other content  writes are stable after `durable`, or when a sync that was submitted after them
-//   is done
+//            loses each other
+//   content  writes are stable after `durable`, or when a sync that was submitted after them is done
 #pragma once
 
 #include <algorithm>

@@ -3,9 +3,10 @@
 // chooses.
 //
 //   open     checks and prepares everything that can fail for reasons of its user, binds all ports, starts
-//   the shards serving  begins when all shards have recovered their logs; only then are clients let in stop
-//   closes the door, lets the shards finish and end their logs exactly; what is not done within the limit is
-//            left to the next start's recovery, as after a crash
+//            the shards
+//   serving  begins when all shards have recovered their logs; only then are clients let in
+//   stop     closes the door, lets the shards finish and end their logs exactly; what is not done within the
+//            limit is left to the next start's recovery, as after a crash
 #pragma once
 
 #include <condition_variable>

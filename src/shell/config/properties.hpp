@@ -5,7 +5,7 @@
 //   line      = comment | key [separator value]           white space is space, tab and form feed
 //   comment   = ("#" | "!") anything, never continued
 //   escape    = \t \n \r \f \uXXXX (surrogate pairs too), or a backslash before any other character: that
-//   character
+//             character
 #pragma once
 
 #include <string>

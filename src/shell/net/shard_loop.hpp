@@ -4,8 +4,7 @@
 //   gather     readable sockets, at most a share each; mail of other shards; disk completions; time
 //   turn       node::Shard::turn
 //   carry out  disk first (so that writes start early), then one gathered send per connection, mail with one
-//   wake-up per
-//              shard, the metadata store, connections to read again or to close
+//              wake-up per shard, the metadata store, connections to read again or to close
 #pragma once
 
 #include <atomic>
