@@ -131,9 +131,10 @@ wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<
   return request;
 }
 
-std::int64_t start_of(Ledger& ledger, TrackNumber track, std::int64_t position,
+std::int64_t start_of(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
                       const wire::ListOffsetsResponse::ListOffsetsPartitionResponse& answer) {
-  if (answer.offset <= position)
+  // A start that was shown may not have become stable before the broker died.
+  if (answer.offset <= position && ledger.same_life(floor))
     ledger.fail("I17: " + ledger.name(track) + " starts at " + std::to_string(answer.offset) + ", yet " +
                 std::to_string(position) + " was out of range");
   return std::max(position, answer.offset);
@@ -149,7 +150,7 @@ void Consumer::find_starts() {
       for (const auto& answer : each.partitions) {
         Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
         if (answer.error_code != wire::ErrorCode::none) continue;
-        partition.position = start_of(ledger_, partition.track, partition.position, answer);
+        partition.position = start_of(ledger_, partition.track, partition.floor, partition.position, answer);
         partition.lost = false;
       }
     }

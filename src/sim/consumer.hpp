@@ -21,8 +21,8 @@ std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floo
 inline constexpr std::int16_t kListOffsetsVersion = 5;
 // Where these partitions begin now, for readers that were told to be out of range.
 wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<std::int32_t>& partitions);
-// A reader goes on here. REQUIRES: an answer without error.
-std::int64_t start_of(Ledger& ledger, TrackNumber track, std::int64_t position,
+// A reader goes on here. `floor` is of the fetch that was refused. REQUIRES: an answer without error.
+std::int64_t start_of(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
                       const wire::ListOffsetsResponse::ListOffsetsPartitionResponse& answer);
 
 class Consumer {

@@ -81,7 +81,22 @@ void Disk::land(std::uint64_t id) {
     done = model_.perform(flight.user, flight.op, flight.submitted);
     ran_out_ = ran_out_ || (!done.outcome && done.outcome.error().code == Errc::out_of_space);
   }
+  const bool ahead = at_overtaking_ && overtakes(id, flight);
   user->second(std::move(done));
+  if (ahead) std::exchange(at_overtaking_, nullptr)();
+}
+
+bool Disk::is_frame(const Flight& flight) const {
+  return flight.op.kind == DiskOpKind::write && flight.op.at >= journal::kRingStart &&
+         is_hard_ring(model_.path_of(flight.user, flight.op.file));
+}
+
+bool Disk::overtakes(std::uint64_t id, const Flight& flight) const {
+  if (!is_frame(flight)) return false;
+  return std::any_of(flights_.begin(), flights_.lower_bound(id), [&](const auto& earlier) {
+    const Flight& other = earlier.second;
+    return other.user == flight.user && other.op.file == flight.op.file && is_frame(other);
+  });
 }
 
 bool Disk::goes_astray(const Flight& flight) const {

@@ -60,6 +60,8 @@ class Disk {
   std::optional<Astray> take_astray() { return std::exchange(astray_, std::nullopt); }
   void set_no_room(bool value) { model_.no_room = value; }
   void set_slow(std::uint64_t factor) { slowness_ = factor; }
+  // Once, when a frame of a journal is on the disk before one that was sent before it.
+  void at_overtaking(std::move_only_function<void()> then) { at_overtaking_ = std::move(then); }
   // True after an error was told to a user that is still there.
   bool has_failed() const { return failed_; }
   // The same for having no room.
@@ -86,6 +88,8 @@ class Disk {
   void land_late(Flight flight);
   bool fails(const DiskOp& op);
   bool goes_astray(const Flight& flight) const;
+  bool is_frame(const Flight& flight) const;
+  bool overtakes(std::uint64_t id, const Flight& flight) const;
   DiskDone lose_write(Flight& flight);
   void count(Fault fault, std::uint64_t times = 1) {
     if (counts_ != nullptr && times > 0) counts_->add(fault, times);
@@ -104,6 +108,7 @@ class Disk {
   Duration write_time_;
   std::optional<Fault> armed_;
   std::optional<Astray> astray_;
+  std::move_only_function<void()> at_overtaking_;
   std::uint64_t slowness_ = 1;
   bool failed_ = false;
   bool ran_out_ = false;

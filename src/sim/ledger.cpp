@@ -190,7 +190,7 @@ void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std:
   };
   if (end < floor.end) say("the high watermark went back");
   // An answer of the life before may still have been on its way.
-  const bool alive = floor.life == lives_;
+  const bool alive = same_life(floor);
   if (alive && start < floor.start) say("the log's start went back");
   if (stable > end || start > end) say("out of order");
   if (here.retention == Retention::keeps && start > here.deletion_asked)

@@ -83,6 +83,8 @@ class Ledger {
   Floor floor(TrackNumber track) const {
     return {at(track).end_floor, at(track).start_floor, at(track).era(), lives_};
   }
+  // Whether the broker that was asked then has not died since.
+  bool same_life(Floor floor) const { return floor.life == lives_; }
   void watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable, std::int64_t end);
   void seen(TrackNumber track, std::int64_t offset, Bytes value);
   // OFFSET_OUT_OF_RANGE: true only below the log's start, which can have moved since.

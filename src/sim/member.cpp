@@ -223,7 +223,7 @@ void Member::find_starts() {
         Assigned& assigned = assigned_[answer.partition_index];
         if (answer.error_code != wire::ErrorCode::none) continue;
         const TrackNumber track = tracks_[static_cast<std::size_t>(answer.partition_index)];
-        assigned.position = start_of(ledger_, track, assigned.position, answer);
+        assigned.position = start_of(ledger_, track, assigned.floor, assigned.position, answer);
         assigned.lost = false;
       }
     }

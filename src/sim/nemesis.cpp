@@ -9,6 +9,8 @@ namespace {
 
 constexpr Duration kDownMax = Duration::from_ms(2'000);
 constexpr Duration kRecoveryMax = Duration::from_ms(12);
+constexpr Duration kLurkMax = Duration::from_ms(5'000);
+constexpr Duration kMomentMax = Duration::from_us(100);
 constexpr Duration kPauseMax = Duration::from_ms(12'000);
 constexpr Duration kSlowMax = Duration::from_ms(4'000);
 constexpr Duration kFullMax = Duration::from_ms(6'000);
@@ -74,14 +76,18 @@ void Nemesis::bring_about(Fault fault) {
       counts_.add(fault);
       broker_.stop([this](bool whole) {
         // A directory that failed on the way was left as it was, by nobody synced.
-        if (whole) ledger_.all_synced();
+        if (whole) {
+          ledger_.all_synced();
+        } else {
+          ledger_.died();
+        }
         start_broker();
       });
       return;
     case Fault::kill:
     case Fault::power_loss:
-      if (broker_.running()) die(fault);
-      return;
+      if (!broker_.running()) return;
+      return random.one_in(2) ? die(fault) : lurk(fault);
     case Fault::pause:
       counts_.add(fault);
       return broker_.pause_until(standstill(kPauseMax));
@@ -150,6 +156,21 @@ void Nemesis::die(Fault fault) {
   broker_.pause_until(Instant{});
   disk_.disarm();
   during(kDownMax, [this] { start_broker(); });
+}
+
+// Frames of a journal overtake each other in some ten microseconds of a second, so death at any time hardly
+// ever meets them.
+void Nemesis::lurk(Fault fault) {
+  lurking_ = fault;
+  disk_.at_overtaking([this] { agenda_.after(up_to(kMomentMax), [this] { pounce(); }); });
+  agenda_.after(kLurkMax, [this] { pounce(); });
+}
+
+void Nemesis::pounce() {
+  if (!lurking_) return;
+  disk_.at_overtaking(nullptr);
+  const Fault fault = *std::exchange(lurking_, std::nullopt);
+  if (!healing_ && broker_.running()) die(fault);
 }
 
 void Nemesis::start_broker() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class Nemesis {
   void strike();
   void bring_about(Fault fault);
   void die(Fault fault);
+  void lurk(Fault fault);
+  void pounce();
   void start_broker();
   void watch_broker();
   bool mend();
@@ -61,6 +64,7 @@ class Nemesis {
   std::vector<Client*> victims_;
   bool healing_ = false;
   Instant calm_until_;
+  std::optional<Fault> lurking_;  // a death that waits for a bad moment
 };
 
 }  // namespace tailwater::sim

@@ -42,7 +42,7 @@ void Transactor::find_start() {
               [this](wire::ListOffsetsResponse&& response) {
                 const auto& answer = response.topics.at(0).partitions.at(0);
                 if (put_off(answer.error_code)) return;
-                next_position_ = start_of(ledger_, setup_.input->track, next_position_, answer);
+                next_position_ = start_of(ledger_, setup_.input->track, floor_, next_position_, answer);
                 phase_ = Phase::consuming;
                 again();
               });
