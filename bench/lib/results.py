@@ -43,8 +43,10 @@ def machine(folder):
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     kind = _said("findmnt", "-no", "FSTYPE,OPTIONS", "--target", str(folder)).split()
     return {"cpu": cpu.group(1) if cpu else platform.machine(), "cores": os.cpu_count(),
-            "memory_gib": round(int(_memory()["MemTotal"].split()[0]) / 2**20, 1), "kernel": platform.release(),
-            "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""), "file_system": " ".join(kind[:2]),
+            "memory_gib": round(int(_memory()["MemTotal"].split()[0]) / 2**20, 1),
+            "kernel": platform.release().partition("-")[0],
+            "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+            "file_system": " ".join(kind[:2]),
             "dirty_percent": _setting("vm/dirty_ratio"), "dirty_background_percent": _setting("vm/dirty_background_ratio")}
 
 
