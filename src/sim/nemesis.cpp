@@ -158,8 +158,8 @@ void Nemesis::die(Fault fault) {
   during(kDownMax, [this] { start_broker(); });
 }
 
-// Frames of a journal overtake each other in some ten microseconds of a second, so death at any time hardly
-// ever meets them.
+// A frame of a journal is ahead of an older one for a fraction of a millisecond, which a death at any time
+// hardly ever meets.
 void Nemesis::lurk(Fault fault) {
   lurking_ = fault;
   disk_.at_overtaking([this] { agenda_.after(up_to(kMomentMax), [this] { pounce(); }); });
