@@ -109,6 +109,26 @@ class Results(unittest.TestCase):
         self.assertEqual([cell.strip() for cell in table.lines(missing)[2].strip("|").split("|")],
                          ["rate", "200 MB/s", "not run", "", ""])
 
+    def test_figures_are_read_by_people(self):
+        for value, text in ((0, "0"), (5e-05, "0.000050"), (0.0123, "0.012"), (0.094, "0.094"), (0.5, "0.50"), (12.34, "12.3"), (123.4, "123"),
+                            (12345, "12,345")):
+            self.assertEqual(table.number(value), text)
+        for gigabytes, text in ((6.04, "6.04 GB"), (1.0, "1.00 GB"), (0.0011, "1.10 MB"), (5e-05, "50.0 kB"), (1e-7, "100 B"), (0, "0 B")):
+            self.assertEqual(table.volume(gigabytes), text)
+        self.assertEqual(table.span(["50.0 kB", "50.0 kB"]), "50.0 kB")
+        self.assertEqual(table.span(["1.10 MB", "1.30 MB"]), "1.10 to 1.30 MB")
+        self.assertEqual(table.span(["900 kB", "1.30 MB"]), "900 kB to 1.30 MB")
+
+    def test_a_ratio_and_its_range_have_one_form(self):
+        for found, text in ((goals.Ratio(0.10, 0.09, 0.11), "0.10x (0.090-0.11)"), (goals.Ratio(0.0625, 0.04, 0.11), "1/16.0x (1/25.0-1/9.09)"),
+                            (goals.Ratio(0.02, 0, 0.025), "1/50.0x (0-1/40.0)"), (goals.Ratio(2, 1.999, 2.001), "2.00x")):
+            self.assertEqual(table.ratio(found), text)
+
+    def test_a_page_says_what_a_sample_moved(self):
+        result = self.result()
+        result["samples"] = {"tailwater": [{"a.gb": 0.0011}, {"a.gb": 0.0013}], "kafka": [{"a.gb": 5e-05}, {"a.gb": 5e-05}]}
+        self.assertEqual(pages.taken(result), " A sample moved: Tailwater 1.10 to 1.30 MB; Kafka 50.0 kB.")
+
     def test_what_is_written_is_read_back(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertIsNone(results.read(folder, "a"))

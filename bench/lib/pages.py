@@ -56,8 +56,8 @@ def taken(result):
     key = f"{result['scenario']}.gb"
     found = {system["title"]: values for name, system in result["systems"].items()
              if (values := [x for x in results.column(result, name, key) if x])}
-    spans = [f"{title} {table.number(min(values))} to {table.number(max(values))}" for title, values in found.items()]
-    return f" GB of a sample: {', '.join(spans)}." if spans else ""
+    spans = [f"{title} {table.span([table.volume(min(values)), table.volume(max(values))])}" for title, values in found.items()]
+    return f" A sample moved: {'; '.join(spans)}." if spans else ""
 
 
 def scenarios(found):

@@ -124,7 +124,7 @@ def overview(found):
                 if not row.more_is_better:
                     values = [1 / values[0], 1 / values[2], 1 / values[1], 1 / values[3]]
                 scenario, _, figure = row.key.rpartition(".")
-                entries.append((f"{scenario}  {figure}", f"{row.title.strip()}: {table.times(values[0])} times better",
+                entries.append((f"{scenario}  {figure}", f"{row.title.strip()}: {table.times(values[0], values[0] < 0.095)} times better",
                                 *values, MET if verdict.met else MISSED))
     if not entries:
         return

@@ -2,6 +2,7 @@
 the rounds' ratios, and their range), and whether the goal is met.
 """
 
+import math
 import statistics
 
 import goals
@@ -11,11 +12,31 @@ from systems import SYSTEMS
 
 
 def number(value):
+    """As people read it: three digits, two of what is small, and never a power of ten."""
     if value >= 1000:
         return f"{value:,.0f}"
     if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
+    if value >= 0.095 or value <= 0:
+        return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value > 0 else f"{value:g}"
+    return f"{value:.{1 - math.floor(math.log10(value))}f}"
+
+
+def volume(gigabytes):
+    """In the unit that leaves no zeros in front."""
+    for unit, share in (("GB", 1), ("MB", 1e-3), ("kB", 1e-6)):
+        if gigabytes >= share:
+            return f"{number(gigabytes / share)} {unit}"
+    return f"{number(gigabytes * 1e9)} B"
+
+
+def span(texts):
+    """Of texts in the order of their figures: one if they are the same, and their unit once."""
+    first, last = texts[0], texts[-1]
+    if first == last:
+        return first
+    low, _, unit = first.partition(" ")
+    return f"{low if last.endswith(f' {unit}') else first} to {last}"
 
 
 def cell(result, system, key, unit):
@@ -29,13 +50,13 @@ def cell(result, system, key, unit):
 def ratio(found):
     if not found:
         return ""
-    spread = f" ({times(found.low)}-{times(found.high)})" if found.high > found.low else ""
-    return f"{times(found.middle)}x{spread}"
+    inverse = 0 < found.middle < 0.095  # it reads better then; range and median in one form
+    low, middle, high = (times(value, inverse) for value in (found.low, found.middle, found.high))
+    return f"{middle}x ({low}-{high})" if high != low else f"{middle}x"
 
 
-def times(value):
-    """Of small ratios the inverse reads better."""
-    return f"1/{number(1 / value)}" if 0 < value < 0.095 else number(value)
+def times(value, inverse):
+    return f"1/{number(1 / value)}" if inverse and value > 0 else number(value)
 
 
 def factor(value):
