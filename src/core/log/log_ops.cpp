@@ -131,6 +131,11 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   log.hint = {};
   clamp(log, place, log.framed);
   clamp(log, place, log.durable);
+  // What was kept of frames on their way becomes durable with them, but is known to be only with the cut's own entry:
+  // until then the log needs them.
+  const bool on_the_way =
+      log.durable.segment != log.framed.segment || log.durable.position != log.framed.position;
+  if (on_the_way && !log.durable.partial) log.durable.partial = dir.ring.durable();
   set_head_due(log, place, segment.flushed);
 }
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "core/journal/format.hpp"
+#include "core/log/directory.hpp"
+#include "core/log/log_state.hpp"
 #include "core/log/segment.hpp"
 #include "core/log/test_world.hpp"
 
@@ -346,6 +348,42 @@ void truncate_what_waits(int steps_before, int steps_between) {
 TEST(StorageTest, WhatATruncationLeavesOfEntriesThatWaitIsKeptInTheJournalUntilItIsFlushed) {
   for (int before = 0; before < 20; ++before) {
     for (int between = 0; between < 8 && !HasFailure(); ++between) truncate_what_waits(before, between);
+  }
+}
+
+// A frame on its way brings two batches, of which a truncation takes the second. What is durable in front of them ends with
+// a block, so that no frame before has a part of the first one's.
+void truncate_what_is_on_its_way(int steps_before, int steps_behind) {
+  World world(12);
+  world.disk.in_order = true;
+  world.options.second_frame_bytes = 1;
+  world.options.flush_run_bytes = 1 << 20;
+  world.options.flush_round_bytes = 1;
+  world.start_and_recover();
+  Log& log = world.create("a", {.index_interval_bytes = 1 << 20});
+  world.pump();
+  ASSERT_TRUE(world.append(log, {.value_size = value_size_for(8'192)}).has_value());
+  world.pump();
+  LogState& state = state_of(log);
+  const Lsn frame = state.dir->ring.next();
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  for (int each = 0; each < steps_before; ++each) world.step();
+  world.truncate(log, Offset{2});
+  for (int each = 0; each < steps_behind; ++each) world.step();
+  state.dir->flusher.request(state);
+  while (!world.disk.idle()) {
+    world.step();
+    const Segment& segment = state.active();
+    if (segment.flushed < segment.size && state.framed.position == segment.size) {
+      ASSERT_TRUE(state.dirty && *state.dirty <= frame) << "the journal may be trimmed";
+    }
+  }
+}
+
+TEST(StorageTest, WhatATruncationLeavesOfAFrameOnItsWayIsKeptInTheJournalUntilItIsFlushed) {
+  for (int before = 0; before < 4; ++before) {
+    for (int behind = 0; behind < 6 && !HasFailure(); ++behind) truncate_what_is_on_its_way(before, behind);
   }
 }
 
