@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -66,6 +68,19 @@ TEST(Explore, the_same_seed_gives_the_same_states) {
     EXPECT_EQ(first.states, second.states);
     EXPECT_EQ(first.kinds, second.kinds);
     EXPECT_EQ(first.repeated, second.repeated);
+  }
+}
+
+TEST(Explore, large_batches_go_past_the_journal) {
+  const auto direct = std::ranges::find(workloads(), std::string_view("direct"), &Workload::name);
+  ASSERT_NE(direct, workloads().end());
+  for (std::size_t mode = 0; mode < kModes; ++mode) {
+    Course course(*direct, static_cast<Mode>(mode), Lie::none, 5);
+    std::uint64_t runs = 0;
+    course.at_point = [&](Life& life) { runs = std::max(runs, life.storage().report(DirId{0}).direct_runs); };
+    course.run();
+    EXPECT_EQ(course.failure(), "");
+    EXPECT_GE(runs, 3u);
   }
 }
 

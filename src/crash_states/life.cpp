@@ -38,6 +38,7 @@ log::StorageOptions small_storage() {
   options.memory_bytes = 16 << 20;
   options.cold_block_bytes = 16 << 10;
   options.flush_run_bytes = 16 << 10;
+  options.direct_run_bytes = 6 << 10;
   options.retention_interval = Duration::from_ms(1'000);
   return options;
 }

@@ -52,17 +52,19 @@ Options draw_options(Prng& random) {
   if (random.one_in(3))
     options.hasty_messages = static_cast<std::int64_t>(one_of(random, {1, 100, std::uint64_t{INT64_MAX}}));
   options.transformers = random.below(options.transactors + 1);
+  options.direct_bytes = one_of(random, {4 * kKiB, 4 * kKiB, 12 * kKiB, 192 * kKiB});
   return options;
 }
 
 std::string Options::text() const {
   std::string text =
       "shards=" + std::to_string(shards) + " partitions=" + std::to_string(partitions) +
-      " journal=" + std::to_string(journal_bytes / kKiB) + "K memory=" + std::to_string(memory_bytes / kMiB) +
-      "M segment=" + std::to_string(segment_ms) + "ms/" + std::to_string(segment_bytes / kMiB) +
-      "M producers=" + std::to_string(exact_producers) + "+" + std::to_string(plain_producers) +
-      " members=" + std::to_string(members) + " transactors=" + std::to_string(transactors) + "(" +
-      std::to_string(transformers) + ")/" + std::to_string(transaction_timeout_ms) + "ms" +
+      " journal=" + std::to_string(journal_bytes / kKiB) + "K direct=" + std::to_string(direct_bytes / kKiB) +
+      "K memory=" + std::to_string(memory_bytes / kMiB) + "M segment=" + std::to_string(segment_ms) + "ms/" +
+      std::to_string(segment_bytes / kMiB) + "M producers=" + std::to_string(exact_producers) + "+" +
+      std::to_string(plain_producers) + " members=" + std::to_string(members) +
+      " transactors=" + std::to_string(transactors) + "(" + std::to_string(transformers) + ")/" +
+      std::to_string(transaction_timeout_ms) + "ms" +
       (recreates ? " recreates=" + std::to_string(delete_delay_ms) + "ms" : "") +
       (log_dirs > 1 ? " dirs=" + std::to_string(log_dirs) : "") + (trims ? " trims" : "") +
       (compacts ? " compacts" : "") +

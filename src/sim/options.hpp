@@ -16,6 +16,7 @@ struct Options {
   std::uint32_t shards = 1;
   std::int32_t partitions = 1;  // of the main topic
   std::uint64_t journal_bytes = 0;
+  std::uint64_t direct_bytes = 0;
   std::uint64_t memory_bytes = 0;
   std::uint64_t segment_ms = 0;
   std::uint64_t segment_bytes = 0;

@@ -48,6 +48,7 @@ BrokerSetup setup_of(const Options& options) {
           .settings = {{"log.retention.check.interval.ms", "2000"},
                        {"log.cleaner.backoff.ms", "1000"},
                        {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
+                       {"tailwater.direct.bytes", std::to_string(options.direct_bytes)},
                        {"log.message.timestamp.after.max.ms", "9223372036854775807"}}};
 }
 

@@ -10,6 +10,14 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
     {.name = "tailwater.admin.listener",
      .type = ConfigType::string,
      .documentation = "The address of metrics, health checks and web console, as host:port; empty for none."},
+    {.name = "tailwater.direct.bytes",
+     .type = ConfigType::int64,
+     .fallback = "196608",
+     .importance = Importance::low,
+     .check = at_least_or_zero(4'096),
+     .documentation =
+         "From so many bytes of one partition on records are written straight to their segment while the "
+         "journal is busy, instead of to the journal first; 0 is never."},
     {.name = "tailwater.durability",
      .type = ConfigType::string,
      .fallback = "fsync",

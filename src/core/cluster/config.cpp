@@ -145,6 +145,7 @@ constexpr BrokerNumber kBrokerNumbers[] = {
     {"socket.receive.buffer.bytes", &BrokerConfig::socket_receive_buffer_bytes},
     {"socket.request.max.bytes", &BrokerConfig::socket_request_max_bytes},
     {"socket.send.buffer.bytes", &BrokerConfig::socket_send_buffer_bytes},
+    {"tailwater.direct.bytes", &BrokerConfig::direct_bytes},
     {"tailwater.journal.bytes", &BrokerConfig::journal_bytes_max},
     {"tailwater.memory.bytes", &BrokerConfig::memory_bytes},
     {"transaction.abort.timed.out.transaction.cleanup.interval.ms",

@@ -25,7 +25,10 @@
 //               remove       the log is gone; argument 1: its folder was renamed away, 2: it had none
 //               restart      the log is empty and goes on at base_offset
 //               compaction   a step of compaction, named by `argument` (core/log/compaction_ops.hpp)
-//               extent, image, producer_snapshot are reserved
+//               extent       of `batches` that lie in the segment already, but for what shares a block with
+//               others
+//                            (core/log/extent.hpp)
+//               image, producer_snapshot are reserved
 //
 // A frame is valid iff magic, version, journal_id, lsn (the expected one), prev_header_crc (that of the frame
 // before) and both checksums are right. Frames of an earlier lap carry another lsn, so nothing is ever

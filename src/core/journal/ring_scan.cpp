@@ -94,6 +94,16 @@ void RingScan::feed_frames(Bytes bytes, const Receiver& receiver) {
   begin_window();
 }
 
+void RingScan::cut(Lsn lsn) {
+  CHECK(phase_ == Phase::over);
+  for (; !marks_.empty() && marks_.back().lsn >= lsn; marks_.pop_back()) {
+    expected_ = marks_.back().lsn;
+    prev_crc_ = marks_.back().prev_header_crc;
+  }
+  while (!unsettled_.empty() && unsettled_.back().lsn >= lsn) unsettled_.pop_back();
+  CHECK(expected_ == lsn);
+}
+
 void RingScan::begin_window() {
   // An earlier start has come as far as each jump: a bad place before one is no torn end.
   damaged_ =

@@ -57,6 +57,9 @@ class RingScan {
   };
   const std::deque<Unsettled>& unsettled() const { return unsettled_; }
   std::deque<RingWriter::Mark> take_marks() { return std::move(marks_); }
+  // The frame at `lsn`, which was never acknowledged, nor what follows it, is the torn end. REQUIRES: over; a
+  // frame that was received.
+  void cut(Lsn lsn);
 
  private:
   enum class Phase : std::uint8_t { frames, window, over };

@@ -98,15 +98,28 @@ std::optional<std::size_t> BlockReader::load(const Source& source, std::uint64_t
   return slot;
 }
 
-ReadTicket BlockReader::need() {
-  CHECK(missed());
-  std::size_t slot = tickets_.size();
+std::size_t BlockReader::free_ticket() {
   if (free_tickets_.empty()) {
     tickets_.emplace_back();
-  } else {
-    slot = free_tickets_.back();
-    free_tickets_.pop_back();
+    return tickets_.size() - 1;
   }
+  const std::size_t slot = free_tickets_.back();
+  free_tickets_.pop_back();
+  return slot;
+}
+
+ReadTicket BlockReader::promise() {
+  const std::size_t slot = free_ticket();
+  return {std::uint64_t{tickets_[slot].generation} << 32 | slot};
+}
+
+void BlockReader::keep_promise(ReadTicket ticket) {
+  announce(ticket.value & 0xffff'ffff);
+}
+
+ReadTicket BlockReader::need() {
+  CHECK(missed());
+  const std::size_t slot = free_ticket();
   for (const Missing& missing : missing_) {
     ColdBlock* found = shared_.cold.find(key(missing.source, missing.index));
     std::optional<std::size_t> loading;

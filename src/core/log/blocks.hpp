@@ -45,6 +45,9 @@ class BlockReader {
 
   // Reads everything that was missed; the ticket is ready when all of it has come.
   ReadTicket need();
+  // A ticket for something else than blocks; it is ready when that is said.
+  ReadTicket promise();
+  void keep_promise(ReadTicket ticket);
   // Begins to read the block at `position` for later, if memory allows.
   void read_ahead(const Source& source, std::uint64_t position);
 
@@ -75,6 +78,7 @@ class BlockReader {
   std::optional<std::size_t> load(const Source& source, std::uint64_t index, cache::ColdCache::Budget budget);
   std::size_t free_load();
   void overlay(const Load& load);
+  std::size_t free_ticket();
   void announce(std::size_t ticket);
   cache::BlockKey key(const Source& source, std::uint64_t index) const;
 

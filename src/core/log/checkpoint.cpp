@@ -11,6 +11,9 @@ namespace tailwater::log {
 
 namespace {
 
+// What went straight to files since the last manifest is read again by a start: not more than this.
+constexpr std::uint64_t kDirectBytesMax = std::uint64_t{512} << 20;
+
 ManifestLog describe(const LogState& log) {
   ManifestLog entry;
   entry.id = log.identity.id;
@@ -69,8 +72,14 @@ bool Checkpointer::due() const {
   }
   // Whether there is room again is only known from trying, however little there is to gain.
   if (no_room_) return true;
-  if (dir_.growth.needs_empty_ring()) return gain() > 0;
+  const std::uint64_t most = std::min(dir_.shared.dirty_bytes_max() / 2, kDirectBytesMax);
+  const bool many_runs = dir_.direct.bytes() - direct_at_last_ > most;
+  if (dir_.growth.needs_empty_ring() || trim_wanted() || many_runs) return gain() > 0;
   return dir_.ring_demand() > dir_.ring.capacity() / 2 && gain() >= dir_.ring.capacity() / 8;
+}
+
+bool Checkpointer::trim_wanted() const {
+  return trim_wanted_ && *trim_wanted_ >= dir_.ring.trim();
 }
 
 std::uint64_t Checkpointer::gain() const {
@@ -99,19 +108,26 @@ void Checkpointer::take_state() {
   // What waits in front of the fence will be in frames from here on, and is not flushed either.
   oldest_needed_ = dir_.ring.next();
   if (!dir_.dirty.empty()) oldest_needed_ = std::min(oldest_needed_, dir_.dirty.begin()->first);
+  direct_at_last_ = dir_.direct.bytes();
   final_ = dir_.stopping;
   dir_.journal.place_fence();
   phase_ = Phase::fence;
 }
 
+// A log that holds entries back has state which no frame holds yet.
+bool Checkpointer::may_take_state() const {
+  return dir_.heads.active() == 0 && !dir_.journal.holds_entries();
+}
+
 bool Checkpointer::ready() const {
-  if (phase_ == Phase::idle) return dir_.heads.active() == 0 && due();
+  if (phase_ == Phase::idle) return may_take_state() && due();
   return phase_ == Phase::fence && dir_.journal.fence().has_value();
 }
 
 void Checkpointer::turn() {
-  // A log that waits for its head has state which no frame holds yet.
-  if (phase_ == Phase::idle && dir_.heads.active() == 0 && due()) take_state();
+  const bool wanted = phase_ == Phase::idle && due();
+  waits_for_runs_ = wanted && !may_take_state();
+  if (wanted && !waits_for_runs_) take_state();
   if (phase_ == Phase::fence && dir_.journal.fence()) {
     checkpoint_ = *dir_.journal.fence();
     seal(content_, checkpoint_);

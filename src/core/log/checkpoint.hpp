@@ -8,7 +8,9 @@
 // time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "base/disk.hpp"
 #include "core/journal/superblock.hpp"
@@ -33,6 +35,11 @@ class Checkpointer {
     before_last_ = generation > 1 ? generation - 1 : 0;
   }
   void write_superblock();
+  // The space of this frame is to be free soon, however little there is to gain.
+  void want_trim(Lsn frame) { trim_wanted_ = std::max(trim_wanted_.value_or(frame), frame); }
+  bool trim_wanted() const;
+  // The next state can be taken when no log holds entries back for its direct run.
+  bool waits_for_runs() const { return waits_for_runs_; }
   // The last one that is on stable storage.
   const journal::Superblock& written() const { return written_; }
   bool writing_superblock() const { return writing_; }
@@ -54,6 +61,7 @@ class Checkpointer {
   enum class Role : std::uint8_t { manifest, superblock, removal };
 
   bool due() const;
+  bool may_take_state() const;
   // Bytes of the ring that a checkpoint now would give back.
   std::uint64_t gain() const;
   void take_state();
@@ -73,6 +81,9 @@ class Checkpointer {
   bool no_room_ = false;
   std::uint64_t last_ = 0;  // generations that are on the disk
   std::uint64_t before_last_ = 0;
+  std::optional<Lsn> trim_wanted_;
+  bool waits_for_runs_ = false;
+  std::uint64_t direct_at_last_ = 0;  // DirectRuns::bytes() when the last state was taken
   Lsn oldest_needed_;
   Lsn checkpoint_;
   bool final_ = false;

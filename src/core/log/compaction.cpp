@@ -130,6 +130,11 @@ void Compactor::consider(LogState& log, WallTime now) {
   if (!log.config.compact || !log.dir->accepts() || log.dir->stopping ||
       uncleanable_.contains(log.identity.id))
     return;
+  // Made while the topic was not compacted; the journal says what its files hold.
+  if (std::ranges::any_of(log.segments, [&](const Segment& each) { return log.dir->names_run_of(each); })) {
+    log.dir->checkpoint.want_trim(*log.last_extent());
+    return;
+  }
   const CompactionNeed need = compaction_need(log, now);
   if (need.unflushed) log.dir->flusher.request(log);
   const std::int64_t ratio = need.dirty_ratio();

@@ -75,6 +75,10 @@ struct StorageOptions {
   std::uint32_t cold_block_bytes = std::uint32_t{256} << 10;
   std::uint32_t read_ahead_blocks = 2;
 
+  // So much of one log goes straight to its segment when the journal is busy; 0: never. See DirectRuns.
+  std::uint32_t direct_run_bytes = std::uint32_t{192} << 10;
+  std::uint64_t direct_bytes_in_flight = std::uint64_t{8} << 20;  // more than one run only within
+
   std::uint32_t flush_run_bytes = std::uint32_t{256}
                                   << 10;  // a log with so much unflushed is flushed without need
   std::uint32_t flush_round_bytes = std::uint32_t{32} << 20;

@@ -21,6 +21,8 @@ class Chaos {
   explicit Chaos(std::uint64_t seed) : world_(seed), random_(seed * 31 + 7) {
     world_.disk.torn_by_byte = random_.one_in(2);
     world_.options.flush_run_bytes = 4096u << random_.below(5);
+    world_.options.direct_run_bytes = 2'048u << random_.below(4);
+    world_.options.direct_bytes_in_flight = random_.below(64u << 10);
     world_.options.flush_round_bytes = 32u << 10;
     world_.options.flush_round_logs = 1 + static_cast<std::uint32_t>(random_.below(8));
     world_.options.sync_each_max = static_cast<std::uint32_t>(random_.below(20));

@@ -21,6 +21,7 @@
 #include "core/journal/ring_writer.hpp"
 #include "core/journal/superblock.hpp"
 #include "core/log/checkpoint.hpp"
+#include "core/log/direct_runs.hpp"
 #include "core/log/flush.hpp"
 #include "core/log/growth.hpp"
 #include "core/log/head_loader.hpp"
@@ -64,6 +65,7 @@ struct Directory {
   // taken.
   bool frames_blocked = false;
 
+  DirectRuns direct{*this};
   JournalQueue journal{*this};
   Flusher flusher{*this};
   Checkpointer checkpoint{*this};
@@ -110,6 +112,10 @@ struct Directory {
   bool takes(std::uint64_t bytes, std::uint64_t capacity) const {
     return bytes <= capacity / 4 &&
            journal.demand_of(bytes + 2 * journal::kBlock) <= room_end(capacity) - taking_end(capacity);
+  }
+  // The journal says of the segment's file what only the file can show.
+  bool names_run_of(const Segment& segment) const {
+    return segment.last_extent && *segment.last_extent >= ring.trim();
   }
   // The file of a segment, named for use: the last segment's are made if absent.
   FileHandle file_of(const LogState& log, Segment& segment, FileKind kind);

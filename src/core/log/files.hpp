@@ -28,6 +28,7 @@ enum class Part : std::uint8_t {
   head,
   compaction,
   ring_sync,
+  direct,
 };
 
 constexpr DiskToken make_token(Part part, std::size_t dir, std::uint64_t detail) {

@@ -62,7 +62,7 @@ void Flusher::request(LogState& log) {
 }
 
 bool Flusher::under_pressure() const {
-  if (dir_.growth.needs_empty_ring()) return true;
+  if (dir_.growth.needs_empty_ring() || dir_.checkpoint.trim_wanted()) return true;
   if (dir_.ring_demand() > dir_.ring.capacity() / 2) return true;
   return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
 }
@@ -71,6 +71,10 @@ bool Flusher::under_pressure() const {
 // the journal's own writes wait for, so that it should be worth it.
 std::uint64_t Flusher::round_distance() const {
   return std::min<std::uint64_t>(dir_.ring.capacity() / 8, dir_.shared.options.flush_round_bytes);
+}
+
+std::uint64_t Flusher::journaled() const {
+  return dir_.ring.next().value + dir_.direct.bytes();
 }
 
 void Flusher::turn() {
@@ -98,12 +102,12 @@ void Flusher::select() {
   const bool pressure = under_pressure();
   if (pressure) select_oldest();
   // Under pressure these come along as far as the round has room.
-  if (pressure || dir_.ring.next() - round_began_ >= round_distance()) select_ripe();
+  if (pressure || journaled() - round_began_ >= round_distance()) select_ripe();
 }
 
 void Flusher::select_oldest() {
-  const bool everything =
-      dir_.growth.needs_empty_ring() || dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
+  const bool everything = dir_.growth.needs_empty_ring() || dir_.checkpoint.trim_wanted() ||
+                          dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
   const Lsn target = everything ? dir_.ring.next() : dir_.ring.trim() + dir_.ring.used() / 2;
   std::vector<LogState*> chosen;
   for (const auto& [lsn, id] : dir_.dirty) {
@@ -146,7 +150,7 @@ void Flusher::select_everything() {
 }
 
 bool Flusher::ready(const LogState& log) const {
-  return !log.removed && !log.flushing && log.removals == 0 && !dir_.janitor.occupies(log);
+  return !log.removed && !log.flushing && !log.extending && log.removals == 0 && !dir_.janitor.occupies(log);
 }
 
 // Plans what can be flushed of the log now. A log with nothing left to do is no longer dirty.
@@ -178,6 +182,7 @@ bool Flusher::take(LogState& log) {
         std::min({durable, log.durable.partial.value_or(durable), log.framed.partial.value_or(durable)});
   }
   log.flushing = true;
+  log.flushing_generation = log.generation;
   ++log.references;
   for (const Part& part : job.parts) bytes_ += part.to - part.from;
   jobs_.push_back(std::move(job));
@@ -223,7 +228,7 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   part.at[place(FileKind::time_index)] = std::uint64_t{segment.stored.time_entries} * kTimeEntrySize;
   if (to > segment.flushed) {
     collect_index(log, segment, to, part.stored, index, time_index);
-    gather(log, part);
+    gather(log, segment, part);
   }
   if (last && segment.sealed && part.stored.max_timestamp > part.stored.last_time) {
     append_time_entry(segment, part.stored.max_timestamp, part.stored.max_timestamp_offset, time_index);
@@ -269,7 +274,25 @@ void Flusher::plan_snapshot(LogState& log, const Segment& segment, Part& part) {
   dir_.shared.files.retain(file);
 }
 
-void Flusher::gather(LogState& log, Part& part) {
+// All of [from, to) but for what a direct run has written.
+void Flusher::take_pieces(const Segment& segment, const cache::Chunk& chunk, std::uint64_t from,
+                          std::uint64_t to, Part& part) {
+  for (std::uint64_t at = from; at < to;) {
+    const auto run = std::find_if(segment.direct.begin(), segment.direct.end(),
+                                  [&](const Segment::Blocks& blocks) { return blocks.to > at; });
+    std::uint64_t stop = to;
+    if (run != segment.direct.end() && run->from <= at) {
+      at = run->to;
+      continue;
+    }
+    if (run != segment.direct.end()) stop = std::min(stop, run->from);
+    part.pieces.push_back(chunk.range(at, stop));
+    part.places.push_back(at);
+    at = stop;
+  }
+}
+
+void Flusher::gather(LogState& log, const Segment& segment, Part& part) {
   const std::uint64_t whole = round_down(part.to, kBlock);
   std::uint64_t at = part.from;
   for (std::size_t each = 0; each < log.chunks.size(); ++each) {
@@ -285,7 +308,7 @@ void Flusher::gather(LogState& log, Part& part) {
     if (whole_end > at) {
       dir_.shared.tail.pin(&chunk);
       part.pinned.push_back(&chunk);
-      part.pieces.push_back(chunk.range(at, whole_end));
+      take_pieces(segment, chunk, at, whole_end, part);
       at = whole_end;
     }
     if (end > at) {
@@ -294,6 +317,7 @@ void Flusher::gather(LogState& log, Part& part) {
       const auto filled = std::copy(rest.begin(), rest.end(), part.cut_block.begin());
       std::fill(filled, part.cut_block.end(), std::byte{0});
       part.pieces.push_back(part.cut_block);
+      part.places.push_back(whole);
       at = end;
     }
   }
@@ -302,7 +326,7 @@ void Flusher::gather(LogState& log, Part& part) {
 
 void Flusher::begin_round() {
   phase_ = Phase::write;
-  round_began_ = dir_.ring.next();
+  round_began_ = journaled();
   unwritten_ = jobs_.size();
   names_ = false;
   for (std::size_t index = 0; index < jobs_.size(); ++index) {
@@ -398,6 +422,8 @@ void Flusher::allocate(std::size_t index, Part& part) {
     // A write that lets a file grow is one that the kernel gives to a thread of its own: in a file that goes
     // on growing the size goes ahead of the records, too, until its end is cut to them.
     more.extend = kind == FileKind::records && allocated > 0;
+    part.extends = part.extends || more.extend;
+    part.room[k] = more.at + more.size;
     submit(index, part.files[k], std::move(more));
   }
 }
@@ -413,18 +439,16 @@ void Flusher::write(std::size_t index, Part& part) {
       segment->named[k] = true;
     }
   }
-  std::uint64_t at = part.from;
-  std::size_t piece = 0;
-  while (piece < part.pieces.size()) {
+  for (std::size_t piece = 0; piece < part.pieces.size();) {
     DiskOp put = op(DiskOpKind::write, Role::write, index, FileKind::records);
-    put.at = at;
+    put.at = part.places[piece];
     std::uint64_t size = 0;
     // A piece is never longer than a chunk; one larger than the limit goes alone.
-    while (piece < part.pieces.size() && (size == 0 || size + part.pieces[piece].size() <= kWriteBytesMax)) {
+    while (piece < part.pieces.size() && part.places[piece] == put.at + size &&
+           (size == 0 || size + part.pieces[piece].size() <= kWriteBytesMax)) {
       put.pieces.push_back(part.pieces[piece]);
       size += part.pieces[piece++].size();
     }
-    at += size;
     dir_.report.flushed_bytes += size;
     ++jobs_[index].outstanding;
     writes_.push_back({part.files[place(FileKind::records)], std::move(put)});
@@ -523,7 +547,8 @@ void Flusher::completed(const DiskDone& done) {
     Segment* segment = job.log->segment_at(job.parts[job.part].base);
     const std::size_t k = place(file);
     if (segment != nullptr && segment->number == job.parts[job.part].number) {
-      segment->allocated[k] = allocation(segment->allocated[k], job.parts[job.part].size[k]);
+      if (file == FileKind::records && job.parts[job.part].extends) segment->extended = true;
+      segment->allocated[k] = std::max(segment->allocated[k], job.parts[job.part].room[k]);
     }
   }
   if (job.outstanding > 0 || job.no_room) return;
@@ -583,6 +608,7 @@ void Flusher::finish(Job& job) {
     if (segment == nullptr || segment->number != part.number) continue;
     if (part.to > segment->flushed) dir_.shared.forget_blocks(*segment, segment->flushed, part.to);
     segment->flushed = std::max(segment->flushed, part.to);
+    std::erase_if(segment->direct, [&](const Segment::Blocks& run) { return run.to <= segment->flushed; });
     segment->stored = part.stored;
     segment->exact = part.last;
   }

@@ -67,7 +67,10 @@ class Flusher {
     std::uint64_t at[kPartFiles] = {};
     std::uint64_t size[kPartFiles] = {};  // of the files afterwards
     FileHandle files[kPartFiles] = {};
+    std::uint64_t room[kPartFiles] = {};  // asked for
+    bool extends = false;                 // with as much size, of the records
     std::vector<Bytes> pieces;
+    std::vector<std::uint64_t> places;  // of the pieces, in the file
     MutableBytes cut_block;
     std::vector<cache::Chunk*> pinned;
   };
@@ -87,13 +90,17 @@ class Flusher {
   void select_ripe();
   void select_everything();
   std::uint64_t round_distance() const;
+  // Bytes that went into the journal, or beside it.
+  std::uint64_t journaled() const;
   bool take(LogState& log);
   bool ready(const LogState& log) const;
   void plan_parts(LogState& log, Job& job);
   static void set_head_due(LogState& log, Offset segment, std::uint64_t position);
   void plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job);
   void plan_snapshot(LogState& log, const Segment& segment, Part& part);
-  void gather(LogState& log, Part& part);
+  void gather(LogState& log, const Segment& segment, Part& part);
+  static void take_pieces(const Segment& segment, const cache::Chunk& chunk, std::uint64_t from,
+                          std::uint64_t to, Part& part);
   void begin_round();
 
   void proceed(std::size_t index);
@@ -115,7 +122,7 @@ class Flusher {
 
   Directory& dir_;
   Phase phase_ = Phase::idle;
-  Lsn round_began_;
+  std::uint64_t round_began_ = 0;
   std::vector<Job> jobs_;
   std::size_t unwritten_ = 0;  // jobs that are not in step done
   std::uint64_t bytes_ = 0;

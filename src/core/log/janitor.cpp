@@ -145,7 +145,7 @@ void Janitor::step(std::size_t index) {
   Doomed& doomed = doomed_[index];
   if (doomed.phase == Phase::entry) {
     const bool busy = doomed.log != nullptr &&
-                      (doomed.log->flushing || doomed.log->loading_head || !doomed.log->held.empty());
+                      (doomed.log->uses_files() || doomed.log->loading_head || !doomed.log->held.empty());
     // Entries that a log held back while its head was read have come into the queue by now, if it is no
     // longer busy.
     if (!busy && doomed.busy) doomed.number = std::max(doomed.number, dir_.journal.last_number());
@@ -208,7 +208,7 @@ void Janitor::remove(std::size_t index) {
       doomed.phase = Phase::over;
       return;
     }
-    if (doomed.log->flushing) return;
+    if (doomed.log->uses_files()) return;
     ++doomed.log->removals;
   }
   doomed.phase = Phase::removing;

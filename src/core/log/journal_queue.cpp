@@ -6,6 +6,8 @@
 #include "base/check.hpp"
 #include "base/plant.hpp"
 #include "core/log/directory.hpp"
+#include "core/log/extent.hpp"
+#include "core/log/tail.hpp"
 
 namespace tailwater::log {
 
@@ -19,6 +21,8 @@ constexpr std::size_t kSplitMin = 512;
 // Appends follow on each other in one entry up to this: an entry of which only a part fits keeps ring space
 // occupied.
 constexpr std::uint64_t kEntryBytes = std::uint64_t{256} << 10;
+// What waits for a direct run will probably be one: the larger, the fewer flushes of the disk.
+constexpr std::uint64_t kRunBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kSpareItems = 4;
 // flush.ms from here on is no bound: a time so far away cannot be told.
 constexpr std::int64_t kFlushMsMax = std::int64_t{1} << 40;
@@ -42,11 +46,6 @@ std::uint32_t head_of(const Pending& entry) {
   return entry.chunk->valid <= entry.from - entry.head ? entry.head : 0;
 }
 
-bool follows(const Pending& last, const cache::Chunk& chunk, std::uint64_t from) {
-  return last.kind == EntryKind::batches && last.chunk == &chunk && last.to == from && !last.begun &&
-         last.to - last.from < kEntryBytes;
-}
-
 }  // namespace
 
 JournalQueue::~JournalQueue() {
@@ -61,20 +60,28 @@ void JournalQueue::unpin(Pending& entry) {
   entry.chunk = nullptr;
 }
 
+// Adds a batch to an entry that has not begun to go, if it follows on it there.
+bool JournalQueue::join(Pending& last, const cache::Chunk& chunk, std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t most = last.came_busy && dir_.direct.takes(last) ? kRunBytes : kEntryBytes;
+  if (last.kind != EntryKind::batches || last.chunk != &chunk || last.to != from || last.begun ||
+      last.to - last.from >= most)
+    return false;
+  last.to = to;
+  last.end = last.log->end;
+  return true;
+}
+
 void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t from, std::uint64_t to) {
-  if (log.holds_entries()) {
-    if (!log.held.empty() && follows(log.held.back(), chunk, from)) {
-      log.held.back().to = to;
-      log.held.back().end = log.end;
+  if (!log.held.empty()) {
+    if (join(log.held.back(), chunk, from, to)) {
       held_bytes_ += to - from;
       return;
     }
   } else if (log.last_pending >= std::max({first_number_, fence_number_, log.joins_from})) {
     Pending& last = pending_[begin_ + (log.last_pending - first_number_)];
-    if (follows(last, chunk, from)) {
-      last.to = to;
-      last.end = log.end;
+    if (join(last, chunk, from, to)) {
       waiting_bytes_ += to - from;
+      note_large(last);
       return;
     }
   }
@@ -90,7 +97,7 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
   entry.head = head_at(log, entry.segment, from);
   dir_.shared.tail.pin(&chunk);
   ++log.references;
-  if (log.holds_entries()) {
+  if (holds(log)) {
     hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
@@ -110,16 +117,28 @@ void JournalQueue::push(LogState& log, Note note) {
   entry.content = std::move(note.content);
   ++log.references;
   // That the log is gone needs no head.
-  if (log.holds_entries() && !log.removed) {
+  if (holds(log) && !log.removed) {
     hold(std::move(entry));
   } else {
     enqueue(std::move(entry));
   }
 }
 
+// Nothing that comes behind a run can be acknowledged before it, and the next run of its file waits for it anyway.
+// A checkpoint can be made only when nothing is held: what comes then waits in the queue.
+bool JournalQueue::behind_run(const LogState& log) const {
+  return (log.runs_direct || log.large_pending >= first_number_) && !dir_.checkpoint.waits_for_runs();
+}
+
+bool JournalQueue::holds(const LogState& log) const {
+  return log.loading_head || log.newcomer || !log.held.empty() || behind_run(log);
+}
+
 void JournalQueue::hold(Pending entry) {
   held_bytes_ += weight(entry);
   LogState& log = *entry.log;
+  if (log.held.empty() && behind_run(log)) holding_.push_back(&log);
+  entry.came_busy = behind_run(log);
   log.held.push_back(std::move(entry));
 }
 
@@ -128,14 +147,25 @@ void JournalQueue::enqueue(Pending entry) {
   LogState& log = *entry.log;
   pending_.push_back(std::move(entry));
   log.last_pending = last_number();
+  note_large(pending_.back());
+}
+
+// REQUIRES: the last entry of its log in the queue.
+void JournalQueue::note_large(Pending& entry) {
+  entry.came_busy = entry.came_busy || !frames_.empty();
+  if (entry.came_busy && dir_.direct.takes(entry)) entry.log->large_pending = entry.log->last_pending;
 }
 
 void JournalQueue::release_held(LogState& log) {
-  for (Pending& entry : log.held) {
-    held_bytes_ -= weight(entry);
-    enqueue(std::move(entry));
+  if (log.removed || log.loading_head || log.newcomer) return;
+  std::size_t released = 0;
+  for (; released < log.held.size() && !behind_run(log); ++released) {
+    held_bytes_ -= weight(log.held[released]);
+    enqueue(std::move(log.held[released]));
   }
-  log.held.clear();
+  log.held.erase(log.held.begin(), log.held.begin() + static_cast<std::ptrdiff_t>(released));
+  std::erase(holding_, &log);
+  if (!log.held.empty()) holding_.push_back(&log);
 }
 
 std::uint64_t JournalQueue::demand_of(std::uint64_t waiting) const {
@@ -167,6 +197,7 @@ void JournalQueue::drop_held(LogState& log) {
     --log.references;
   }
   log.held.clear();
+  std::erase(holding_, &log);
 }
 
 void JournalQueue::place_fence() {
@@ -175,11 +206,33 @@ void JournalQueue::place_fence() {
   fence_lsn_.reset();
 }
 
-bool JournalQueue::may_form() const {
+// Straight to its segment goes what is large and found the journal busy: then the disk's bandwidth counts.
+DirectRuns::Way JournalQueue::way_of(const Pending& entry) {
+  if (entry.kind != EntryKind::batches || !entry.came_busy) return DirectRuns::Way::journal;
+  return dir_.direct.way_of(*entry.log, entry);
+}
+
+// Whether direct runs that are on their way have to be durable first.
+bool JournalQueue::must_wait(const Pending& entry) {
+  // From such an entry on the blocks of the log's runs may hold something else: a start that finds it in the
+  // journal has to find there, too, that they were durable (Replay::prove).
+  if (entry.kind == EntryKind::restart || entry.kind == EntryKind::remove)
+    return last_runs_ && dir_.ring.durable() <= *last_runs_;
+  return way_of(entry) == DirectRuns::Way::later;
+}
+
+bool JournalQueue::may_form() {
   if (begin_ == pending_.size() || dir_.ring.room() == 0 || dir_.frames_blocked) return false;
-  const std::size_t in_flight = frames_.size() - written_;
-  if (in_flight == 0) return true;
-  return in_flight == 1 && waiting_bytes_ >= dir_.shared.options.second_frame_bytes;
+  if (!dir_.soft) {
+    // How far what is not durable may reach is what a start counts on (journal::window_bytes).
+    const std::uint64_t unsettled = dir_.ring.next() - dir_.ring.durable();
+    if (unsettled > 2 * std::uint64_t{dir_.ring.frame_bytes_max()}) return false;
+  }
+  const auto in_flight = std::count_if(frames_.begin() + static_cast<std::ptrdiff_t>(written_), frames_.end(),
+                                       [](const Frame& frame) { return !frame.landed; });
+  if (in_flight > 1 || (in_flight == 1 && waiting_bytes_ < dir_.shared.options.second_frame_bytes))
+    return false;
+  return !must_wait(pending_[begin_]);
 }
 
 JournalQueue::Need JournalQueue::first_need() const {
@@ -252,7 +305,8 @@ bool JournalQueue::take_first(Frame& frame) {
   Pending& entry = pending_[begin_];
   LogState& log = *entry.log;
   const Need need = first_need();
-  if (!dir_.ring.fits(need.least)) return false;
+  if (!dir_.ring.fits(need.least) || must_wait(entry)) return false;
+  if (entry.kind == EntryKind::batches && take_run(entry, frame, need.head)) return true;
   if (entry.kind == EntryKind::batches) {
     const std::size_t length = std::min(need.whole, dir_.ring.content_room());
     take_batches(entry, frame, need.head, length);
@@ -303,6 +357,35 @@ void JournalQueue::take_batches(Pending& entry, Frame& frame, std::uint32_t head
                  .argument = entry.begun ? 1u : 0u,
                  .base_offset = entry.chunk->first_offset.value},
                 entry.chunk->range(first, end));
+  note_taken(entry, frame, head, end);
+}
+
+bool JournalQueue::take_run(Pending& entry, Frame& frame, std::uint32_t head) {
+  LogState& log = *entry.log;
+  if (way_of(entry) != DirectRuns::Way::direct) return false;
+  CHECK(entry.chunk->valid <= entry.from - head);
+  encode_extent(entry.chunk->at(entry.from), entry.from, entry.to, head, extent_);
+  if (!dir_.ring.fits(extent_.size())) return false;
+  dir_.ring.add({.log = log.identity.id,
+                 .kind = EntryKind::extent,
+                 .head_length = static_cast<std::uint16_t>(head),
+                 .length = static_cast<std::uint32_t>(extent_.size()),
+                 .segment_base = entry.segment.value,
+                 .position = static_cast<std::uint32_t>(entry.from - head),
+                 .base_offset = peek_batch(entry.chunk->at(entry.from)).base.value},
+                extent_);
+  dir_.direct.begin(entry, frame.lsn);
+  ++frame.runs;
+  last_runs_ = frame.lsn;
+  note_taken(entry, frame, head, entry.to);
+  pop_first();
+  return true;
+}
+
+// What lies before `end` went into the frame, or beside it.
+void JournalQueue::note_taken(Pending& entry, Frame& frame, std::uint32_t head, std::uint64_t end) {
+  LogState& log = *entry.log;
+  const std::uint64_t begin = entry.from - head;
   const std::uint64_t before = weight(entry);
   if (!entry.begun) {
     entry.begun = frame.lsn;
@@ -348,11 +431,13 @@ void JournalQueue::advance(JournalPoint& framed, const Pending& entry, bool whol
 
 void JournalQueue::pop_first() {
   Pending& entry = pending_[begin_];
+  LogState& log = *entry.log;
   unpin(entry);
-  --entry.log->references;
+  --log.references;
   entry.content = {};
   ++begin_;
   ++first_number_;
+  if (!log.held.empty()) release_held(log);
 }
 
 void JournalQueue::compact() {
@@ -374,13 +459,25 @@ void JournalQueue::completed(const DiskDone& done) {
   dir_.shared.pool.give(found->memory);
   found->memory = {};
   if (!dir_.online() || dir_.check(done)) return;
-  found->written = true;
-  for (; written_ < frames_.size() && frames_[written_].written; ++written_) {
+  found->landed = true;
+  if (found != frames_.begin() && found->written() && planted(Plant::acknowledgement_out_of_order))
+    settle(*found);
+  advance_written();
+}
+
+void JournalQueue::run_durable(Lsn lsn) {
+  const auto found =
+      std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) { return frame.lsn == lsn; });
+  CHECK(found != frames_.end());
+  --found->runs;
+  advance_written();
+}
+
+void JournalQueue::advance_written() {
+  for (; written_ < frames_.size() && frames_[written_].written(); ++written_) {
     if (dir_.soft) acknowledge(frames_[written_]);
   }
-  if (dir_.soft) return;
-  if (written_ == 0 && planted(Plant::acknowledgement_out_of_order)) settle(*found);
-  retire(written_);
+  if (!dir_.soft) retire(written_);
 }
 
 // The operating system has the frame, and all before it.

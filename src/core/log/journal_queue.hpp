@@ -1,7 +1,9 @@
 // What waits for the journal of one directory, and the frames in flight: group commit.
 //   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather
+//   runs      large batches go straight to their segment when the journal is busy; the frame names them and is
+//             durable when they are, too (direct_runs.hpp)
 //   order     entries reach the ring in the order in which they were pushed; a log whose tail block is being
-//             read back holds its own entries until then, the others pass
+//             read back, or that has a direct run before it, holds its own entries until then, the others pass
 //   fence     splits the queue: what was pushed before goes into frames below one address, the rest into
 //             frames at or above it. A manifest made when the fence was placed describes exactly what lies
 //             below that address
@@ -20,6 +22,7 @@
 
 #include "base/disk.hpp"
 #include "core/journal/ring_writer.hpp"
+#include "core/log/direct_runs.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/shared.hpp"
 
@@ -44,10 +47,12 @@ class JournalQueue {
     Buffer content;
   };
   void push(LogState& log, Note note);
-  // The log's head is in memory: its held entries may go.
+  // What its entries waited for has come: they go if there is nothing else to wait for.
   void release_held(LogState& log);
   // The log is removed: entries that only it would need are dropped.
   void drop_held(LogState& log);
+  // Entries wait outside the queue for a run of their log.
+  bool holds_entries() const { return !holding_.empty(); }
 
   // What is in the queue now has to become durable soon, even if nothing follows that would need it.
   void want_sync() { wanted_number_ = last_number(); }
@@ -63,6 +68,8 @@ class JournalQueue {
   // Forms at most one frame.
   void turn();
   void completed(const DiskDone& done);
+  // A direct run that this frame names is on stable storage.
+  void run_durable(Lsn frame);
   // The ring's sync.
   void synced(const DiskDone& done);
   // When frames that were acknowledged have to be synced.
@@ -97,13 +104,21 @@ class JournalQueue {
     MutableBytes memory;
     std::vector<Item> items;
     std::uint64_t last_number = 0;
-    bool written = false;
+    bool landed = false;
+    std::uint32_t runs = 0;  // direct ones that are not durable
+    bool written() const { return landed && runs == 0; }
   };
 
   void enqueue(Pending entry);
+  bool join(Pending& last, const cache::Chunk& chunk, std::uint64_t from, std::uint64_t to);
+  void note_large(Pending& entry);
+  bool behind_run(const LogState& log) const;
+  bool holds(const LogState& log) const;
   void hold(Pending entry);
   void unpin(Pending& entry);
-  bool may_form() const;
+  DirectRuns::Way way_of(const Pending& entry);
+  bool must_wait(const Pending& entry);
+  bool may_form();
   // Bytes of content that the first entry brings into a frame at least, and at most.
   struct Need {
     std::uint32_t head = 0;
@@ -116,8 +131,11 @@ class JournalQueue {
   // Moves entries into the open frame; false when the first does not fit, or not whole.
   bool take_first(Frame& frame);
   void take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length);
+  bool take_run(Pending& entry, Frame& frame, std::uint32_t head);
+  void note_taken(Pending& entry, Frame& frame, std::uint32_t head, std::uint64_t end);
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
   void pop_first();
+  void advance_written();
   void acknowledge(const Frame& frame);
   bool sync_due() const;
   void begin_sync();
@@ -134,6 +152,7 @@ class JournalQueue {
   std::uint64_t durable_number_ = 0;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;    // of LogState::held
+  std::vector<LogState*> holding_;  // that hold entries behind a run
   std::uint64_t fence_number_ = 0;  // first entry behind the fence; 0: no fence
   std::optional<Lsn> fence_lsn_;
   std::deque<Frame> frames_;  // that are not durable
@@ -141,6 +160,8 @@ class JournalQueue {
   std::size_t syncing_ = 0;   // of these, in a sync on its way
   std::uint64_t wanted_number_ = 0;
   Instant sync_at_ = Instant::max();
+  Buffer extent_;                 // that is made now
+  std::optional<Lsn> last_runs_;  // the newest frame with direct runs
   std::vector<std::vector<Item>> spare_items_;
 };
 

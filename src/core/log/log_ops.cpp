@@ -114,6 +114,7 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
     segment.flushed = place.position;
   }
   // The index may be in its files further than the records are taken to be (Replay::settle_cut).
+  std::erase_if(segment.direct, [&](const Segment::Blocks& run) { return run.to > place.position; });
   if (place.position < segment.stored.until) segment.stored = place.index;
   segment.size = place.position;
   segment.next = place.end;
@@ -170,6 +171,8 @@ void apply_log_start(Directory& dir, LogState& log, Offset start, Duration delay
   log.start = start;
   while (log.segments.size() > 1 && log.segments.front().next <= start) {
     Segment& segment = log.segments.front();
+    // A start would look for it: it goes when retention looks at the log again.
+    if (dir.names_run_of(segment)) break;
     while (!log.chunks.empty() && log.chunks.front()->segment_base == segment.base) {
       dir.shared.tail.drop(log.chunks.front());
       log.chunks.pop_front();

@@ -93,6 +93,7 @@ struct Pending {
   std::uint64_t to = 0;
   std::optional<Lsn> begun;  // the frame with its first piece
   std::uint32_t head = 0;    // bytes of its block that it will bring along, as far as is known
+  bool came_busy = false;    // while a frame was on its way
   bool cut_begun = false;    // the block that `to` cuts begins within this entry (its head included)
   Offset segment;
   Offset base_offset;
@@ -139,10 +140,11 @@ struct LogState {
 
   JournalPoint framed;
   JournalPoint durable;
-  std::uint32_t generation = 0;    // counts truncations
-  std::uint64_t last_pending = 0;  // sequence number of its last entry in the directory's queue, 0 if none
-  std::uint64_t joins_from = 0;    // nothing is added to entries of the queue before this one
-  std::uint32_t references = 0;    // pending entries, frames and operations that name this log
+  std::uint32_t generation = 0;     // counts truncations
+  std::uint64_t last_pending = 0;   // sequence number of its last entry in the directory's queue, 0 if none
+  std::uint64_t large_pending = 0;  // the same, of the last that is large enough for a direct run
+  std::uint64_t joins_from = 0;     // nothing is added to entries of the queue before this one
+  std::uint32_t references = 0;     // pending entries, frames and operations that name this log
 
   std::optional<Lsn> dirty;        // key in Directory::dirty
   std::optional<Lsn> dirty_after;  // the same, should the flush that runs succeed
@@ -150,16 +152,17 @@ struct LogState {
   std::uint64_t head_due = kNoPosition;
   std::uint32_t removals = 0;  // of its files, in flight
   bool flushing = false;
-  bool ripe = false;     // in Directory::ripe
-  bool changed = false;  // in News::changed
+  std::uint32_t flushing_generation = 0;  // as of the flush's begin
+  bool runs_direct = false;               // a direct run is in flight
+  bool extending = false;                 // its file gets room for more
+  bool ripe = false;                      // in Directory::ripe
+  bool changed = false;                   // in News::changed
   bool removed = false;
   bool folder_made = false;
   bool folder_possible = false;  // the folder may exist since an earlier run
   bool loading_head = false;     // see HeadLoader
   bool newcomer = false;         // see Newcomers
-  std::vector<Pending> held;     // entries that wait for the one or the other
-
-  bool holds_entries() const { return loading_head || newcomer; }
+  std::vector<Pending> held;     // entries that wait for the one or the other, or for its direct run
 
   // Where the last read ended, so that the next one needs no index.
   struct ReadHint {
@@ -181,6 +184,9 @@ struct LogState {
   bool quiet() const {
     return framed.segment == durable.segment && framed.position == durable.position && !framed.partial;
   }
+  // A flush writes what a truncation has taken away since.
+  bool flush_outdated() const { return flushing && flushing_generation != generation; }
+  bool uses_files() const { return flushing || extending || runs_direct; }
   bool may_have_folder() const { return folder_made || folder_possible || flushing; }
   // Nothing but what is on stable storage in the files.
   bool at_rest() const { return !dirty && !flushing && held.empty() && references == 0; }
@@ -191,6 +197,12 @@ struct LogState {
     return *producers;
   }
   Segment* segment_at(Offset base);
+  // The last frame that names a direct run of it.
+  std::optional<Lsn> last_extent() const {
+    std::optional<Lsn> last;
+    for (const Segment& segment : segments) last = std::max(last, segment.last_extent);
+    return last;
+  }
 };
 
 inline LogState& state_of(Log& log) {

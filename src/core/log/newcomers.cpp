@@ -20,7 +20,7 @@ void Newcomers::turn() {
     LogState& log = *waiting.log;
     log.newcomer = false;
     --log.references;
-    if (!log.removed) dir_.journal.release_held(log);
+    dir_.journal.release_held(log);
     return true;
   });
 }

@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "base/prng.hpp"
 #include "core/log/directory.hpp"
+#include "core/log/log_ops.hpp"
 
 namespace tailwater::log {
 
@@ -32,6 +33,7 @@ std::uint32_t frame_limit(const StorageOptions& options, std::uint64_t capacity)
 
 Starter::~Starter() {
   if (!memory_.empty()) dir_.shared.pool.give(memory_);
+  if (!run_memory_.empty()) dir_.shared.pool.give(run_memory_);
 }
 
 void Starter::fail(std::string reason, Errc code) {
@@ -152,6 +154,24 @@ void Starter::completed(DiskDone done) {
       return;
     case Step::scan:
       ring_read(done);
+      return;
+    case Step::rescan:
+      rescan_->feed(memory_.first(std::min<std::size_t>(*done.outcome, memory_.size())),
+                    [&](const journal::FrameHeader& frame, journal::EntryCursor entries) {
+                      frames_.emplace_back(frame, entries);
+                      return true;
+                    });
+      replay_next();
+      return;
+    case Step::run:
+      run_read(done);
+      return;
+    case Step::put_run:
+      run_put();
+      return;
+    case Step::sync_runs:
+      for (const FileHandle file : std::exchange(unsynced_, {})) dir_.shared.files.release(file);
+      sound();
       return;
     case Step::settle_read:
       settle_write();
@@ -379,7 +399,7 @@ void Starter::begin_replay() {
   step_ = Step::scan;
   if (dir_.next_log_id == 0) dir_.next_log_id = first_log_id();
   scan_ = std::make_unique<journal::RingScan>(superblock_, trust_);
-  replay_ = std::make_unique<Replay>(dir_, superblock_.trim);
+  replay_ = std::make_unique<Replay>(dir_, survey_, superblock_.trim);
 }
 
 void Starter::read_ring() {
@@ -400,7 +420,7 @@ void Starter::read_ring() {
 void Starter::ring_read(const DiskDone& done) {
   const Bytes bytes = memory_.first(std::min<std::size_t>(*done.outcome, memory_.size()));
   scan_->feed(bytes, [&](const journal::FrameHeader& frame, journal::EntryCursor entries) {
-    return replay_->frame(frame, entries);
+    return survey_.note(frame, entries) || replay_->frame(frame, entries);
   });
   if (!replay_->error().empty()) {
     fail(replay_->error());
@@ -420,6 +440,97 @@ void Starter::scanned() {
          ": records that were acknowledged are lost there");
     return;
   }
+  if (survey_.begun()) {
+    begin_rescan();
+  } else {
+    sound();
+  }
+}
+
+void Starter::begin_rescan() {
+  journal::Superblock from = superblock_;
+  from.trim = survey_.begin();
+  from.trim_prev_crc = survey_.begin_prev_crc();
+  rescan_ = std::make_unique<journal::RingScan>(from, trust_);
+  // An earlier start has come as far as each jump.
+  Lsn settled = survey_.settled();
+  for (const journal::Jump& jump : superblock_.jumps) settled = std::max(settled, jump.from);
+  replay_->begin_second_look(settled);
+  read_again();
+}
+
+void Starter::read_again() {
+  if (rescan_->end() >= scan_->end()) return replayed();
+  if (rescan_->over()) return fail(dir_.ring_path() + " does not read twice the same");
+  step_ = Step::rescan;
+  const auto range = rescan_->wanted();
+  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
+  op.file = dir_.ring_file;
+  op.at = range->position;
+  op.memory = memory_.first(range->size);
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::replay_next() {
+  while (true) {
+    if (!replay_->error().empty()) return fail(replay_->error());
+    if (replay_->torn()) return replayed();
+    if (const auto wish = replay_->wish()) return read_run(*wish);
+    if (frames_.empty()) return read_again();
+    const auto [frame, entries] = frames_.front();
+    frames_.pop_front();
+    replay_->frame(frame, entries);
+  }
+}
+
+void Starter::read_run(const Replay::Wish& wish) {
+  step_ = Step::run;
+  run_memory_ = dir_.shared.pool.take(wish.to - wish.from);
+  run_file_ = dir_.file_of(*wish.log, *wish.segment, FileKind::records);
+  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
+  op.at = wish.from;
+  op.memory = run_memory_.first(wish.to - wish.from);
+  outstanding_ = 1;
+  dir_.shared.files.submit(run_file_, std::move(op));
+}
+
+void Starter::run_read(const DiskDone& done) {
+  dir_.shared.files.release(run_file_);
+  const Replay::Wish wish = *replay_->wish();
+  const Bytes blocks = run_memory_.first(std::min<std::size_t>(*done.outcome, wish.to - wish.from));
+  replay_->run_read(blocks);
+  if (wish.settled || replay_->torn()) {
+    dir_.shared.pool.give(std::exchange(run_memory_, {}));
+    return replay_next();
+  }
+  step_ = Step::put_run;
+  DiskOp op = dir_.op(DiskOpKind::write, Part::start, 0);
+  op.at = wish.from;
+  op.pieces.push_back(blocks);
+  outstanding_ = 1;
+  if (std::ranges::find(unsynced_, run_file_) == unsynced_.end()) unsynced_.push_back(run_file_);
+  dir_.shared.files.submit(run_file_, std::move(op));
+}
+
+void Starter::run_put() {
+  dir_.shared.files.release(run_file_);
+  dir_.shared.pool.give(std::exchange(run_memory_, {}));
+  replay_next();
+}
+
+// All of the journal was carried out, or what counts of it.
+void Starter::replayed() {
+  if (const auto torn = replay_->torn()) scan_->cut(*torn);
+  if (unsynced_.empty()) return sound();
+  step_ = Step::sync_runs;
+  outstanding_ = static_cast<std::uint32_t>(unsynced_.size());
+  for (const FileHandle file : unsynced_)
+    dir_.shared.files.submit(file, dir_.op(DiskOpKind::sync, Part::start, 0));
+}
+
+// Everything is in memory as it was.
+void Starter::sound() {
   if (!replay_->finish()) {
     fail(replay_->error());
     return;
@@ -517,6 +628,7 @@ void Starter::superblock_written() {
   dir_.rest = Directory::Rest::awake;
   step_ = Step::over;
   scan_.reset();
+  rescan_.reset();
   replay_.reset();
   if (!memory_.empty()) dir_.shared.pool.give(std::exchange(memory_, {}));
 }

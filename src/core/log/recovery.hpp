@@ -7,22 +7,32 @@
 //   before the manifest's checkpoint an entry only brings back bytes that were not flushed; from there on it
 //   is carried out as it was when it was written. Either way entries are taken in order, so what a later
 //   truncation, roll or removal did to earlier ones happens again, in memory; files are not touched.
-// A soft ring that is not there stays so until wake(): whether it is, is looked at when the twin's lock keeps
-// everybody else away.
-// GUARANTEES: a torn end is cut, and what it held was acknowledged to nobody (of a soft ring: or only under
-// tailwater.durability=os, and the machine went down, which is said); anything else that does not fit takes
-// the directory offline and is left as it is.
+// Direct runs need a second look at the ring: from the first frame with one on, frames are only surveyed, and
+// carried out when the journal was read to its end (extent_survey.hpp). The blocks of a run that still counts
+// are read from its segment. The lock on that file is waited for: a predecessor's write may be in flight.
+// Where they are not what the journal says: if the frame was settled, that is damage; else the run was never
+// finished, and the journal ends before the frame, as if that were torn itself. So what a crash leaves is
+// always a beginning of the journal, runs included. Runs of frames that nobody knows to be settled are
+// written once more, as those frames are. A soft ring that is not there stays so until wake(): whether it is,
+// is looked at when the twin's lock keeps everybody else away. GUARANTEES: a torn end is cut, and what it
+// held was acknowledged to nobody (of a soft ring: or only under tailwater.durability=os, and the machine
+// went down, which is said); anything else that does not fit takes the directory offline and is left as it
+// is.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/disk.hpp"
 #include "core/journal/ring_scan.hpp"
 #include "core/journal/superblock.hpp"
+#include "core/log/extent_survey.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/manifest.hpp"
 #include "core/log/replay.hpp"
@@ -63,6 +73,10 @@ class Starter {
     second_head,  // and superblock B; A is that of this start
     manifest,
     scan,
+    rescan,   // from the first frame with a direct run on
+    run,      // its blocks are read,
+    put_run,  // written once more,
+    sync_runs,
     twin,          // its ring is sound, too: nothing is written beside a damaged one
     settle_read,   // each of the last frames,
     settle_write,  // and put it back, durably
@@ -87,6 +101,14 @@ class Starter {
   void read_ring();
   void ring_read(const DiskDone& done);
   void scanned();
+  void begin_rescan();
+  void read_again();
+  void replay_next();
+  void read_run(const Replay::Wish& wish);
+  void run_read(const DiskDone& done);
+  void run_put();
+  void replayed();
+  void sound();
   void settle_next();
   void settle_write();
   void begin_incarnation();
@@ -105,6 +127,13 @@ class Starter {
   journal::Superblock superblock_;
   journal::RingScan::Trust trust_ = journal::RingScan::Trust::newest;
   std::unique_ptr<journal::RingScan> scan_;
+  ExtentSurvey survey_;
+  std::unique_ptr<journal::RingScan> rescan_;
+  // Of the bytes read last, what was not replayed yet.
+  std::deque<std::pair<journal::FrameHeader, journal::EntryCursor>> frames_;
+  MutableBytes run_memory_;
+  FileHandle run_file_ = 0;
+  std::vector<FileHandle> unsynced_;
   std::unique_ptr<Replay> replay_;
   std::unique_ptr<Manifest> seed_;
   std::size_t settled_ = 0;  // of the scan's unsettled frames

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crc32c.hpp"
 #include "base/plant.hpp"
 #include "core/log/compaction_ops.hpp"
 #include "core/log/directory.hpp"
@@ -51,18 +52,129 @@ bool Replay::frame(const journal::FrameHeader& frame, journal::EntryCursor entri
   lsn_ = frame.lsn;
   if (!past_checkpoint_ && lsn_ >= checkpoint_) reach_checkpoint();
   if (!error_.empty()) return false;
-  if (planted(Plant::one_pass_redo) && !past_checkpoint_) return true;
+  entries_ = entries;
+  if (past_checkpoint_ && lsn_ >= settled_ && !prove(entries)) return false;
+  return !unproven_.empty() || go_on();
+}
+
+// A frame that may never have been acknowledged counts only if all of its runs are whole.
+//   1 such runs are never of a log that is emptied or removed behind them: before that is noted, all runs in
+//     front of it are durable, and the frame with the note says so (JournalQueue::must_wait)
+//   2 so nothing else was written to their blocks: what is not whole was never finished
+bool Replay::prove(journal::EntryCursor entries) {
   while (const auto next = entries.next()) {
-    if (!entry(*next)) return false;
+    if (next->header.kind != EntryKind::extent) continue;
+    const auto found = dir_.logs.find(next->header.log);
+    const auto extent = decode_extent(next->header, next->content);
+    if (found == dir_.logs.end() || !extent || found->second->segment_at(extent->segment) == nullptr) {
+      error_ = "the journal at " + std::to_string(lsn_.value) + " names a direct run that makes no sense";
+      return false;
+    }
+    unproven_.push_back({found->second, next->header, *extent});
   }
-  if (entries.failed())
+  return true;
+}
+
+bool Replay::go_on() {
+  while (const auto next = entries_.next()) {
+    ++number_;
+    if (planted(Plant::one_pass_redo) && !past_checkpoint_) continue;
+    if (passes_over(next->header)) continue;
+    if (!entry(*next)) return false;
+    if (run_) return true;
+  }
+  if (entries_.failed())
     error_ = "a frame of the journal at " + std::to_string(lsn_.value) + " contradicts itself";
   return error_.empty();
+}
+
+// Whether the entry says nothing any more of what its log is now.
+bool Replay::passes_over(const journal::EntryHeader& entry) {
+  const auto dead = dead_until_.find(entry.log);
+  if (dead == dead_until_.end()) return false;
+  if (number_ < dead->second) return true;
+  dead_until_.erase(dead);
+  return false;
+}
+
+bool Replay::extent(const journal::EntryCursor::Entry& entry) {
+  const auto found = dir_.logs.find(entry.header.log);
+  if (found == dir_.logs.end()) {
+    if (past_checkpoint_)
+      error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
+    return !past_checkpoint_;
+  }
+  LogState& log = *found->second;
+  const auto extent = decode_extent(entry.header, entry.content);
+  if (!extent) return wrong(log, "a direct run that makes no sense");
+  if (const auto end = survey_.end_of(entry.header.log, number_)) {
+    dead_until_[entry.header.log] = *end;
+    return true;
+  }
+  Segment* const segment = log.segment_at(extent->segment);
+  if (!past_checkpoint_) {
+    if (segment == nullptr) return true;
+    segment->last_extent = lsn_;
+    const bool all_in_files = segment->sealed && segment->exact && segment->flushed == segment->size;
+    if (all_in_files || extent->to <= segment->flushed) {
+      stashes_.erase(entry.header.log);
+      cut_chunks(log, dir_.shared.tail, extent->segment, extent->from, Offset{entry.header.base_offset});
+      return true;
+    }
+  } else if (extent->segment != log.active().base || extent->from != log.active().size) {
+    return wrong(log, "a direct run that does not follow on the last batch");
+  }
+  segment->last_extent = lsn_;
+  run_ = Run{&log, entry.header, *extent};
+  return true;
+}
+
+std::optional<Replay::Wish> Replay::wish() const {
+  if (unproven_.empty() && !run_) return std::nullopt;
+  const Run& run = unproven_.empty() ? *run_ : unproven_.back();
+  const Extent& extent = run.extent;
+  return Wish{run.log, run.log->segment_at(extent.segment), extent.blocks_from, extent.blocks_to,
+              unproven_.empty()};
+}
+
+bool Replay::Run::whole(Bytes blocks) const {
+  return blocks.size() == extent.blocks_to - extent.blocks_from && crc32c(blocks) == extent.blocks_crc;
+}
+
+bool Replay::run_read(Bytes blocks) {
+  if (!unproven_.empty()) {
+    if (!unproven_.back().whole(blocks)) {
+      torn_ = lsn_;
+      unproven_.clear();
+      return true;
+    }
+    unproven_.pop_back();
+    return !unproven_.empty() || go_on();
+  }
+  const Run run = *std::exchange(run_, std::nullopt);
+  const Extent& extent = run.extent;
+  LogState& log = *run.log;
+  if (!run.whole(blocks)) {
+    error_ = log.path(extent.segment, FileKind::records) + " is damaged between " +
+             std::to_string(extent.blocks_from) + " and " + std::to_string(extent.blocks_to) +
+             ": records that were acknowledged are lost there";
+    return false;
+  }
+  run_bytes_.assign(extent.head.begin(), extent.head.end());
+  for (const Bytes part : {extent.before, blocks, extent.behind})
+    run_bytes_.insert(run_bytes_.end(), part.begin(), part.end());
+  journal::EntryCursor::Entry as_batches{run.header, run_bytes_};
+  as_batches.header.kind = EntryKind::batches;
+  as_batches.header.length = static_cast<std::uint32_t>(run_bytes_.size());
+  if (!batches(as_batches)) return false;
+  log.segment_at(extent.segment)->direct.push_back({extent.blocks_from, extent.blocks_to});
+  return go_on();
 }
 
 bool Replay::entry(const journal::EntryCursor::Entry& entry) {
   const EntryKind kind = entry.header.kind;
   if (kind == EntryKind::filler) return true;
+  if (kind == EntryKind::extent) return extent(entry);
   if (kind == EntryKind::batches) return batches(entry);
   const auto found = dir_.logs.find(entry.header.log);
   if (!past_checkpoint_) {
@@ -304,13 +416,13 @@ void Replay::reach_checkpoint() {
   past_checkpoint_ = true;
   for (const auto& [id, stash] : stashes_) {
     const auto found = dir_.logs.find(id);
-    if (found == dir_.logs.end()) continue;
+    if (found == dir_.logs.end() || dead_until_.contains(id)) continue;
     const Segment& segment = found->second->active();
     if (segment.flushed < segment.size) take_head(*found->second, stash);
   }
   for (const Cut& cut : cuts_) settle_cut(*dir_.logs.at(cut.log), cut.place);
   for (const auto& [id, log] : dir_.logs) {
-    if (!settle(*log)) return;
+    if (!dead_until_.contains(id) && !settle(*log)) return;
   }
 }
 
@@ -389,6 +501,7 @@ void Replay::rebuild_marks(LogState& log) {
 
 bool Replay::finish() {
   if (!past_checkpoint_ && error_.empty()) reach_checkpoint();
+  if (!dead_until_.empty()) error_ = "the journal ends before what the second look has to find in it";
   if (!error_.empty()) return false;
   for (auto& [id, stash] : stashes_) {
     const auto found = dir_.logs.find(id);

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -64,8 +65,15 @@ struct Segment {
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
   std::int64_t untimed_since = -1;  // when retention first saw it, if it has no timestamps
-  bool named[kFileKinds] = {};      // written in this run: a round that makes the file also syncs its name
-  Walked walked;                    // by looks that its indexes did not help
+  bool extended = false;            // the file of records has as much size as blocks
+  struct Blocks {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+  };
+  std::vector<Blocks> direct;      // beyond `flushed` and on stable storage already, see DirectRuns
+  std::optional<Lsn> last_extent;  // the last frame that names a direct run; none is dropped before its trim
+  bool named[kFileKinds] = {};     // written in this run: a round that makes the file also syncs its name
+  Walked walked;                   // by looks that its indexes did not help
 
   bool unfinished() const { return flushed < size || (sealed && exists && !exact); }
 };

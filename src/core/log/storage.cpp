@@ -75,6 +75,13 @@ class Storage::State {
   Reader reader;
   std::vector<std::unique_ptr<Directory>> dirs;
   Compactor compactor{shared, dirs};
+  // Truncations that wait until the journal no longer names a direct run.
+  struct Trim {
+    ReadTicket ticket;
+    Directory* dir = nullptr;
+    Lsn run;
+  };
+  std::vector<Trim> trims;
   std::int64_t producer_expiration_ms = shared.options.producer_expiration_ms;
   bool started = false;
   bool stopping = false;
@@ -142,6 +149,9 @@ void Storage::State::route(DiskDone done, Now now) {
     case Part::ring_sync:
       to.journal.synced(done);
       return;
+    case Part::direct:
+      to.direct.completed(done);
+      return;
   }
 }
 
@@ -175,6 +185,11 @@ void Storage::turn(Now now, DiskEffects& effects) {
     dir->growth.turn();
     state.update_report(*dir);
   }
+  std::erase_if(state.trims, [&](const State::Trim& trim) {
+    if (trim.dir->online() && trim.dir->ring.trim() <= trim.run) return false;
+    state.blocks.keep_promise(trim.ticket);
+    return true;
+  });
   state.evict();
   state.shared.registry.sweep();
   state.route_failures(now);
@@ -439,6 +454,14 @@ TruncateAnswer Storage::truncate(Log& outside, Offset end) {
     restart_at(outside, end);
     return {};
   }
+  // What a direct run wrote can be told from what comes to lie there only while all of it counts.
+  if (const auto run = log.last_extent(); run && *run >= log.dir->ring.trim()) {
+    const ReadTicket ticket = state_->blocks.promise();
+    state_->trims.push_back({ticket, log.dir, *run});
+    log.dir->checkpoint.want_trim(*run);
+    log.dir->journal.want_sync();
+    return {TruncateAnswer::Kind::need, ticket};
+  }
   CutPlace place;
   const TruncateAnswer answer = state_->reader.find_cut(log, end, place);
   if (answer.kind != TruncateAnswer::Kind::done) return answer;
@@ -499,6 +522,9 @@ void Storage::State::retain(LogState& log, Now now) {
   const RetentionPlan plan = plan_retention(log, now.wall);
   if (plan.roll) roll(log);
   const bool drops = log.segments.size() > 1 && log.segments.front().next <= plan.start;
+  // A start would look for it: it goes with the next look.
+  if (drops && log.dir->names_run_of(log.segments.front()))
+    log.dir->checkpoint.want_trim(*log.segments.front().last_extent);
   if (plan.start <= log.start && !drops) return;
   apply_log_start(*log.dir, log, plan.start, Duration::from_ms(log.config.file_delete_delay_ms));
   log.dir->journal.push(log, {.kind = EntryKind::log_start, .base_offset = plan.start});

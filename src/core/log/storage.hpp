@@ -154,6 +154,8 @@ struct DirReport {
   std::uint64_t frame_bytes = 0;
   std::uint64_t frame_payload_bytes = 0;
   std::uint64_t flushed_bytes = 0;
+  std::uint64_t direct_runs = 0;  // see DirectRuns
+  std::uint64_t direct_bytes = 0;
   std::uint64_t dirty_bytes = 0;
 };
 

@@ -74,6 +74,7 @@ class World {
     struct Change {
       std::optional<Offset> truncated_to;
       ModelBatch appended;
+      bool emptied = false;  // retention had passed that place: nothing is known of producers any more
     };
     std::vector<Change> changes;
     Offset end() const { return batches.empty() ? start_at : batches.back().last + 1; }
@@ -211,7 +212,7 @@ class World {
     }
     EXPECT_EQ(answer.kind, TruncateAnswer::Kind::done);
     Model& model = models.at(log.id());
-    model.changes.push_back({end, {}});
+    model.changes.push_back({end, {}, log.start_offset() == log.end_offset()});
     apply(model.batches, model.remembered, model.changes.back());
     model.acked = std::min(model.acked, model.end());
     EXPECT_EQ(log.end_offset(), model.end());
@@ -277,6 +278,7 @@ class World {
       batches.pop_back();
       if (remembered > 0) --remembered;
     }
+    if (change.emptied) remembered = 0;
   }
   // Which beginning of the changes is in the log: of those with the right end, the last with the right bytes.
   void find_state(Log& log, Model& model) {
