@@ -13,7 +13,6 @@ namespace {
 constexpr BrokerId kBroker{1};
 constexpr ListenerId kListener{0};
 constexpr Duration kTurnDelayMax = Duration::from_us(20);
-constexpr Duration kMailDelayMax = Duration::from_us(30);
 constexpr Duration kStoreDelayMax = Duration::from_us(1'500);
 constexpr std::size_t kPiecesMax = 16;
 
@@ -286,7 +285,7 @@ void Broker::post(std::uint32_t from, node::Envelope envelope) {
   digest_.add(to);
   Instant& last = last_mail_[{from, to}];
   const auto delay = static_cast<std::int64_t>(
-      agenda_.random().below(static_cast<std::uint64_t>(kMailDelayMax.nanoseconds)));
+      agenda_.random().below(static_cast<std::uint64_t>(setup_.mail_delay_max.nanoseconds)));
   last = std::max(last, agenda_.now() + Duration{delay});
   agenda_.at(last, [this, generation = generation_, to, mail = std::move(envelope)]() mutable {
     if (generation != generation_) return;

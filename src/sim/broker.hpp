@@ -26,6 +26,7 @@ struct BrokerSetup {
   std::uint32_t shards = 1;
   std::uint64_t memory_bytes = std::uint64_t{96} << 20;  // of each shard
   std::vector<std::string> log_dirs = {"d"};
+  Duration mail_delay_max = Duration::from_us(30);
   cluster::ConfigValues settings = {};  // beside those that every simulated broker has
 };
 

@@ -52,6 +52,8 @@ Options draw_options(Prng& random) {
   if (random.one_in(3))
     options.hasty_messages = static_cast<std::int64_t>(one_of(random, {1, 100, std::uint64_t{INT64_MAX}}));
   options.transformers = random.below(options.transactors + 1);
+  options.mail_delay_max =
+      Duration::from_us(static_cast<std::int64_t>(one_of(random, {30, 30, 1'000, 20'000})));
   options.direct_bytes = one_of(random, {4 * kKiB, 4 * kKiB, 12 * kKiB, 192 * kKiB});
   return options;
 }
@@ -71,7 +73,8 @@ std::string Options::text() const {
       (hasty_messages >= 0 ? " hasty=" + std::to_string(hasty_messages) : "") +
       (expires() ? " retention=" + std::to_string(retention_ms) + "ms/" + std::to_string(retention_bytes)
                  : "") +
-      " padding=" + std::to_string(padding_max) + " interval=" + std::to_string(fault_interval.to_ms()) +
+      " mail=" + std::to_string(mail_delay_max.nanoseconds / 1'000) +
+      "us padding=" + std::to_string(padding_max) + " interval=" + std::to_string(fault_interval.to_ms()) +
       "ms faults=";
   std::string separator;
   for (std::size_t fault = 0; fault < kFaults; ++fault) {

@@ -38,6 +38,7 @@ struct Options {
   std::size_t padding_max = 0;
   Duration producer_pause_max;
   Duration network_delay_max;
+  Duration mail_delay_max;  // between shards
   Duration fault_interval;  // mean, between two of the nemesis's deeds
   std::array<bool, kFaults> enabled{};
 

@@ -45,6 +45,7 @@ BrokerSetup setup_of(const Options& options) {
   return {.shards = options.shards,
           .memory_bytes = options.memory_bytes,
           .log_dirs = std::move(dirs),
+          .mail_delay_max = options.mail_delay_max,
           .settings = {{"log.retention.check.interval.ms", "2000"},
                        {"log.cleaner.backoff.ms", "1000"},
                        {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
