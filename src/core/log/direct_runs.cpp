@@ -154,7 +154,7 @@ void DirectRuns::written(Run& run, const DiskDone& done) {
   release(run);
   if (!dir_.online() || dir_.check(done)) return;
   if (known) segment->direct.push_back(blocks);
-  dir_.journal.run_durable(frame);
+  dir_.journal.frames().run_durable(frame);
   dir_.journal.release_held(log);
 }
 

@@ -23,9 +23,6 @@ constexpr std::size_t kSplitMin = 512;
 constexpr std::uint64_t kEntryBytes = std::uint64_t{256} << 10;
 // What waits for a direct run will probably be one: the larger, the fewer flushes of the disk.
 constexpr std::uint64_t kRunBytes = std::uint64_t{1} << 20;
-constexpr std::size_t kSpareItems = 4;
-// flush.ms from here on is no bound: a time so far away cannot be told.
-constexpr std::int64_t kFlushMsMax = std::int64_t{1} << 40;
 
 std::uint64_t weight(const Pending& entry) {
   return journal::kEntryHeaderSize + (entry.begun ? 0 : entry.head) + (entry.to - entry.from) +
@@ -50,9 +47,6 @@ std::uint32_t head_of(const Pending& entry) {
 
 JournalQueue::~JournalQueue() {
   for (std::size_t each = begin_; each < pending_.size(); ++each) unpin(pending_[each]);
-  for (Frame& frame : frames_) {
-    if (!frame.memory.empty()) dir_.shared.pool.give(frame.memory);
-  }
 }
 
 void JournalQueue::unpin(Pending& entry) {
@@ -228,8 +222,7 @@ bool JournalQueue::may_form() {
     const std::uint64_t unsettled = dir_.ring.next() - dir_.ring.durable();
     if (unsettled > 2 * std::uint64_t{dir_.ring.frame_bytes_max()}) return false;
   }
-  const auto in_flight = std::count_if(frames_.begin() + static_cast<std::ptrdiff_t>(written_), frames_.end(),
-                                       [](const Frame& frame) { return !frame.landed; });
+  const std::size_t in_flight = frames_.in_flight();
   if (in_flight > 1 || (in_flight == 1 && waiting_bytes_ < dir_.shared.options.second_frame_bytes))
     return false;
   return !must_wait(pending_[begin_]);
@@ -249,12 +242,10 @@ bool JournalQueue::fill_lap() {
   if (journal::kFrameHeaderSize + journal::kEntryHeaderSize + first_need().least <= room) return true;
   // Room that trimming will give is waited for; the end of a lap gives none.
   if (dir_.ring.lap_room() > room) return false;
-  Frame frame;
-  frame.memory = dir_.shared.pool.take(room);
-  frame.lsn = dir_.ring.next();
-  dir_.ring.begin(frame.memory.first(room));
+  Frame frame = frames_.make(room);
   dir_.ring.add({.kind = EntryKind::filler}, {});
-  submit(std::move(frame));
+  frame.last_number = first_number_ - 1;
+  frames_.submit(std::move(frame));
   return false;
 }
 
@@ -264,41 +255,18 @@ void JournalQueue::turn() {
     fence_lsn_ = dir_.ring.next();
     fence_number_ = 0;
   }
-  if (sync_due()) begin_sync();
+  frames_.turn();
   if (!may_form() || !fill_lap()) return;
   // Heads may come on top of what waits; a frame that turns out longer than its memory is continued by the
   // next.
   const std::uint64_t wished = journal::round_up(journal::kFrameHeaderSize + waiting_bytes_ + kBlock, kBlock);
   const std::size_t size = std::min(wished, dir_.ring.room());
-  Frame frame;
-  frame.memory = dir_.shared.pool.take(size);
-  if (!spare_items_.empty()) {
-    frame.items = std::move(spare_items_.back());
-    spare_items_.pop_back();
-  }
-  frame.lsn = dir_.ring.next();
-  dir_.ring.begin(frame.memory.first(size));
+  Frame frame = frames_.make(size);
   while (begin_ < pending_.size() && first_number_ != fence_number_ && take_first(frame)) {
   }
   compact();
-  submit(std::move(frame));
-}
-
-void JournalQueue::submit(Frame frame) {
   frame.last_number = first_number_ - 1;
-  frame.sent = dir_.now.monotonic;
-  const journal::RingWriter::Frame formed = dir_.ring.finish();
-  ++dir_.report.frames;
-  dir_.report.frame_bytes += formed.bytes.size();
-  dir_.report.frame_payload_bytes += formed.payload;
-  DiskOp op = dir_.op(DiskOpKind::write, Part::journal, formed.lsn.value / kBlock);
-  op.file = dir_.ring_file;
-  op.at = formed.position;
-  op.pieces.push_back(formed.bytes);
-  op.durable = !dir_.soft && !planted(Plant::acknowledgement_before_sync);
-  op.urgent = true;
-  dir_.shared.outbox.push_back(std::move(op));
-  frames_.push_back(std::move(frame));
+  frames_.submit(std::move(frame));
 }
 
 bool JournalQueue::take_first(Frame& frame) {
@@ -450,76 +418,6 @@ void JournalQueue::compact() {
   }
 }
 
-void JournalQueue::completed(const DiskDone& done) {
-  const Lsn lsn{detail_of(done.token) * kBlock};
-  const auto found = std::find_if(frames_.begin() + static_cast<std::ptrdiff_t>(written_), frames_.end(),
-                                  [&](const Frame& frame) { return frame.lsn == lsn; });
-  CHECK(found != frames_.end());
-  if (!dir_.soft) dir_.shared.pace.journal_written(dir_.now.monotonic - found->sent);
-  dir_.shared.pool.give(found->memory);
-  found->memory = {};
-  if (!dir_.online() || dir_.check(done)) return;
-  found->landed = true;
-  if (found != frames_.begin() && found->written() && planted(Plant::acknowledgement_out_of_order))
-    settle(*found);
-  advance_written();
-}
-
-void JournalQueue::run_durable(Lsn lsn) {
-  const auto found =
-      std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) { return frame.lsn == lsn; });
-  CHECK(found != frames_.end());
-  --found->runs;
-  advance_written();
-}
-
-void JournalQueue::advance_written() {
-  for (; written_ < frames_.size() && frames_[written_].written(); ++written_) {
-    if (dir_.soft) acknowledge(frames_[written_]);
-  }
-  if (!dir_.soft) retire(written_);
-}
-
-// The operating system has the frame, and all before it.
-void JournalQueue::acknowledge(const Frame& frame) {
-  for (const Item& item : frame.items) {
-    LogState& log = *item.log;
-    const bool batches = item.kind == EntryKind::batches;
-    if (batches && (log.removed || item.generation != log.generation)) continue;
-    const std::int64_t unsynced = item.point.offset - log.durable.offset;
-    if (!batches || !log.config.os_durable || unsynced >= log.config.flush_messages) {
-      wanted_number_ = std::max(wanted_number_, frame.last_number);
-      continue;
-    }
-    if (log.config.flush_ms < kFlushMsMax)
-      sync_at_ = std::min(sync_at_, dir_.now.monotonic + Duration::from_ms(log.config.flush_ms));
-    move_end(log, item.point.offset);
-  }
-}
-
-bool JournalQueue::sync_due() const {
-  if (!dir_.soft || syncing_ > 0 || written_ == 0) return false;
-  if (dir_.stopping || durable_number_ < wanted_number_ || sync_at_ <= dir_.now.monotonic) return true;
-  const Lsn durable = dir_.ring.durable();
-  if (fence_lsn_ && durable < *fence_lsn_) return true;
-  return dir_.ring.next() - durable >= dir_.ring.capacity() / 8 || dir_.flusher.under_pressure();
-}
-
-void JournalQueue::begin_sync() {
-  syncing_ = written_;
-  sync_at_ = Instant::max();
-  DiskOp op = dir_.op(DiskOpKind::sync, Part::ring_sync, 0);
-  op.file = dir_.ring_file;
-  op.urgent = true;
-  dir_.shared.outbox.push_back(std::move(op));
-}
-
-void JournalQueue::synced(const DiskDone& done) {
-  const std::size_t count = std::exchange(syncing_, 0);
-  if (!dir_.online() || dir_.check(done)) return;
-  retire(count);
-}
-
 void JournalQueue::abandon() {
   for (std::size_t each = begin_; each < pending_.size(); ++each) {
     unpin(pending_[each]);
@@ -529,55 +427,7 @@ void JournalQueue::abandon() {
   pending_.clear();
   begin_ = 0;
   waiting_bytes_ = 0;
-  for (Frame& frame : frames_) {
-    for (const Item& item : frame.items) --item.log->references;
-    frame.items.clear();
-  }
-}
-
-void JournalQueue::note_changed(LogState& log) {
-  if (std::exchange(log.changed, true)) return;
-  dir_.shared.news.changed.push_back(log.log);
-}
-
-// What is acknowledged.
-void JournalQueue::move_end(LogState& log, Offset end) {
-  if (end <= log.durable_end) return;
-  log.durable_end = end;
-  // Without a high watermark of its own a log's durable end is it.
-  if (log.producers && !log.high_watermark) log.producers->release_below(end);
-  note_changed(log);
-}
-
-// Everything in the frame is durable.
-void JournalQueue::settle(Frame& frame) {
-  for (const Item& item : frame.items) {
-    LogState& log = *item.log;
-    --log.references;
-    if (log.removed) continue;
-    if (item.kind == EntryKind::log_start && item.base_offset > log.durable_start) {
-      log.durable_start = std::min(item.base_offset, log.start);
-      note_changed(log);
-    }
-    if (item.kind == EntryKind::compaction) ++log.compaction.durable;
-    if (item.generation != log.generation) continue;
-    log.durable = item.point;
-    dir_.flusher.consider(log);
-    move_end(log, item.point.offset);
-  }
-  frame.items.clear();
-}
-
-// The first `count` frames are durable.
-void JournalQueue::retire(std::size_t count) {
-  for (; count > 0; --count, --written_) {
-    Frame& frame = frames_.front();
-    dir_.ring.completed(frame.lsn);
-    durable_number_ = frame.last_number;
-    settle(frame);
-    if (spare_items_.size() < kSpareItems) spare_items_.push_back(std::move(frame.items));
-    frames_.pop_front();
-  }
+  frames_.abandon();
 }
 
 }  // namespace tailwater::log

@@ -1,4 +1,4 @@
-// What waits for the journal of one directory, and the frames in flight: group commit.
+// What waits for the journal of one directory, and how it gets into frames: group commit.
 //   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather
 //   runs      large batches go straight to their segment when the journal is busy; the frame names them and is
 //             durable when they are, too (direct_runs.hpp)
@@ -7,22 +7,16 @@
 //   fence     splits the queue: what was pushed before goes into frames below one address, the rest into
 //             frames at or above it. A manifest made when the fence was placed describes exactly what lies
 //             below that address
-//   soft      the frames of a soft ring (tailwater.durability=os) go to the operating system, and are
-//             acknowledged when it has them. What a log may have so is bounded by its flush.messages and
-//             flush.ms: what would go beyond waits for a sync of the ring. Everything else than batches waits
-//             for one, too. Nothing but what is synced counts for flushes, manifests and removals of files
-// GUARANTEES: a log's durable point moves only when all frames up to its entry are durable; its durable end,
-// which is what is acknowledged, moves before it only in a soft ring.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
 #include "base/disk.hpp"
 #include "core/journal/ring_writer.hpp"
 #include "core/log/direct_runs.hpp"
+#include "core/log/journal_frames.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/shared.hpp"
 
@@ -55,11 +49,11 @@ class JournalQueue {
   bool holds_entries() const { return !holding_.empty(); }
 
   // What is in the queue now has to become durable soon, even if nothing follows that would need it.
-  void want_sync() { wanted_number_ = last_number(); }
+  void want_sync() { frames_.want(last_number()); }
 
   // Number of the newest entry, and of the newest of those that are durable (with all before them).
   std::uint64_t last_number() const { return first_number_ + (pending_.size() - begin_) - 1; }
-  std::uint64_t durable_number() const { return durable_number_; }
+  std::uint64_t durable_number() const { return frames_.durable_number(); }
 
   void place_fence();
   // The address that the fence became; nothing while entries before it wait.
@@ -67,13 +61,8 @@ class JournalQueue {
 
   // Forms at most one frame.
   void turn();
-  void completed(const DiskDone& done);
-  // A direct run that this frame names is on stable storage.
-  void run_durable(Lsn frame);
-  // The ring's sync.
-  void synced(const DiskDone& done);
-  // When frames that were acknowledged have to be synced.
-  Instant next_deadline() const { return written_ > syncing_ ? sync_at_ : Instant::max(); }
+  JournalFrames& frames() { return frames_; }
+  const JournalFrames& frames() const { return frames_; }
 
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
   // Bytes of the ring that what waits, and `more`, will take at most; what logs hold back waits, too.
@@ -91,23 +80,7 @@ class JournalQueue {
   void abandon();
 
  private:
-  struct Item {
-    LogState* log = nullptr;
-    std::uint32_t generation = 0;
-    JournalPoint point;
-    journal::EntryKind kind = journal::EntryKind::batches;
-    Offset base_offset;  // of the other kinds
-  };
-  struct Frame {
-    Lsn lsn;
-    Instant sent;
-    MutableBytes memory;
-    std::vector<Item> items;
-    std::uint64_t last_number = 0;
-    bool landed = false;
-    std::uint32_t runs = 0;  // direct ones that are not durable
-    bool written() const { return landed && runs == 0; }
-  };
+  using Frame = JournalFrames::Frame;
 
   void enqueue(Pending entry);
   bool join(Pending& last, const cache::Chunk& chunk, std::uint64_t from, std::uint64_t to);
@@ -127,7 +100,6 @@ class JournalQueue {
   };
   Need first_need() const;
   bool fill_lap();
-  void submit(Frame frame);
   // Moves entries into the open frame; false when the first does not fit, or not whole.
   bool take_first(Frame& frame);
   void take_batches(Pending& entry, Frame& frame, std::uint32_t head, std::size_t length);
@@ -135,34 +107,20 @@ class JournalQueue {
   void note_taken(Pending& entry, Frame& frame, std::uint32_t head, std::uint64_t end);
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
   void pop_first();
-  void advance_written();
-  void acknowledge(const Frame& frame);
-  bool sync_due() const;
-  void begin_sync();
-  void settle(Frame& frame);
-  void retire(std::size_t count);
-  void move_end(LogState& log, Offset end);
-  void note_changed(LogState& log);
   void compact();
 
   Directory& dir_;
   std::vector<Pending> pending_;
   std::size_t begin_ = 0;           // of pending_: what lies before is framed
   std::uint64_t first_number_ = 1;  // of the entry at begin_
-  std::uint64_t durable_number_ = 0;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;    // of LogState::held
   std::vector<LogState*> holding_;  // that hold entries behind a run
   std::uint64_t fence_number_ = 0;  // first entry behind the fence; 0: no fence
   std::optional<Lsn> fence_lsn_;
-  std::deque<Frame> frames_;  // that are not durable
-  std::size_t written_ = 0;   // of them, from the first one on: a sync will make them durable
-  std::size_t syncing_ = 0;   // of these, in a sync on its way
-  std::uint64_t wanted_number_ = 0;
-  Instant sync_at_ = Instant::max();
+  JournalFrames frames_{dir_};
   Buffer extent_;                 // that is made now
   std::optional<Lsn> last_runs_;  // the newest frame with direct runs
-  std::vector<std::vector<Item>> spare_items_;
 };
 
 }  // namespace tailwater::log

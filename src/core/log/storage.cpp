@@ -117,7 +117,7 @@ void Storage::State::route(DiskDone done, Now now) {
   to.now = now;
   switch (part_of(token)) {
     case Part::journal:
-      to.journal.completed(done);
+      to.journal.frames().completed(done);
       return;
     case Part::start:
       to.starter.completed(std::move(done));
@@ -147,7 +147,7 @@ void Storage::State::route(DiskDone done, Now now) {
       compactor.completed(done);
       return;
     case Part::ring_sync:
-      to.journal.synced(done);
+      to.journal.frames().synced(done);
       return;
     case Part::direct:
       to.direct.completed(done);
@@ -228,7 +228,7 @@ Instant Storage::next_deadline() const {
     if (!dir->online() || !dir->awake() || dir->report.state == DirState::stopped) continue;
     if (dir->checkpoint.ready()) return Instant{};
     earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
-                         dir->checkpoint.next_deadline(), dir->journal.next_deadline()});
+                         dir->checkpoint.next_deadline(), dir->journal.frames().next_deadline()});
   }
   return earliest;
 }
