@@ -357,6 +357,8 @@ MetricsSnapshot ShardState::metrics() const {
     snapshot.journal_bytes += report.frame_bytes;
     snapshot.journal_padding_bytes +=
         report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
+    snapshot.direct_runs += report.direct_runs;
+    snapshot.direct_bytes += report.direct_bytes;
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
   snapshot.corrupt_reads = storage.corrupt_reads();

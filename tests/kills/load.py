@@ -24,7 +24,9 @@ DRAIN_LIMIT_S = 300
 SETTLE_LIMIT_S = 10
 # So that what outlives a pause, or a fenced worker, is noticed within the test.
 SETTINGS = {"num.partitions": PARTITIONS, "group.min.session.timeout.ms": "1000", "group.initial.rebalance.delay.ms": "0",
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+            # So that batches of a load as small as this one also go past the journal.
+            "tailwater.direct.bytes": "4096"}
 
 
 def read_back(broker, topic, isolation="read_uncommitted"):

@@ -214,6 +214,10 @@ void write_storage(const View& view) {
              &Snapshot::journal_bytes);
   view.total("tailwater_journal_padding_bytes_total", "counter", "Of these, padding.",
              &Snapshot::journal_padding_bytes);
+  view.total("tailwater_direct_runs_total", "counter",
+             "Writes of records that went straight to their segment (tailwater.direct.bytes).",
+             &Snapshot::direct_runs);
+  view.total("tailwater_direct_bytes_total", "counter", "Bytes of these.", &Snapshot::direct_bytes);
   node::DurationHistogram writes;
   for (const Snapshot& shard : view.input.shards) add_to(writes, shard.journal_write);
   view.out.family("tailwater_journal_write_seconds", "histogram",
