@@ -31,10 +31,20 @@ namespace tailwater::node {
 
 // --- questions to the shard of a partition
 
+// What ListOffsets may ask for in the place of a timestamp.
+namespace special_timestamp {
+inline constexpr std::int64_t kLatest = -1;
+inline constexpr std::int64_t kEarliest = -2;
+inline constexpr std::int64_t kLargest = -3;
+inline constexpr std::int64_t kEarliestLocal = -4;
+inline constexpr std::int64_t kLatestTiered = -5;
+inline constexpr std::int64_t kEarliestPendingUpload = -6;
+}  // namespace special_timestamp
+
 struct OffsetQuery {  // ListOffsets of one partition
   Uuid topic_id;
   PartitionId partition;
-  std::int64_t timestamp = -1;  // or Kafka's -1 latest, -2 earliest, -3 largest timestamp, -4 earliest local
+  std::int64_t timestamp = special_timestamp::kLatest;  // a special one, or a real one, which is not negative
   std::int32_t current_leader_epoch = -1;
   bool read_committed = false;
 };

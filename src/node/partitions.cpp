@@ -597,34 +597,24 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
   const std::int64_t high_watermark = partition->high_watermark();
   const std::int64_t upper =
       query.read_committed ? std::min(high_watermark, log.first_unstable_offset().value) : high_watermark;
-  constexpr std::int64_t kLatest = -1;
-  constexpr std::int64_t kEarliest = -2;
-  constexpr std::int64_t kLargestTimestamp = -3;
-  constexpr std::int64_t kEarliestLocal = -4;
-  constexpr std::int64_t kLatestTiered = -5;
-  constexpr std::int64_t kEarliestPendingUpload = -6;
   answer.leader_epoch = partition->epoch.value;
   switch (query.timestamp) {
-    case kLatest:
+    case special_timestamp::kLatest:
       answer.offset = upper;
       return outcome;
-    case kEarliest:
-    case kEarliestLocal:
+    case special_timestamp::kEarliest:
+    case special_timestamp::kEarliestLocal:
       answer.offset = log.start_offset().value;
       return outcome;
-    case kLatestTiered:
-    case kEarliestPendingUpload:  // nothing is tiered here
+    case special_timestamp::kLatestTiered:
+    case special_timestamp::kEarliestPendingUpload:  // nothing is tiered here
       answer.leader_epoch = -1;
       return outcome;
     default:
       break;
   }
-  if (query.timestamp < 0 && query.timestamp != kLargestTimestamp) {
-    answer = {.error = ErrorCode::unsupported_version};
-    return outcome;
-  }
   const log::TimestampAnswer found =
-      query.timestamp == kLargestTimestamp
+      query.timestamp == special_timestamp::kLargest
           ? storage_.max_timestamp(log, Offset{upper})
           : storage_.find_timestamp(log, WallTime{query.timestamp}, Offset{upper});
   answer.leader_epoch = -1;

@@ -76,6 +76,36 @@ TEST_P(Offsets, by_timestamp) {
   EXPECT_EQ(largest.timestamp, kTime + 104);
 }
 
+TEST_P(Offsets, special_timestamps_came_one_by_one) {
+  create_topic(line, "t", 1);
+  produce(line, "t", 0, batch_of(5, kTime));
+  const std::map<std::int64_t, std::int16_t> first_version = {{-3, 7}, {-4, 8}, {-5, 9}, {-6, 11}, {-7, 12}};
+  for (const auto& [timestamp, first] : first_version) {
+    for (std::int16_t version = 1; version <= 11; ++version) {
+      const auto answer = list(line, "t", 0, timestamp, version);
+      EXPECT_EQ(answer.error_code, version < first ? ErrorCode::unsupported_version : ErrorCode::none)
+          << timestamp << " in version " << version;
+      if (version < first) EXPECT_EQ(answer.offset, -1);
+    }
+  }
+  EXPECT_EQ(list(line, "nope", 0, -3, 6).error_code, ErrorCode::unsupported_version);
+}
+
+TEST_P(Offsets, of_one_partition_only_once) {
+  create_topic(line, "t", 2);
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  request.topics.push_back({.name = "t",
+                            .partitions = {{.partition_index = 0, .timestamp = -1},
+                                           {.partition_index = 1, .timestamp = -1},
+                                           {.partition_index = 0, .timestamp = -2}}});
+  const auto partitions = line.ask(9, request).topics.at(0).partitions;
+  ASSERT_EQ(partitions.size(), 3U);
+  EXPECT_EQ(partitions[0].error_code, ErrorCode::invalid_request);
+  EXPECT_EQ(partitions[1].error_code, ErrorCode::none);
+  EXPECT_EQ(partitions[2].error_code, ErrorCode::invalid_request);
+}
+
 TEST_P(Offsets, of_many_partitions_at_once) {
   create_topic(line, "t", 6);
   wire::ListOffsetsRequest request;

@@ -59,13 +59,48 @@ cluster::TopicHandle existing(const ShardState& shard, const std::string& name, 
 
 }  // namespace
 
+namespace {
+
+// Each special timestamp came with a version of ListOffsets; an older one does not have it.
+bool may_ask_for(std::int64_t timestamp, std::int16_t version) {
+  switch (timestamp) {
+    case special_timestamp::kLatest:
+    case special_timestamp::kEarliest:
+      return true;
+    case special_timestamp::kLargest:
+      return version >= 7;
+    case special_timestamp::kEarliestLocal:
+      return version >= 8;
+    case special_timestamp::kLatestTiered:
+      return version >= 9;
+    case special_timestamp::kEarliestPendingUpload:
+      return version >= 11;
+    default:
+      return timestamp >= 0;
+  }
+}
+
+}  // namespace
+
 void serve(ShardState& shard, const Request& request, wire::ListOffsetsRequest&& asked) {
   wire::ListOffsetsResponse response;
-  for (const auto& topic : asked.topics) response.topics.emplace_back().name = topic.name;
+  std::map<std::pair<std::string_view, std::int32_t>, int> times_asked;
+  for (const auto& topic : asked.topics) {
+    response.topics.emplace_back().name = topic.name;
+    for (const auto& wanted : topic.partitions) ++times_asked[{topic.name, wanted.partition_index}];
+  }
   ask_partitions(
       shard, request, std::move(response), asked.topics,
       [&](const auto& of, const auto& wanted, auto& item) -> std::optional<OffsetQuery> {
         item.partition_index = wanted.partition_index;
+        if (times_asked[{of.name, wanted.partition_index}] > 1) {
+          item.error_code = wire::ErrorCode::invalid_request;
+          return std::nullopt;
+        }
+        if (!may_ask_for(wanted.timestamp, request.version)) {
+          item.error_code = wire::ErrorCode::unsupported_version;
+          return std::nullopt;
+        }
         const auto topic = existing(shard, of.name, wanted.partition_index, item.error_code);
         if (!topic) return std::nullopt;
         return OffsetQuery{.topic_id = topic->id,
