@@ -71,6 +71,21 @@ TEST_P(About, metadata_of_all_some_and_no_topics) {
   EXPECT_EQ(unknown.topics[0].error_code, ErrorCode::unknown_topic_id);
 }
 
+TEST_P(About, an_empty_name_beside_an_id_says_nothing) {
+  const Uuid one = create_topic(line, "one", 3);
+  for (const bool create : {false, true}) {
+    const auto answer =
+        describe({{.topic_id = one, .name = ""}, {.topic_id = Uuid{9, 9}, .name = ""}}, create);
+    ASSERT_EQ(answer.topics.size(), 2U);
+    EXPECT_EQ(answer.topics[0].error_code, ErrorCode::none);
+    EXPECT_EQ(answer.topics[0].name, "one");
+    EXPECT_EQ(answer.topics[0].partitions.size(), 3U);
+    EXPECT_EQ(answer.topics[1].error_code, ErrorCode::unknown_topic_id);
+    EXPECT_EQ(answer.topics[1].topic_id, (Uuid{9, 9}));
+    EXPECT_EQ(answer.topics[1].name, std::nullopt);
+  }
+}
+
 TEST_P(About, metadata_0_takes_an_empty_list_for_all) {
   create_topic(line, "one", 1);
   EXPECT_EQ(describe({}, false, 0).topics.size(), 1U);

@@ -54,13 +54,18 @@ wire::MetadataResponseTopic describe(const cluster::MetadataImage& image, const 
   return described;
 }
 
+// Clients that name a topic by its id leave the name out, or empty, as Java's admin client does.
+bool is_by_id(const wire::MetadataRequestTopic& wanted) {
+  return !wanted.topic_id.is_zero();
+}
+
 // Topics that are asked for by name and do not exist.
 std::vector<std::string> missing_topics(const cluster::MetadataImage& image,
                                         const wire::MetadataRequest& asked) {
   std::set<std::string> missing;
   if (!asked.topics) return {};
   for (const auto& topic : *asked.topics) {
-    if (topic.name && !image.topic(*topic.name)) missing.insert(*topic.name);
+    if (!is_by_id(topic) && topic.name && !image.topic(*topic.name)) missing.insert(*topic.name);
   }
   return {missing.begin(), missing.end()};
 }
@@ -72,15 +77,18 @@ bool asks_for_all(const Request& request, const wire::MetadataRequest& asked) {
 using Failures = std::map<std::string, wire::ErrorCode>;
 
 wire::MetadataResponseTopic answer_of(const cluster::MetadataImage& image, const wire::MetadataRequest& asked,
-                                      const wire::MetadataRequestTopic& wanted, const Failures& failures) {
-  const cluster::TopicHandle topic = wanted.name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
+                                      const wire::MetadataRequestTopic& wanted, const Failures& failures,
+                                      std::int16_t version) {
+  constexpr std::int16_t kFirstVersionWithoutNames = 12;
+  const bool by_name = wanted.name && !is_by_id(wanted);
+  const cluster::TopicHandle topic = by_name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
   if (topic) return describe(image, *topic, asked);
   wire::MetadataResponseTopic unknown;
-  unknown.name = wanted.name;
+  if (by_name || version < kFirstVersionWithoutNames) unknown.name = wanted.name.value_or("");
   unknown.topic_id = wanted.topic_id;
   unknown.error_code =
-      wanted.name ? wire::ErrorCode::unknown_topic_or_partition : wire::ErrorCode::unknown_topic_id;
-  if (wanted.name) {
+      by_name ? wire::ErrorCode::unknown_topic_or_partition : wire::ErrorCode::unknown_topic_id;
+  if (by_name) {
     const auto failure = failures.find(*wanted.name);
     if (failure != failures.end()) unknown.error_code = failure->second;
   }
@@ -107,7 +115,7 @@ void answer_metadata(ShardState& shard, const Request& request, const wire::Meta
     for (const auto& topic : image.topics) response.topics.push_back(describe(image, *topic, asked));
   } else {
     for (const auto& wanted : *asked.topics) {
-      response.topics.push_back(answer_of(image, asked, wanted, failures));
+      response.topics.push_back(answer_of(image, asked, wanted, failures, request.version));
     }
   }
   if (asked.include_cluster_authorized_operations) {
