@@ -225,6 +225,29 @@ TEST_P(GroupsTest, offsets_without_members) {
   EXPECT_EQ(line.ask(0, deletion).error_code, ErrorCode::group_id_not_found);
 }
 
+TEST_P(GroupsTest, offsets_of_unknown_partitions_cannot_be_deleted) {
+  ASSERT_EQ(commit(line, "loner", 0, 5), ErrorCode::none);
+  wire::OffsetDeleteRequest deletion;
+  deletion.group_id = "loner";
+  deletion.topics.push_back({.name = "nope", .partitions = {{.partition_index = 0}}});
+  deletion.topics.push_back({.name = "t", .partitions = {{.partition_index = 9}, {.partition_index = 0}}});
+  const auto deleted = line.ask(0, deletion);
+  EXPECT_EQ(deleted.error_code, ErrorCode::none);
+  ASSERT_EQ(deleted.topics.size(), 2U);
+  for (const auto& topic : deleted.topics) {
+    for (const auto& partition : topic.partitions) {
+      const bool exists = topic.name == "t" && partition.partition_index == 0;
+      EXPECT_EQ(partition.error_code, exists ? ErrorCode::none : ErrorCode::unknown_topic_or_partition);
+    }
+    EXPECT_EQ(topic.partitions.size(), topic.name == "t" ? 2U : 1U);
+  }
+  EXPECT_EQ(committed(line, "loner", 0), -1);
+  deletion.group_id = "never seen";
+  const auto refused = line.ask(0, deletion);
+  EXPECT_EQ(refused.error_code, ErrorCode::group_id_not_found) << "before what is wrong with partitions";
+  EXPECT_TRUE(refused.topics.empty());
+}
+
 TEST_P(GroupsTest, a_deleted_topic_takes_its_offsets_along) {
   create_topic(line, "kept", 1);
   for (int group = 0; group < 8; ++group) {  // over all coordinators
@@ -272,10 +295,11 @@ TEST_P(GroupsTest, offsets_by_topic_id) {
   wire::OffsetFetchRequest fetching;
   auto& wanted = fetching.groups.emplace_back();
   wanted.group_id = "g";
-  wanted.topics.emplace().push_back({.name = "", .topic_id = id, .partition_indexes = {2}});
-  wanted.topics->push_back({.name = "", .topic_id = Uuid{1, 2}, .partition_indexes = {0}});
+  wanted.topics.emplace().push_back({.name = "", .topic_id = Uuid{1, 2}, .partition_indexes = {0}});
+  wanted.topics->push_back({.name = "", .topic_id = id, .partition_indexes = {2}});
   const auto fetched = line.ask(10, fetching);
   ASSERT_EQ(fetched.groups.at(0).topics.size(), 2U);
+  EXPECT_EQ(fetched.groups[0].topics[0].topic_id, id) << "as in Kafka, those that nobody knows come last";
   for (const auto& topic : fetched.groups[0].topics) {
     EXPECT_EQ(topic.partitions.at(0).error_code,
               topic.topic_id == id ? ErrorCode::none : ErrorCode::unknown_topic_id);

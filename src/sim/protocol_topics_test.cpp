@@ -231,9 +231,10 @@ TEST_P(Topics, configurations_are_described) {
       {.resource_type = kTopic, .resource_name = "t", .configuration_keys = {{"retention.ms"}}},
       {.resource_type = kTopic, .resource_name = "nope", .configuration_keys = {}},
       {.resource_type = kBroker, .resource_name = "7", .configuration_keys = {}},
-      {.resource_type = kBroker, .resource_name = "x", .configuration_keys = {}}};
+      {.resource_type = kBroker, .resource_name = "x", .configuration_keys = {}},
+      {.resource_type = kTopic, .resource_name = "no topic", .configuration_keys = {}}};
   const auto response = line.ask(4, request);
-  ASSERT_EQ(response.results.size(), 4U);
+  ASSERT_EQ(response.results.size(), 5U);
   ASSERT_EQ(response.results[0].configs.size(), 1U);
   const auto& item = response.results[0].configs[0];
   EXPECT_EQ(item.name, "retention.ms");
@@ -243,6 +244,7 @@ TEST_P(Topics, configurations_are_described) {
   EXPECT_EQ(response.results[1].error_code, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(response.results[2].error_code, ErrorCode::invalid_request);
   EXPECT_EQ(response.results[3].error_code, ErrorCode::invalid_request);
+  EXPECT_EQ(response.results[4].error_code, ErrorCode::invalid_topic_exception);
 }
 
 TEST_P(Topics, what_has_a_configuration_is_listed) {

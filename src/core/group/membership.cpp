@@ -59,6 +59,17 @@ void GroupCoordinator::leave(const Call& call, const wire::LeaveGroupRequest& re
     return ErrorCode::none;
   };
   response.error_code = refusal();
+  // That nobody is there is said of each who would leave, as for a group that is there without them.
+  if (response.error_code == ErrorCode::unknown_member_id && call.version >= batch_version) {
+    response.error_code = ErrorCode::none;
+    for (const auto& leaver : request.members) {
+      response.members.push_back({.member_id = leaver.member_id,
+                                  .group_instance_id = leaver.group_instance_id,
+                                  .error_code = ErrorCode::unknown_member_id});
+    }
+    out.replies.push_back({call.ticket, std::move(response)});
+    return;
+  }
   if (response.error_code != ErrorCode::none) {
     out.replies.push_back({call.ticket, std::move(response)});
     return;

@@ -117,7 +117,6 @@ TEST(Session, ExpiryDuringAJoinPhaseCompletesIt) {
 TEST(LeaveChecks, InOrder) {
   Harness harness(no_delay());
   EXPECT_EQ(harness.leave({{"m", std::nullopt}}, "").error_code, ErrorCode::invalid_group_id);
-  EXPECT_EQ(harness.leave({{"m", std::nullopt}}).error_code, ErrorCode::unknown_member_id);
   harness.stable_group(1);
   const auto answer = harness.leave({{"m", std::nullopt}, {"", std::nullopt}, {"", "i"}, {"m", "i"}});
   EXPECT_EQ(answer.error_code, ErrorCode::none);
@@ -194,6 +193,16 @@ TEST(Leave, BeforeVersion3NamesOneMember) {
   EXPECT_EQ(leave(members[0]).error_code, ErrorCode::none);
   EXPECT_TRUE(leave("nobody").members.empty());
   EXPECT_EQ(harness.state(), "Empty");
+}
+
+TEST(Leave, OfAGroupThatNobodyKnowsIsAnsweredMemberByMember) {
+  Harness harness(no_delay());
+  const auto left = harness.leave({{"one", std::nullopt}, {"two", "instance"}});
+  EXPECT_EQ(left.error_code, ErrorCode::none);
+  ASSERT_EQ(left.members.size(), 2U);
+  EXPECT_EQ(left.members[0].member_id, "one");
+  EXPECT_EQ(left.members[1].group_instance_id, "instance");
+  for (const auto& member : left.members) EXPECT_EQ(member.error_code, ErrorCode::unknown_member_id);
 }
 
 TEST(Leave, APendingIdLeavesWithoutARebalance) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/cluster/config.hpp"
+#include "core/cluster/topic_name.hpp"
 #include "node/api/handlers.hpp"
 #include "node/shard_state.hpp"
 
@@ -63,6 +64,10 @@ std::vector<cluster::DescribedValue> broker_values(const Context& context, Resul
 std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& result) {
   switch (static_cast<cluster::ResourceType>(result.resource_type)) {
     case cluster::ResourceType::topic: {
+      if (auto error = cluster::topic_name_error(result.resource_name)) {
+        fail(result, wire::ErrorCode::invalid_topic_exception, *std::move(error));
+        return {};
+      }
       const cluster::TopicHandle topic = context.image->topic(result.resource_name);
       if (!topic) {
         fail(result, wire::ErrorCode::unknown_topic_or_partition,

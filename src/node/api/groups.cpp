@@ -66,11 +66,20 @@ void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& 
   ask_coordinator(shard, request, std::move(asked));
 }
 
-void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked) {
-  ask_coordinator(shard, request, std::move(asked));
-}
-
 namespace {
+
+// What the coordinator answers, and what was refused before, in one list of topics.
+template <class Topics, class Same>
+void merge(Topics& answered, Topics& refused, Same same) {
+  for (auto& topic : refused) {
+    const auto at = std::ranges::find_if(answered, [&](const auto& other) { return same(other, topic); });
+    if (at == answered.end()) {
+      answered.push_back(std::move(topic));
+    } else {
+      std::ranges::move(topic.partitions, std::back_inserter(at->partitions));
+    }
+  }
+}
 
 // Offsets are committed for partitions that exist; all others are refused here, the rest goes on.
 template <class Asked>
@@ -114,16 +123,9 @@ void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, bo
   auto gather = shard.calls.begin(
       1, [&shard, request, by_id, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
         auto& response = std::get<Response>(std::get<group::ReplyBody>(answers.front()));
-        for (auto& topic : refused.topics) {
-          const auto same = std::ranges::find_if(response.topics, [&](const auto& other) {
-            return by_id ? other.topic_id == topic.topic_id : other.name == topic.name;
-          });
-          if (same == response.topics.end()) {
-            response.topics.push_back(std::move(topic));
-          } else {
-            std::ranges::move(topic.partitions, std::back_inserter(same->partitions));
-          }
-        }
+        merge(response.topics, refused.topics, [by_id](const auto& one, const auto& other) {
+          return by_id ? one.topic_id == other.topic_id : one.name == other.name;
+        });
         shard.connections.answer(request, response);
       });
   gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(shard, request), std::move(asked)});
@@ -139,17 +141,49 @@ void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitReque
   commit_offsets(shard, request, std::move(asked), request.version >= kFirstTxnCommitWithIds);
 }
 
+void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked) {
+  wire::OffsetDeleteResponse refused;
+  for (auto& topic : asked.topics) {
+    const cluster::TopicHandle found = shard.context.image->topic(topic.name);
+    decltype(refused.topics)::value_type rejected{.name = topic.name, .partitions = {}};
+    std::erase_if(topic.partitions, [&](const auto& partition) {
+      if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) return false;
+      rejected.partitions.push_back({.partition_index = partition.partition_index,
+                                     .error_code = wire::ErrorCode::unknown_topic_or_partition});
+      return true;
+    });
+    if (!rejected.partitions.empty()) refused.topics.push_back(std::move(rejected));
+  }
+  std::erase_if(asked.topics, [](const auto& topic) { return topic.partitions.empty(); });
+  const CoordinatorPlace place = place_of(shard.context, asked.group_id);
+  auto gather = shard.calls.begin(
+      1, [&shard, request, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
+        auto& response = std::get<wire::OffsetDeleteResponse>(std::get<group::ReplyBody>(answers.front()));
+        if (response.error_code == wire::ErrorCode::none) {
+          merge(response.topics, refused.topics,
+                [](const auto& one, const auto& other) { return one.name == other.name; });
+        }
+        shard.connections.answer(request, response);
+      });
+  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(shard, request), std::move(asked)});
+}
+
 namespace {
 
-// Topics that were asked for by an id that nobody knows have no name here; what they are answered is that.
+// Topics that were asked for by an id that nobody knows have no name here; what they are answered is that,
+// behind the others.
 void refuse_unknown_ids(wire::OffsetFetchResponseGroup& group) {
-  for (auto& topic : group.topics) {
-    if (!topic.name.empty()) continue;
+  decltype(group.topics) known;
+  decltype(group.topics) unknown;
+  for (auto& topic : group.topics) (topic.name.empty() ? unknown : known).push_back(std::move(topic));
+  for (auto& topic : unknown) {
     for (auto& partition : topic.partitions) {
       partition.committed_offset = -1;
       partition.error_code = wire::ErrorCode::unknown_topic_id;
     }
   }
+  group.topics = std::move(known);
+  std::ranges::move(unknown, std::back_inserter(group.topics));
 }
 
 }  // namespace
