@@ -30,7 +30,7 @@ Refusal check_name(const MetadataImage& image, const std::string& name) {
   if (auto error = topic_name_error(name)) return {ErrorCode::invalid_topic_exception, *std::move(error)};
   if (name == kReservedTopic) return {ErrorCode::invalid_request, "The name " + name + " is reserved"};
   if (image.topic(name) != nullptr)
-    return {ErrorCode::topic_already_exists, "Topic '" + name + "' already exists"};
+    return {ErrorCode::topic_already_exists, "Topic '" + name + "' already exists."};
   if (const TopicHandle other = colliding_topic(image, name)) {
     return {ErrorCode::invalid_topic_exception,
             "Topic '" + name + "' differs from the existing topic '" + other->name + "' only in '.' and '_'"};

@@ -123,7 +123,7 @@ TEST(CreateTopics, NamesAndCollisions) {
       said(create(draft, wanted_topic("a b"))),
       "INVALID_TOPIC_EXCEPTION: A topic name may contain letters, digits, '.', '_' and '-' only; got 'a b'");
   EXPECT_EQ(said(create(draft, wanted_topic(""))), "INVALID_TOPIC_EXCEPTION: A topic name cannot be empty");
-  EXPECT_EQ(said(create(draft, wanted_topic("a.b"))), "TOPIC_ALREADY_EXISTS: Topic 'a.b' already exists");
+  EXPECT_EQ(said(create(draft, wanted_topic("a.b"))), "TOPIC_ALREADY_EXISTS: Topic 'a.b' already exists.");
   EXPECT_EQ(said(create(draft, wanted_topic("a_b"))),
             "INVALID_TOPIC_EXCEPTION: Topic 'a_b' differs from the existing topic 'a.b' only in '.' and '_'");
   EXPECT_EQ(said(create(draft, wanted_topic("a-b"))), "none");
