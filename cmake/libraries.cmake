@@ -34,7 +34,6 @@ if(NOT TAILWATER_PURE_ONLY)
   find_package(CLI11 REQUIRED)
   tailwater_library(cli11 CLI11::CLI11)
   find_package(Boost 1.81 REQUIRED COMPONENTS json)
-  tailwater_library(boost Boost::headers)
   tailwater_library(json Boost::json)
 endif()
 

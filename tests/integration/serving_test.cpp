@@ -89,6 +89,31 @@ TEST(Serving, HealthAndMetrics) {
   EXPECT_THAT(metrics, HasSubstr("tailwater_request_seconds_count{api=\"Produce\"} 1\n"));
 }
 
+std::uint64_t system_calls(const TestBroker& broker, const std::string& call) {
+  const std::string text = http_get(broker.admin_port(), "/metrics");
+  const std::string name = "\ntailwater_system_calls_total{shard=\"0\",call=\"" + call + "\"} ";
+  const std::size_t at = text.find(name);
+  EXPECT_NE(at, std::string::npos) << call;
+  return at == std::string::npos ? 0 : std::stoull(text.substr(at + name.size()));
+}
+
+TEST(Serving, ASleepIsOneSystemCall) {
+  const TemporaryFolder folder;
+  TestBroker broker({.folder = folder.path()});
+  Client client(broker.port());
+  create_topic(client, "orders");
+  const Buffer batch = record_batch(1, 100);
+  produce(client, "orders", 0, batch);
+  const std::uint64_t waits = system_calls(broker, "epoll_wait");
+  const std::uint64_t changes = system_calls(broker, "epoll_ctl");
+  constexpr int kRequests = 400;
+  for (int each = 0; each < kRequests; ++each) produce(client, "orders", 0, batch);
+  // Each is waited for twice: until it comes, and until its record is on the disk. Turns of a loop that has
+  // nothing to do, and those that the figures take, come on top.
+  EXPECT_LE(system_calls(broker, "epoll_wait") - waits, 2 * kRequests + kRequests / 4);
+  EXPECT_EQ(system_calls(broker, "epoll_ctl"), changes);
+}
+
 TEST(Serving, StartIsFast) {
   // The goal is 50 ms to the first acknowledged record on an empty folder; what is checked leaves room for a
   // machine under load, and the figure itself is printed.

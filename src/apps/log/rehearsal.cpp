@@ -87,9 +87,7 @@ RealDisk::~RealDisk() {
 std::vector<DiskDone> RealDisk::carry(log::DiskEffects&& effects, Instant until) {
   if (!effects.empty()) disk_.submit(std::move(effects));
   std::vector<DiskDone> done;
-  pollfd waiting{.fd = disk_.wake_fd(), .events = POLLIN, .revents = 0};
-  ::poll(&waiting, 1, wait_ms(until));
-  disk_.clear_wake();
+  disk_.wait(wait_ms(until));
   disk_.poll(done);
   return done;
 }

@@ -1,7 +1,6 @@
 #include "shell/broker/redistribute.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <utility>
@@ -18,8 +17,7 @@ constexpr std::int64_t kLookMs = 500;  // at least so often
 
 void wait_for(const Disk& disk, Instant until) {
   const std::int64_t left = (until.nanoseconds - read_clocks().monotonic.nanoseconds) / 1'000'000 + 1;
-  pollfd waiting{.fd = disk.wake_fd(), .events = POLLIN, .revents = 0};
-  ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, kLookMs)));
+  disk.wait(static_cast<int>(std::clamp<std::int64_t>(left, 0, kLookMs)));
 }
 
 }  // namespace
@@ -34,7 +32,6 @@ Result<void> redistribute(const node::ShardOptions& options, DiskOptions disk_op
     const bool busy = !effects.empty() || machine->next_deadline() <= read_clocks().monotonic;
     if (!effects.empty()) disk.submit(std::exchange(effects, {}));
     if (!busy || !disk.idle()) wait_for(disk, machine->next_deadline());
-    disk.clear_wake();
     disk.poll(done);
     for (DiskDone& each : done) machine->completed(std::move(each), read_clocks());
     done.clear();

@@ -34,6 +34,10 @@ class DataEngine {
   virtual void flush() = 0;
   // Appends the tasks that ended.
   virtual void reap(std::vector<std::unique_ptr<DataTask>>& ended) = 0;
+  // Readable while something is to be reaped that the engine's wake does not tell of; -1: it tells of all.
+  virtual int descriptor() const { return -1; }
+  // Something of that is there; to see it costs no system call.
+  virtual bool has_ended() const { return false; }
   // True if nothing is queued, in flight or waiting to be reaped.
   virtual bool idle() const = 0;
   virtual EngineCounters counters() const = 0;

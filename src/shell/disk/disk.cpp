@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <iterator>
 #include <unordered_map>
 
 #include "base/check.hpp"
@@ -80,7 +81,7 @@ class Disk::State {
     return counters_.submitted == counters_.completed && done_.empty() && engine_->idle() && workers_.idle();
   }
   std::size_t descriptors() const { return files_.descriptors(); }
-  void wait() const;
+  void wait(int timeout_ms) const;
 
   Wake wake_;
   DiskOptions options_;
@@ -613,10 +614,9 @@ void Disk::State::complete(const DiskOp& op, FolderResult& result) {
   done.names = std::move(result.names);
 }
 
-void Disk::State::wait() const {
-  pollfd waited{wake_.get(), POLLIN, 0};
-  constexpr int kLookAgainMs = 100;  // in case the wake-up was taken by an event loop
-  ::poll(&waited, 1, kLookAgainMs);
+void Disk::State::wait(int timeout_ms) const {
+  pollfd waited[] = {{wake_.get(), POLLIN, 0}, {engine_->descriptor(), POLLIN, 0}};
+  ::poll(waited, std::size(waited), timeout_ms);
   wake_.clear();
 }
 
@@ -638,8 +638,14 @@ void Disk::poll(std::vector<DiskDone>& done) {
 int Disk::wake_fd() const {
   return state_->wake_.get();
 }
-void Disk::clear_wake() const {
-  state_->wake_.clear();
+int Disk::ring_fd() const {
+  return state_->engine_->descriptor();
+}
+bool Disk::ring_has_ended() const {
+  return state_->engine_->has_ended();
+}
+void Disk::wait(int timeout_ms) const {
+  state_->wait(timeout_ms);
 }
 bool Disk::idle() const {
   return state_->idle();
@@ -647,8 +653,9 @@ bool Disk::idle() const {
 
 void Disk::drain(std::vector<DiskDone>& done) {
   state_->poll(done);
+  constexpr int kLookAgainMs = 100;  // in case the wake-up was taken by an event loop
   while (!state_->idle()) {
-    state_->wait();
+    state_->wait(kLookAgainMs);
     state_->poll(done);
   }
 }

@@ -89,10 +89,15 @@ class Disk {
   // Appends what has completed, and starts what waited for it.
   void poll(std::vector<DiskDone>& done);
 
-  // Becomes readable when poll() has something to do. Watch its edges and never read it, or call clear_wake()
-  // before each poll().
+  // For an event loop. Becomes readable when poll() has something to do: watch its edges, and never read it.
   int wake_fd() const;
-  void clear_wake() const;
+  // Readable as long as the kernel's ring has something for poll(), which the other does not tell; -1: there
+  // is no ring.
+  int ring_fd() const;
+  // Whether it has, for those who are awake: no system call.
+  bool ring_has_ended() const;
+  // For everybody else: sleeps until poll() has something to do, or for so long.
+  void wait(int timeout_ms) const;
 
   bool idle() const;
   // Blocks until everything submitted has completed. For stops and tests.

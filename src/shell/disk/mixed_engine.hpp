@@ -23,6 +23,8 @@ class MixedEngine final : public DataEngine {
   void begin(std::unique_ptr<DataTask> task) override;
   void flush() override;
   void reap(std::vector<std::unique_ptr<DataTask>>& ended) override;
+  int descriptor() const override { return ring_.descriptor(); }
+  bool has_ended() const override { return ring_.has_ended(); }
   bool idle() const override { return ring_.idle() && thread_.idle(); }
   EngineCounters counters() const override;
 

@@ -51,10 +51,6 @@ UringEngine::UringEngine(unsigned in_flight_max, const Wake& wake)
   if (const int error = make_ring(entries, ring_, enabled_); error < 0) {
     throw std::system_error(-error, std::generic_category(), "io_uring");
   }
-  if (const int error = io_uring_register_eventfd(&ring_, wake_.get()); error < 0) {
-    io_uring_queue_exit(&ring_);
-    throw std::system_error(-error, std::generic_category(), "io_uring: eventfd");
-  }
 }
 
 UringEngine::~UringEngine() {
@@ -197,6 +193,10 @@ void UringEngine::reap(std::vector<std::unique_ptr<DataTask>>& ended) {
   }
   if (in_flight_ == 0) links_broken_ = false;
   if (unsubmitted_ > 0 || !urgent_.empty() || !normal_.empty()) flush();
+}
+
+bool UringEngine::has_ended() const {
+  return io_uring_cq_ready(&ring_) > 0 || io_uring_cq_has_overflow(&ring_);
 }
 
 bool UringEngine::idle() const {

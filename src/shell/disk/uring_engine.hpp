@@ -1,7 +1,9 @@
-// Reads, writes and syncs through one io_uring. Completions signal a registered eventfd; the ring's own
-// descriptor is not watched, and DEFER_TASKRUN is not used, because then a completion would not wake an epoll
-// loop. Parts of one task follow each other (two direct runs in flight for one file block the thread that
-// submits them).
+// Reads, writes and syncs through one io_uring. Its own descriptor is readable while a completion waits, and
+// not for longer; an eventfd that counts them would have to be read, or would end a sleep once more for what
+// was taken before. (The kernel hands a completion to the thread that submitted, and ends its sleep for that:
+// it is mostly seen in the queue before any descriptor tells of it.) DEFER_TASKRUN is not used, because then
+// a completion would not wake an epoll loop. Parts of one task follow each other (two direct runs in flight
+// for one file block the thread that submits them).
 #pragma once
 
 #include <liburing.h>
@@ -18,7 +20,8 @@ namespace tailwater::shell {
 
 class UringEngine final : public DataEngine {
  public:
-  // The ring belongs to the thread that calls flush() first. `wake` outlives the engine.
+  // The ring belongs to the thread that calls flush() first. `wake` outlives the engine, and tells of what
+  // ends without the kernel.
   // Throws std::system_error if the kernel gives no ring.
   UringEngine(unsigned in_flight_max, const Wake& wake);
   ~UringEngine() override;
@@ -28,6 +31,8 @@ class UringEngine final : public DataEngine {
   void begin(std::unique_ptr<DataTask> task) override;
   void flush() override;
   void reap(std::vector<std::unique_ptr<DataTask>>& ended) override;
+  int descriptor() const override { return ring_.ring_fd; }
+  bool has_ended() const override;
   bool idle() const override;
   EngineCounters counters() const override { return counters_; }
 

@@ -46,7 +46,6 @@ class Inbox {
   // Swaps everything that waits into `into`, which must be empty. False: nothing waits; that costs no lock.
   bool take(Contents& into) {
     if (!waiting_.load()) return false;
-    wake_.clear();
     ++wakes_;
     const std::lock_guard lock(mutex_);
     waiting_.store(false);
@@ -54,7 +53,7 @@ class Inbox {
     return true;
   }
 
-  // Readable when something waits.
+  // Becomes readable when something waits. Watch its edges: it is never read.
   int descriptor() const { return wake_.get(); }
   // How often the shard found something; each time it was rung for once. For its own thread.
   std::uint64_t wakes() const { return wakes_; }

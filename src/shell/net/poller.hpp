@@ -1,6 +1,4 @@
-// The readiness of many descriptors (epoll), and a wake-up that other threads may ring. A poller is used by
-// one thread; its own descriptor is readable whenever something in it is ready, so it can stand in another
-// loop.
+// The readiness of many descriptors (epoll). A poller is used by one thread.
 #pragma once
 
 #include <sys/epoll.h>
@@ -18,7 +16,6 @@ class Poller {
   // Throws std::system_error: without it nothing can be served.
   Poller();
 
-  int descriptor() const { return epoll_.get(); }
   // `events` as epoll(7) has them. False: the kernel refused (errno says why).
   bool add(int descriptor, std::uint32_t events, std::uint64_t key);
   bool change(int descriptor, std::uint32_t events, std::uint64_t key);

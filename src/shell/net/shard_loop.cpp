@@ -14,13 +14,13 @@ namespace tailwater::shell {
 
 namespace {
 
-// Keys of the poller that no connection has.
-constexpr std::uint64_t kInboxKey = UINT64_MAX;
+// Keys of the poller that no connection has. The first one is of what only has to end a sleep: it is looked
+// at in every turn.
+constexpr std::uint64_t kWakeKey = UINT64_MAX;
 constexpr std::uint64_t kDiskKey = UINT64_MAX - 1;
 // The loop turns at least this often, so that a watcher can tell a quiet shard from a stuck one.
 constexpr Duration kQuietTurn = Duration::from_ms(500);
-// Under load the poller is asked directly; the io_context gets its time once in so many turns.
-constexpr std::uint32_t kTurnsWithoutContext = 32;
+constexpr std::int64_t kMillisecond = 1'000'000;
 // Turns in a row that answer each other (a send frees memory, that lets a connection be read) before sockets
 // are looked at again.
 constexpr int kTurnsInARow = 4;
@@ -75,10 +75,10 @@ ShardLoop::ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, Shard
           id_, poller_, *machine_, options.connections,
           [this](const IpKey& ip) { ports_.limits->release(ip); },
           [](ListenerId, Descriptor socket) { return make_plain_stream(std::move(socket)); }),
-      loop_wait_(poller_.descriptor()),
       idle_max_ns_(options.connections.idle_max.nanoseconds) {
-  poller_.add(inbox_.descriptor(), EPOLLIN | EPOLLET, kInboxKey);
+  poller_.add(inbox_.descriptor(), EPOLLIN | EPOLLET, kWakeKey);
   poller_.add(disk_.wake_fd(), EPOLLIN | EPOLLET, kDiskKey);
+  if (disk_.ring_fd() >= 0) poller_.add(disk_.ring_fd(), EPOLLIN, kWakeKey);
 }
 
 ShardLoop::~ShardLoop() {
@@ -127,11 +127,11 @@ ShardLoopStats ShardLoop::stats() const {
 SystemCalls ShardLoop::system_calls() const {
   const ConnectionCounters& sockets = connections_.counters();
   const EngineCounters disk = disk_.counters().engine;
-  return {.epoll_wait = poller_.waits() + loop_wait_.waits(),
-          .epoll_ctl = poller_.changes() + loop_wait_.changes(),
+  return {.epoll_wait = poller_.waits(),
+          .epoll_ctl = poller_.changes(),
           .recv = sockets.receives,
           .sendmsg = sockets.sends,
-          .eventfd = 2 * inbox_.wakes(),
+          .eventfd = inbox_.wakes(),
           .io_uring_enter = disk.ring_calls,
           .disk_threads = disk.thread_calls};
 }
@@ -151,45 +151,42 @@ void ShardLoop::run() {
     turn(now);
     observe(now);
     if (phase_.load() == ShardPhase::stopped || abandoned_.load()) break;
-    wait();
+    const auto ready = wait();
     now = read_clocks();
-    gather(now);
+    awake_since_ns_ = now.monotonic.nanoseconds;
+    gather(ready, now);
   }
   std::vector<DiskDone> rest;
   disk_.drain(rest);
 }
 
-void ShardLoop::wait() {
-  if (busy_ || connections_.has_work()) {
-    if (++turns_without_wait_ < kTurnsWithoutContext) return;
-    turns_without_wait_ = 0;
-    loop_wait_.poll();
-    return;
-  }
-  const std::int64_t now_ns = read_clocks().monotonic.nanoseconds;
-  const Instant wake_at = std::min(wake_at_, connections_.idle_deadline());
-  const std::int64_t limit_ns = std::min(wake_at.nanoseconds - now_ns, kQuietTurn.nanoseconds);
-  busy_ns_.fetch_add(static_cast<std::uint64_t>(now_ns - awake_since_ns_), std::memory_order_relaxed);
-  awake_since_ns_ = now_ns;
-  turns_without_wait_ = 0;
-  if (limit_ns <= 0) return;
-  loop_wait_.wait(Duration::from_ns(limit_ns));
-  awake_since_ns_ = read_clocks().monotonic.nanoseconds;
+// What is ready already ends the sleep at once, so whether it is need not be asked before.
+std::span<const epoll_event> ShardLoop::wait() {
+  const Instant now = read_clocks().monotonic;
+  const auto busy_ns = static_cast<std::uint64_t>(now.nanoseconds - awake_since_ns_);
+  busy_ns_.fetch_add(busy_ns, std::memory_order_relaxed);
+  return poller_.wait(unsettled_ || connections_.has_work() ? 0 : sleep_ms(now));
 }
 
-void ShardLoop::gather(Now now) {
-  const auto events = poller_.wait(0);
-  busy_ = !events.empty();
-  for (const epoll_event& event : events) {
+// Rounded up, as the poller counts in milliseconds: a deadline is over when the sleep is.
+int ShardLoop::sleep_ms(Instant now) const {
+  const Instant wake_at = std::min(wake_at_, connections_.idle_deadline());
+  if (wake_at <= now) return 0;
+  const Duration limit = wake_at >= now + kQuietTurn ? kQuietTurn : wake_at - now;
+  return static_cast<int>((limit.nanoseconds + kMillisecond - 1) / kMillisecond);
+}
+
+void ShardLoop::gather(std::span<const epoll_event> ready, Now now) {
+  bool disk_told = false;
+  for (const epoll_event& event : ready) {
     if (event.data.u64 == kDiskKey) {
-      disk_pending_ = true;
-    } else if (event.data.u64 != kInboxKey) {
+      disk_told = true;
+    } else if (event.data.u64 != kWakeKey) {
       connections_.on_event(event.data.u64, event.events);
     }
   }
   take_inbox(now);
-  if (disk_pending_) {
-    disk_pending_ = false;
+  if (disk_told || disk_.ring_has_ended()) {
     disk_.poll(disk_done_);
     for (DiskDone& done : disk_done_) shard_.disk_done(std::move(done), now);
     disk_done_.clear();
@@ -201,7 +198,6 @@ void ShardLoop::gather(Now now) {
 
 void ShardLoop::take_inbox(Now now) {
   if (!inbox_.take(taken_)) return;
-  busy_ = true;
   for (node::Envelope& envelope : taken_.mail) shard_.deliver(std::move(envelope), now);
   for (AcceptedSocket& socket : taken_.sockets) connections_.adopt(std::move(socket), now);
   for (ShardTask& task : taken_.tasks) task(shard_, now);
@@ -218,11 +214,10 @@ void ShardLoop::turn(Now now) {
   for (int count = 0; count < kTurnsInARow; ++count) {
     shard_.turn(now, effects_);
     wake_at_ = effects_.wake_at;
-    const bool again = carry_out(now);
+    unsettled_ = carry_out(now);
     effects_.clear();
-    if (!again) return;
+    if (!unsettled_) return;
   }
-  busy_ = true;
 }
 
 // True: the shard was told something that may need a turn.

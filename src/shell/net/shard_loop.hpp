@@ -1,6 +1,7 @@
 // The thread of one shard: gathers what is ready (sockets, mail, disk), lets the shard take a turn, carries
 // out what it wishes. It decides nothing; every order that matters is the shard's.
 //
+//   wait       one call asks what is ready, and sleeps until something is (decision 0014)
 //   gather     readable sockets, at most a share each; mail of other shards; disk completions; time
 //   turn       node::Shard::turn
 //   carry out  disk first (so that writes start early), then one gathered send per connection, mail with one
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,7 +29,6 @@
 #include "shell/net/connection_limits.hpp"
 #include "shell/net/connections.hpp"
 #include "shell/net/inbox.hpp"
-#include "shell/net/loop_wait.hpp"
 #include "shell/system/system_calls.hpp"
 
 namespace tailwater::shell {
@@ -87,8 +88,9 @@ class ShardLoop {
   class Machine;
 
   void run();
-  void wait();
-  void gather(Now now);
+  std::span<const epoll_event> wait();
+  int sleep_ms(Instant now) const;
+  void gather(std::span<const epoll_event> ready, Now now);
   void take_inbox(Now now);
   void turn(Now now);
   bool carry_out(Now now);
@@ -106,7 +108,6 @@ class ShardLoop {
   Poller poller_;
   Inbox inbox_;
   Connections connections_;
-  LoopWait loop_wait_;
   std::vector<ShardLoop*> peers_;
 
   Inbox::Contents taken_;
@@ -115,9 +116,7 @@ class ShardLoop {
   node::TurnEffects effects_;
   LogAllowance log_allowance_;
   Instant wake_at_ = Instant::max();
-  bool busy_ = false;  // the last gather found something: look again before sleeping
-  bool disk_pending_ = false;
-  std::uint32_t turns_without_wait_ = 0;
+  bool unsettled_ = false;  // the last turns left something to do
   std::int64_t awake_since_ns_ = 0;
 
   std::atomic<std::int64_t> idle_max_ns_;

@@ -11,7 +11,7 @@ struct SystemCalls {
   std::uint64_t epoll_ctl = 0;
   std::uint64_t recv = 0;
   std::uint64_t sendmsg = 0;
-  std::uint64_t eventfd = 0;  // another thread wakes the loop: a write, and a read
+  std::uint64_t eventfd = 0;  // another thread wakes the loop
   std::uint64_t io_uring_enter = 0;
   std::uint64_t disk_threads = 0;  // reads, writes and syncs that are not the ring's
 };
