@@ -8,6 +8,9 @@
 #include <map>
 
 #include "apps/cli/help_json.hpp"
+#include "apps/cli/help_text.hpp"
+#include "apps/command_words.hpp"
+#include "apps/nearest_name.hpp"
 
 namespace tailwater::apps {
 
@@ -18,6 +21,7 @@ class CommandState {
   std::function<int()> action;
   std::vector<std::unique_ptr<CommandState>> nested;
   std::map<const CLI::Option*, std::vector<std::string>> allowed;
+  std::string heading;
   bool hidden = false;
 
   std::vector<std::string> names() const {
@@ -44,6 +48,8 @@ class CommandState {
 
 namespace {
 
+constexpr std::string_view kUsualGroup = "Options";  // what the parser calls it
+
 // "tailwater topic create"
 std::string command_path(const CLI::App& app) {
   const CLI::App* parent = app.get_parent();
@@ -56,9 +62,9 @@ CLI::Option* as_option(void* option) {
 
 // A word where a command must stand, and no command of that name: better said with the nearest name than by
 // the parser's "not expected". Returns whether it was said.
-bool complain_of_unknown_command(const CommandState& root, std::span<const char* const> words) {
+bool complain_of_unknown_command(const CommandState& root, std::span<const std::string> words) {
   const CommandState* command = &root;
-  for (const std::string_view word : words) {
+  for (const std::string& word : words) {
     if (command->nested.empty() || word.starts_with('-')) return false;
     const CommandState* next = command->find(word);
     if (next == nullptr) {
@@ -128,6 +134,7 @@ DescribedOption describe(const CLI::Option& option, const CommandState& command)
   described.help = option.get_description();
   described.fallback = option.get_default_str();
   described.environment = option.get_envname();
+  if (option.get_group() != kUsualGroup) described.heading = option.get_group();
   described.required = option.get_required();
   described.repeated = option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll ||
                        option.get_items_expected_max() > 1;
@@ -141,12 +148,18 @@ DescribedCommand describe(const CommandState& command) {
   DescribedCommand described;
   described.name = command.app->get_name();
   described.summary = command.app->get_description();
+  described.heading = command.heading;
   described.examples = command.app->get_footer();
+  const CLI::Option* help = command.app->get_help_ptr();
   for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
-    if (option->get_group().empty()) continue;
+    if (option->get_group().empty() || option == help) continue;
     (option->get_positional() ? described.arguments : described.options)
         .push_back(describe(*option, command));
   }
+  // Behind those of the command's own, and before those that many have.
+  const auto common = std::ranges::find_if(
+      described.options, [](const DescribedOption& option) { return !option.heading.empty(); });
+  if (help != nullptr) described.options.insert(common, describe(*help, command));
   for (const auto& nested : command.nested) {
     if (!nested->hidden) described.commands.push_back(describe(*nested));
   }
@@ -154,32 +167,17 @@ DescribedCommand describe(const CommandState& command) {
 }
 
 // Prints the innermost command that the words name, as JSON, if they ask for that.
-bool print_help_json(const CommandState& root, std::span<const char* const> words) {
-  const auto is = [](std::string_view wanted) {
-    return [wanted](const char* word) { return word == wanted; };
-  };
-  const auto end = std::find_if(words.begin(), words.end(), is("--"));
-  if (std::find_if(words.begin(), end, is("--help-json")) == end) return false;
+bool print_help_json(const CommandState& root, std::span<const std::string> words) {
+  const auto end = std::ranges::find(words, "--");
+  if (std::find(words.begin(), end, "--help-json") == end) return false;
   const CommandState* command = &root;
-  for (const char* word : words) {
+  for (const std::string& word : words) {
     const CommandState* next = command->find(word);
     if (next == nullptr) break;
     command = next;
   }
   fmt::print("{}\n", cli::to_json(describe(*command)));
   return true;
-}
-
-// What people try elsewhere: `tailwater help topic create` is `tailwater topic create --help`, and `tailwater
-// --version` is `tailwater version`.
-std::vector<const char*> as_given(std::span<const char* const> words) {
-  std::vector<const char*> given(words.begin(), words.end());
-  if (given.size() > 1 && given[1] == std::string_view("help")) {
-    given.erase(given.begin() + 1);
-    given.push_back("--help");
-  }
-  if (given.size() == 2 && given[1] == std::string_view("--version")) given[1] = "version";
-  return given;
 }
 
 }  // namespace
@@ -216,9 +214,10 @@ CommandOption& CommandOption::hidden() {
 
 Command Command::command(const std::string& name, const std::string& summary, const std::string& group) {
   CLI::App* app = state_->app->add_subcommand(name, summary);
-  if (!group.empty()) app->group(group);
   state_->app->require_subcommand(0, 1);
-  return Command(state_->nested.emplace_back(std::make_unique<CommandState>(app)).get());
+  CommandState& nested = *state_->nested.emplace_back(std::make_unique<CommandState>(app));
+  nested.heading = group;
+  return Command(&nested);
 }
 
 CommandOption Command::flag(const std::string& names, bool& target, const std::string& help) {
@@ -273,22 +272,39 @@ void Command::action(std::function<int()> action) {
   state_->action = std::move(action);
 }
 
+namespace {
+
+// The commands, in the parser's hands.
+struct Tree {
+  Tree(const std::string& description, const std::function<void(Command&)>& add_commands)
+      : app(description, "tailwater") {
+    app.option_defaults()->always_capture_default(false);
+    app.set_help_flag("-h,--help", "Show this help.");
+    Command command(&root);
+    add_commands(command);
+  }
+  CLI::App app;
+  CommandState root{&app};
+};
+
+std::string help_of(const CommandState& command) {
+  return cli::help_text(describe(command), command_path(*command.app));
+}
+
+}  // namespace
+
 int run_command_line(int argc, const char* const* argv, const std::string& description,
                      const std::function<void(Command&)>& add_commands) {
-  CLI::App app(description, "tailwater");
-  app.option_defaults()->always_capture_default(false);
-  app.get_formatter()->column_width(34);
-  CommandState root(&app);
-  Command command(&root);
-  add_commands(command);
-  const std::vector<const char*> given = as_given(std::span(argv, static_cast<std::size_t>(argc)));
-  const auto words = std::span(given).subspan(given.empty() ? 0 : 1);
+  Tree tree(description, add_commands);
+  const CommandState& root = tree.root;
+  const std::vector<std::string> words =
+      usual_words(describe(root), std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
   if (print_help_json(root, words)) return kExitDone;
   if (complain_of_unknown_command(root, words)) return kExitUsage;
   try {
-    app.parse(static_cast<int>(given.size()), given.data());
-  } catch (const CLI::Success& help) {
-    app.exit(help);
+    tree.app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // it takes them from behind
+  } catch (const CLI::Success&) {
+    fmt::print("{}", help_of(*root.chosen()));
     return kExitDone;
   } catch (const CLI::ParseError& error) {
     const CLI::App& asked = *root.chosen()->app;
@@ -299,7 +315,7 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
   const CommandState* chosen = root.chosen();
   if (!chosen->action) {
     // A command that only holds others, or none at all: its help is the answer, but not what was asked for.
-    fmt::print(stderr, "{}", chosen->app->help());
+    fmt::print(stderr, "{}", help_of(*chosen));
     return kExitUsage;
   }
   return chosen->action();
@@ -307,35 +323,7 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
 
 DescribedCommand describe_command_line(const std::string& description,
                                        const std::function<void(Command&)>& add_commands) {
-  CLI::App app(description, "tailwater");
-  app.option_defaults()->always_capture_default(false);
-  CommandState root(&app);
-  Command command(&root);
-  add_commands(command);
-  return describe(root);
-}
-
-std::string nearest_name(std::string_view wrong, std::span<const std::string> known) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, wrong.size() / 3) + 1;
-  for (const std::string& name : known) {
-    // Edit distance with one row.
-    std::vector<std::size_t> row(name.size() + 1);
-    for (std::size_t column = 0; column < row.size(); ++column) row[column] = column;
-    for (std::size_t line = 1; line <= wrong.size(); ++line) {
-      std::size_t diagonal = std::exchange(row[0], line);
-      for (std::size_t column = 1; column < row.size(); ++column) {
-        const std::size_t substitute = diagonal + (wrong[line - 1] == name[column - 1] ? 0 : 1);
-        diagonal = row[column];
-        row[column] = std::min({substitute, row[column] + 1, row[column - 1] + 1});
-      }
-    }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
-      best = name;
-    }
-  }
-  return best;
+  return describe(Tree(description, add_commands).root);
 }
 
 }  // namespace tailwater::apps

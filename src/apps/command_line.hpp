@@ -17,9 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tailwater::apps {
@@ -55,6 +53,7 @@ struct DescribedOption {
   std::string help;
   std::string fallback;
   std::string environment;
+  std::string heading;               // in --help; empty: the usual one
   std::vector<std::string> allowed;  // empty: any value
   bool required = false;
   bool repeated = false;
@@ -62,6 +61,7 @@ struct DescribedOption {
 struct DescribedCommand {
   std::string name;
   std::string summary;
+  std::string heading;
   std::string examples;
   std::vector<DescribedOption> arguments;
   std::vector<DescribedOption> options;
@@ -105,8 +105,5 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
 // The same commands as data. `--help-json` anywhere on the command line prints it.
 DescribedCommand describe_command_line(const std::string& description,
                                        const std::function<void(Command&)>& add_commands);
-
-// The known name that a wrong one was probably meant to be; empty: none is near.
-std::string nearest_name(std::string_view wrong, std::span<const std::string> known);
 
 }  // namespace tailwater::apps

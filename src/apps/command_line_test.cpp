@@ -93,7 +93,35 @@ TEST(CommandLine, HelpAndVersionAreFoundWhereOthersHaveThem) {
   const Outcome part = run({"help", "topic", "create"});
   EXPECT_EQ(part.code, kExitDone);
   EXPECT_THAT(part.out, HasSubstr("Example: tailwater topic create orders"));
+  const std::vector<std::vector<const char*>> spellings = {
+      {"topic", "help", "create"}, {"--help", "topic", "create"}, {"topic", "--help", "create"}};
+  for (const std::vector<const char*>& words : spellings) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, kExitDone);
+    EXPECT_THAT(outcome.out, HasSubstr("Usage: tailwater topic create [OPTIONS] NAME\n"));
+  }
+  EXPECT_THAT(run({"topic", "help"}).out, HasSubstr("Usage: tailwater topic COMMAND\n"));
+  EXPECT_EQ(run({"help", "tpoic"}).code, kExitUsage);
+  EXPECT_EQ(run({"topic", "create", "help"}).name, "help");
   EXPECT_EQ(run({"--version"}).ran, "version");
+  EXPECT_EQ(run({"-V"}).ran, "version");
+}
+
+TEST(CommandLine, OptionsMayStandBeforeTheCommand) {
+  const Outcome outcome = run({"-p", "6", "topic", "--force", "create", "orders"});
+  EXPECT_EQ(outcome.code, kExitDone) << outcome.error;
+  EXPECT_EQ(outcome.count, 6);
+  EXPECT_TRUE(outcome.force);
+  EXPECT_EQ(outcome.name, "orders");
+  EXPECT_THAT(run({"-P", "6", "topic", "create", "x"}).error, HasSubstr("did you mean -p?"));
+  EXPECT_THAT(run({"-p", "6", "topic", "creat", "x"}).error, HasSubstr("did you mean 'create'?"));
+}
+
+TEST(CommandLine, WhoNamesNoCommandIsShownThemAndHasFailed) {
+  const Outcome outcome = run({"topic"});
+  EXPECT_EQ(outcome.code, kExitUsage);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.error, HasSubstr("Usage: tailwater topic COMMAND\n"));
 }
 
 TEST(CommandLine, WhatIsWrongIsSaidInOneForm) {
@@ -125,13 +153,6 @@ TEST(CommandLine, HelpAsJsonOfTheCommandThatWasNamed) {
   EXPECT_EQ(part.ran, "");
   EXPECT_THAT(part.out, HasSubstr(R"({"name":"create","summary":"Create a topic.")"));
   EXPECT_THAT(part.out, HasSubstr(R"("names":["-p","--partitions"],"value":"N")"));
-}
-
-TEST(CommandLine, NearestName) {
-  const std::vector<std::string> known = {"produce", "consume", "topic"};
-  EXPECT_EQ(nearest_name("prodcue", known), "produce");
-  EXPECT_EQ(nearest_name("topics", known), "topic");
-  EXPECT_EQ(nearest_name("x", known), "");
 }
 
 }  // namespace

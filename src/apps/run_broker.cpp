@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -30,6 +31,8 @@ using shell::LogSeverity;
 constexpr std::string_view kDefaultAdminListener = "127.0.0.1:9644";
 // Long enough to write what memory holds to a slow disk.
 constexpr Duration kStopLimit = Duration::from_ms(300'000);
+// Nobody who means it asks a second time so soon.
+constexpr std::chrono::milliseconds kSameSignal{1'000};
 
 // Signals come as readiness of a descriptor. Blocked before any thread is made, so that all threads inherit
 // it.
@@ -66,7 +69,10 @@ std::expected<Prepared, shell::ConfigErrors> prepare(const RunOptions& options) 
   const std::string level =
       options.log_level.empty() ? text("tailwater.log.level", "info") : options.log_level;
   const auto severity = shell::parse_log_severity(level);
-  if (!severity) return std::unexpected(shell::ConfigErrors{severity.error().message});
+  if (!severity) {
+    const std::string_view origin = options.log_level.empty() ? "tailwater.log.level" : "--log-level";
+    return std::unexpected(shell::ConfigErrors{fmt::format("{}: {}", origin, severity.error().message)});
+  }
   prepared.severity = *severity;
   if (text("tailwater.log.format", "text") == "json") prepared.format = shell::LogFormat::json;
   return prepared;
@@ -136,11 +142,14 @@ class Running {
   void on_signal(int signal) {
     if (signal == SIGHUP) return reload();
     if (stopping_) {
+      // A supervisor that signals the process and its group sends the same one twice.
+      if (std::chrono::steady_clock::now() - stop_asked_ < kSameSignal) return;
       log_.warning("broker", "a second signal: ending at once; the next start recovers the logs");
       log_.flush();
       ::_exit(kExitFailed);
     }
     log_.info("broker", "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+    stop_asked_ = std::chrono::steady_clock::now();
     begin_stop();
   }
 
@@ -175,6 +184,7 @@ class Running {
   BrokerState seen_ = BrokerState::recovering;
   std::atomic<int> exit_code_{kExitDone};
   bool stopping_ = false;
+  std::chrono::steady_clock::time_point stop_asked_;
   bool finished_ = false;
 };
 
@@ -185,7 +195,7 @@ int run_broker(const RunOptions& options) {
   auto prepared = prepare(options);
   if (!prepared) {
     for (const std::string& error : prepared.error()) fmt::print(stderr, "tailwater: {}\n", error);
-    return kExitFailed;
+    return shell::are_wrong_words(prepared.error()) ? kExitUsage : kExitFailed;
   }
   Log log({.severity = prepared->severity, .format = prepared->format});
   log_notes(log, prepared->config);

@@ -4,6 +4,10 @@
 
 #include <cstdio>
 
+#include <memory>
+
+#include "apps/cli/json_output.hpp"
+#include "apps/cli/settings.hpp"
 #include "apps/commands.hpp"
 
 namespace tailwater::apps {
@@ -13,9 +17,15 @@ std::string version_text() {
 }
 
 void add_version_command(Command& tailwater) {
-  Command version = tailwater.command("version", "Print the version.");
-  version.action([] {
-    fmt::print("tailwater {}\n", version_text());
+  Command version = tailwater.command("version", "Print the version.", "Other");
+  auto settings = std::make_shared<cli::Settings>();
+  cli::add_format(version, *settings);
+  version.action([settings] {
+    if (settings->json()) {
+      cli::print_json(cli::json::object{{"name", "tailwater"}, {"version", version_text()}});
+    } else {
+      fmt::print("tailwater {}\n", version_text());
+    }
     return kExitDone;
   });
 }

@@ -226,9 +226,21 @@ TEST(Program, SaysThatItMayOpenFewFiles) {
   EXPECT_EQ(program.exit_code(), 0) << program.error;
 }
 
+// `timeout` and some supervisors signal a process and then its group.
+TEST(Program, TheSameSignalTwiceIsStillACleanStop) {
+  const TemporaryFolder folder;
+  Program program(serve(folder));
+  ASSERT_TRUE(program.says(" ready ")) << program.error;
+  program.signal(SIGTERM);
+  ASSERT_TRUE(program.says("stopping")) << program.error;
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.exit_code(), 0) << program.error;
+  EXPECT_EQ(program.error.find("ending at once"), std::string::npos) << program.error;
+}
+
 // What the program says when it cannot start: its one line.
-void expect_refusal(Program&& program, const std::vector<std::string>& parts) {
-  EXPECT_EQ(program.exit_code(), 1);
+void expect_refusal(Program&& program, const std::vector<std::string>& parts, int code = 1) {
+  EXPECT_EQ(program.exit_code(), code);
   EXPECT_EQ(program.out, "");
   const std::size_t line = program.error.find("tailwater: ");
   ASSERT_NE(line, std::string::npos) << program.error;
@@ -239,9 +251,13 @@ void expect_refusal(Program&& program, const std::vector<std::string>& parts) {
 
 TEST(Program, RefusesWrongConfiguration) {
   const TemporaryFolder folder;
-  expect_refusal(Program(serve(folder, {"--override", "num.partitions=many"})), {"num.partitions", "many"});
+  expect_refusal(Program(serve(folder, {"--override", "num.partitions=many"})), {"num.partitions", "many"},
+                 2);
   expect_refusal(Program(serve(folder, {"--strict", "--override", "num.partitoins=3"})),
-                 {"num.partitoins", "num.partitions"});
+                 {"num.partitoins", "num.partitions"}, 2);
+  std::ofstream(folder.path() + "/wrong.properties") << "num.partitions=many\n";
+  expect_refusal(Program({"serve", folder.path() + "/wrong.properties"}),
+                 {"wrong.properties:1: num.partitions", "many"});
   expect_refusal(Program({"serve", folder.path() + "/missing.properties"}), {"missing.properties"});
 }
 

@@ -115,7 +115,11 @@ _tailwater() {
     compadd -- $found
   fi
 }
-compdef _tailwater tailwater
+if [[ $funcstack[1] == _tailwater ]]; then
+  _tailwater "$@"  # loaded by the first completion
+else
+  compdef _tailwater tailwater
+fi
 )";
   }
   return R"(# Completion of tailwater for fish. Load it with: tailwater generate completion fish | source

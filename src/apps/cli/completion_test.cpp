@@ -43,7 +43,7 @@ TEST(Completion, CommandsOptionsAndValues) {
   EXPECT_EQ(at({""}).words, (Words{"topic", "consume", "config"}));
   EXPECT_EQ(at({"con"}).words, (Words{"consume", "config"}));
   EXPECT_EQ(at({"topic", ""}).words, (Words{"create", "delete"}));
-  EXPECT_EQ(at({"topic", "create", "--"}).words, (Words{"--help", "--config", "--dry-run"}));
+  EXPECT_EQ(at({"topic", "create", "--"}).words, (Words{"--config", "--dry-run", "--help"}));
   EXPECT_EQ(at({"consume", "--format", ""}).words, (Words{"text", "json"}));
   EXPECT_EQ(at({"consume", "--format", "j"}).words, (Words{"json"}));
   EXPECT_EQ(at({"config", "b"}).words, (Words{"broker"}));

@@ -11,6 +11,7 @@
 #include "apps/cli/queries.hpp"
 #include "apps/cli/settings.hpp"
 #include "apps/cli/table.hpp"
+#include "apps/cli/wrapped.hpp"
 
 namespace tailwater::apps::cli {
 
@@ -158,32 +159,6 @@ std::string key_rules(const ConfigKey& key) {
   const std::string allowed = limits(key.check);
   if (!allowed.empty()) rules += fmt::format(", {}", allowed);
   return rules;
-}
-
-std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
-  std::string out;
-  std::size_t column = 0;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (word.empty()) continue;
-    if (column > 0 && column + 1 + word.size() > width) {
-      out += '\n';
-      column = 0;
-    }
-    if (column == 0) {
-      out.append(indent, ' ');
-      column = indent;
-    } else {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-  }
-  if (!out.empty()) out += '\n';
-  return out;
 }
 
 void add_config_list(Command& config) {

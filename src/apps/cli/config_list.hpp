@@ -14,7 +14,4 @@ void add_config_list(Command& config);
 // "int64, default 604800000, -1 or more": type, default and what is allowed.
 std::string key_rules(const cluster::ConfigKey& key);
 
-// Text broken into lines of at most `width`, each with `indent` spaces before it.
-std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
-
 }  // namespace tailwater::apps::cli

@@ -11,8 +11,10 @@
 #include "apps/cli/completion.hpp"
 #include "apps/cli/config_words.hpp"
 #include "apps/cli/group_queries.hpp"
+#include "apps/cli/man_page.hpp"
 #include "apps/cli/settings.hpp"
 #include "apps/commands.hpp"
+#include "apps/version.hpp"
 
 namespace tailwater::apps {
 
@@ -79,13 +81,21 @@ int print_completion(const std::vector<std::string>& words) {
 }  // namespace cli
 
 void add_generate_command(Command& tailwater) {
-  Command generate = tailwater.command("generate", "Write files that other programs need.");
+  Command generate = tailwater.command("generate", "Write files that other programs need.", "Other");
   Command completion = generate.command("completion", "Write the completion script of a shell.");
   auto shell = std::make_shared<std::string>();
   completion.argument("SHELL", *shell, "bash, zsh or fish.").required().one_of({"bash", "zsh", "fish"});
   completion.examples("  source <(tailwater generate completion bash)");
   completion.action([shell] {
     fmt::print("{}", cli::completion_script(*shell));
+    return kExitDone;
+  });
+  Command man = generate.command("man", "Write the manual page.");
+  man.examples("  tailwater generate man > tailwater.1 && man ./tailwater.1");
+  man.action([] {
+    fmt::print("{}", cli::man_page(
+                         describe_command_line("Event-streaming broker and its command line", add_commands),
+                         version_text()));
     return kExitDone;
   });
   Command complete = tailwater.command("__complete", "Complete a line.");

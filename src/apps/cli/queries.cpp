@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "apps/nearest_name.hpp"
 #include "wire/api/list_offsets.hpp"
 
 namespace tailwater::apps::cli {

@@ -123,9 +123,28 @@ struct AbortOptions {
   std::string topic;
   std::int64_t partition = -1;
   std::int64_t producer = -1;
+  bool dry_run = false;
 };
 
+Result<int> look_at_ids(AdminClient& client, const AbortOptions& options) {
+  Results results(options.settings.json());
+  for (const std::string& id : options.ids) {
+    const auto state = describe_transaction(client, id);
+    if (!state) return std::unexpected(state.error());
+    json::object item{{"id", text(id)}, {"fenced", false}};
+    if (state->error_code != wire::ErrorCode::none) {
+      results.failed(std::move(item), "transactional id " + id, state->error_code);
+      continue;
+    }
+    item["state"] = text(state->transaction_state);
+    results.done(std::move(item),
+                 fmt::format("would fence {}, whose state is {}", id, state->transaction_state));
+  }
+  return results.finish();
+}
+
 Result<int> abort_by_id(AdminClient& client, const AbortOptions& options) {
+  if (options.dry_run) return look_at_ids(client, options);
   const auto sure = confirmed(
       options.confirmation,
       fmt::format("Abort the transactions of {} and fence their producers", fmt::join(options.ids, ", ")));
@@ -135,7 +154,7 @@ Result<int> abort_by_id(AdminClient& client, const AbortOptions& options) {
   for (const std::string& id : options.ids) {
     const auto fenced = fence_producer(client, id);
     if (!fenced) return std::unexpected(fenced.error());
-    results.done(json::object{{"id", text(id)}}, fmt::format("fenced {}", id));
+    results.done(json::object{{"id", text(id)}, {"fenced", true}}, fmt::format("fenced {}", id));
   }
   return results.finish();
 }
@@ -153,21 +172,27 @@ Result<int> abort_in_partition(AdminClient& client, const AbortOptions& options)
   if (open.empty()) {
     return fail(Errc::not_found, fmt::format("no such transaction is open in {}", to_string(partition)));
   }
-  const auto sure =
-      confirmed(options.confirmation,
-                fmt::format("Abort {} open transactions in {}, whatever their coordinator knows of them",
-                            open.size(), to_string(partition)));
-  if (!sure) return std::unexpected(sure.error());
-  if (!*sure) return kExitFailed;
+  if (!options.dry_run) {
+    const auto sure =
+        confirmed(options.confirmation,
+                  fmt::format("Abort {} open transactions in {}, whatever their coordinator knows of them",
+                              open.size(), to_string(partition)));
+    if (!sure) return std::unexpected(sure.error());
+    if (!*sure) return kExitFailed;
+  }
   Results results(options.settings.json());
   for (const ProducerState& producer : open) {
-    const auto written = write_abort_marker(client, partition, producer);
-    if (!written) return std::unexpected(written.error());
+    if (!options.dry_run) {
+      const auto written = write_abort_marker(client, partition, producer);
+      if (!written) return std::unexpected(written.error());
+    }
     results.done(json::object{{"topic", text(options.topic)},
                               {"partition", options.partition},
                               {"producer", producer.producer_id},
-                              {"offset", producer.current_txn_start_offset}},
-                 fmt::format("aborted the transaction of producer {} from offset {} on", producer.producer_id,
+                              {"offset", producer.current_txn_start_offset},
+                              {"aborted", !options.dry_run}},
+                 fmt::format("{} the transaction of producer {} from offset {} on",
+                             options.dry_run ? "would abort" : "aborted", producer.producer_id,
                              producer.current_txn_start_offset));
   }
   return results.finish();
@@ -211,6 +236,7 @@ void add_abort(Command& txn) {
   command.option("-p,--partition", options->partition, "N", "The partition.");
   command.option("--producer", options->producer, "ID", "There, only the transaction of this producer.");
   add_confirmation(command, options->confirmation);
+  command.flag("--dry-run", options->dry_run, "Say what would be aborted.");
   add_settings(command, options->settings);
   command.examples(
       "  tailwater txn abort orders-writer\n"

@@ -10,6 +10,7 @@
 #include "apps/cli/group_seek.hpp"
 #include "apps/cli/health.hpp"
 #include "apps/cli/queries.hpp"
+#include "apps/cli/wrapped.hpp"
 
 namespace tailwater::apps::cli {
 namespace {

@@ -114,7 +114,7 @@ class Merge {
       const std::size_t equals = pair.find('=');
       const std::string_view key = trimmed(std::string_view(pair).substr(0, equals));
       if (equals == std::string::npos || key.empty()) {
-        errors_.push_back("--override must be key=value; got '" + pair + "'");
+        errors_.push_back(std::string(kOverride) + " must be KEY=VALUE; got '" + pair + "'");
         continue;
       }
       settings_[std::string(key)] = {pair.substr(equals + 1), std::string(kOverride)};
@@ -144,6 +144,10 @@ class Merge {
 std::expected<ConfigSettings, ConfigErrors> merge_settings(const ConfigInput& input,
                                                            std::vector<std::string>& warnings) {
   return Merge(input, warnings).run();
+}
+
+bool are_wrong_words(const ConfigErrors& errors) {
+  return std::ranges::all_of(errors, [](const std::string& error) { return error.starts_with("--"); });
 }
 
 std::vector<std::string> not_built_yet(const cluster::BrokerConfig& broker) {

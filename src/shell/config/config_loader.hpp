@@ -42,6 +42,9 @@ struct LoadedConfig {
 
 // Everything that is wrong, one sentence each; at least one.
 using ConfigErrors = std::vector<std::string>;
+// Whether all of it was written on the command line ("--override: ..."): then the words were wrong, and no file
+// needs mending.
+bool are_wrong_words(const ConfigErrors& errors);
 
 std::expected<LoadedConfig, ConfigErrors> load_config(const ConfigInput& input);
 

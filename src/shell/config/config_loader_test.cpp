@@ -128,6 +128,7 @@ TEST_F(ConfigLoader, EverythingWrongIsSaidAtOnceWithItsPlace) {
   EXPECT_THAT(found, Contains(StartsWith(at(1) + ": num.partitions ")));
   EXPECT_THAT(found, Contains(StartsWith("environment variable KAFKA_LISTENERS: listeners ")));
   EXPECT_THAT(found, Contains(StartsWith("--override: log.retention.hours ")));
+  EXPECT_FALSE(are_wrong_words(found)) << "a file is wrong, too";
 }
 
 TEST_F(ConfigLoader, AFileThatCannotBeReadOrParsed) {
@@ -140,7 +141,7 @@ TEST_F(ConfigLoader, AFileThatCannotBeReadOrParsed) {
 TEST_F(ConfigLoader, OverridesAreKeyValue) {
   for (const char* bad : {"num.partitions", "=3", " = 3", ""}) {
     input_.overrides = {bad};
-    EXPECT_THAT(errors(), ElementsAre("--override must be key=value; got '" + std::string(bad) + "'"));
+    EXPECT_THAT(errors(), ElementsAre("--override must be KEY=VALUE; got '" + std::string(bad) + "'"));
   }
   input_.overrides = {"log.dirs=/a=b"};
   EXPECT_THAT(load().broker.log_dirs, ElementsAre("/a=b"));
