@@ -7,10 +7,11 @@ SEEDS ?= 100
 STATES ?= 20000
 FROM ?= 1
 FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 INSTALL := tools/install.sh tools/packages.txt
 
-.PHONY: build run test interop simulate crash-states bench fuzz fmt tidy clean help dependencies dependencies-ci install-check
+.PHONY: build run install test interop simulate crash-states bench fuzz fmt tidy clean help dependencies dependencies-ci
 
 dependencies:
 	@$(INSTALL)
@@ -27,6 +28,9 @@ build: build/$(PRESET)/build.ninja ## build the optimised program: build/release
 
 run: build ## build, then start a broker on 127.0.0.1:9092 with its data under build/run
 	@exec build/$(PRESET)/tailwater dev --data build/run
+
+install: build ## install under PREFIX (/usr/local): program, man page, completions, systemd unit; DESTDIR is honoured
+	@cmake --install build/$(PRESET) --prefix $(PREFIX) --strip
 
 test: build/$(PRESET)/build.ninja ## build and run every unit, scenario and integration test
 	@cmake --build build/$(PRESET) -j $(JOBS)

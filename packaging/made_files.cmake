@@ -1,0 +1,31 @@
+# Files that depend on the prefix, or that the program writes itself. Runs at each install; see CMakeLists.txt.
+set(program ${CMAKE_INSTALL_PREFIX}/${bin_folder}/tailwater)
+set(config_folder ${CMAKE_INSTALL_PREFIX}/etc/tailwater)
+if(CMAKE_INSTALL_PREFIX STREQUAL /usr)
+  set(config_folder /etc/tailwater)
+endif()
+set(config ${config_folder}/server.properties)
+
+configure_file(${packaging}/tailwater.service.in ${made}/tailwater.service @ONLY)
+function(written_by_the_program file)
+  execute_process(COMMAND ${built_program} ${ARGN} OUTPUT_FILE ${made}/${file} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+written_by_the_program(tailwater.1 generate man)
+written_by_the_program(tailwater.bash generate completion bash)
+written_by_the_program(_tailwater generate completion zsh)
+written_by_the_program(tailwater.fish generate completion fish)
+
+set(share ${CMAKE_INSTALL_PREFIX}/${share_folder})
+file(INSTALL ${made}/tailwater.1 DESTINATION ${share}/man/man1)
+file(INSTALL ${made}/tailwater.bash DESTINATION ${share}/bash-completion/completions RENAME tailwater)
+file(INSTALL ${made}/_tailwater DESTINATION ${share}/zsh/site-functions)
+file(INSTALL ${made}/tailwater.fish DESTINATION ${share}/fish/vendor_completions.d)
+file(INSTALL ${made}/tailwater.service DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+file(INSTALL ${packaging}/tailwater.sysusers DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d RENAME tailwater.conf)
+
+# What an operator wrote stays.
+if(EXISTS $ENV{DESTDIR}${config})
+  message(STATUS "Kept: $ENV{DESTDIR}${config}")
+else()
+  file(INSTALL ${packaging}/server.properties DESTINATION ${config_folder})
+endif()
