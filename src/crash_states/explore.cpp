@@ -14,12 +14,11 @@ using disk_model::Disk;
 
 std::string_view name_of(std::size_t kind) {
   if (kind < disk_model::kChoiceKinds) return disk_model::kChoiceNames[kind];
-  return kind == static_cast<std::size_t>(Kind::second_crash) ? "second_crash" : "second_life";
+  constexpr std::string_view kOthers[] = {"second_crash", "second_life", "death", "without_dir"};
+  return kOthers[kind - disk_model::kChoiceKinds];
 }
 
 namespace {
-
-constexpr auto kPointsMax = std::uint64_t{1} << 40;
 
 // Of what is on the disk.
 std::uint64_t digest_of(const Disk& disk) {
@@ -47,22 +46,30 @@ class Explorer::Crashes {
     ++tally.points;
     const std::unique_ptr<Disk> lost = life.port().lose_power(random_);
     std::vector<Choice> all = disk_model::choices(lost->unsettled(), random_);
-    // The first two are "all" and "none"; of many others some.
-    for (std::size_t index = all.size(); index > 3; --index)
-      std::swap(all[index - 1], all[2 + random_.below(index - 2)]);
+    // The first ones are "all", "none" and those of each directory alone; of many others some.
+    const auto first =
+        static_cast<std::size_t>(std::ranges::find_if_not(all, is_always_tried, &Choice::kind) - all.begin());
+    for (std::size_t index = all.size(); index > first + 1; --index)
+      std::swap(all[index - 1], all[first + random_.below(index - first)]);
     if (all.size() > limits_.states_per_point) all.resize(limits_.states_per_point);
     for (const Choice& choice : all) {
       if (finished()) return;
       auto state = settled(*lost, choice);
       if (!is_new(*state, life.ledger())) continue;
       begin_state(static_cast<std::size_t>(choice.kind), life.points(), lost->unsettled().size());
+      count(life.ledger());
       recover(std::move(state), life.ledger(), life.now());
     }
+    if (tally.points % limits_.death_every == 0 && !finished()) die(life);
   }
 
   Tally tally;
 
  private:
+  static bool is_always_tried(disk_model::ChoiceKind kind) {
+    return kind == disk_model::ChoiceKind::all || kind == disk_model::ChoiceKind::none ||
+           kind == disk_model::ChoiceKind::one_dir;
+  }
   static std::unique_ptr<Disk> settled(const Disk& lost, const Choice& choice) {
     auto disk = std::make_unique<Disk>(lost);
     disk->settle(choice.kept);
@@ -72,7 +79,8 @@ class Explorer::Crashes {
   bool is_new(const Disk& disk, const Ledger& ledger) {
     std::uint64_t key = digest_of(disk);
     for (const auto& [id, story] : ledger)
-      key = key * 1099511628211U ^ (id.value * 31 + story.promised() * 7 + (story.removed() ? 1 : 0));
+      key = key * 1099511628211U ^ (id.value * 31 + (story.promised() + story.gone().size()) * 7 +
+                                    (story.removed() ? 1 : 0) + (story.removal_promised() ? 2 : 0));
     const bool fresh = seen_.insert(key).second;
     tally.repeated += fresh ? 0 : 1;
     return fresh;
@@ -88,6 +96,15 @@ class Explorer::Crashes {
     ++tally.states;
   }
 
+  void count(const Ledger& ledger) {
+    const auto any = [&](auto what) {
+      return std::ranges::any_of(ledger, [&](const auto& entry) { return what(entry.second); });
+    };
+    if (any([](const Story& story) { return !story.gone().empty(); })) ++tally.compacted;
+    if (any([](const Story& story) { return story.removal_promised(); })) ++tally.removed;
+    if (any([](const Story& story) { return story.acknowledged() > story.promised(); })) ++tally.behind;
+  }
+
   void note(const Life& life) {
     for (const std::string& finding : life.findings()) ++tally.findings[finding];
     if (!life.failed() || !tally.failure.empty()) return;
@@ -95,22 +112,62 @@ class Explorer::Crashes {
     tally.failed_state = what_;
   }
 
+  // A machine that was started again runs another kernel.
+  Setup next_boot() {
+    Setup setup = setup_;
+    setup.storage.boot_id = {2, ++boots_};
+    return setup;
+  }
+
   void recover(std::unique_ptr<Disk> disk, const Ledger& ledger, Now now) {
     const bool twice = limits_.second_crash_every > 0 && tally.states % limits_.second_crash_every == 0;
-    const std::unique_ptr<Disk> copy = twice ? std::make_unique<Disk>(*disk) : nullptr;
-    Life life(setup_, std::move(disk), ledger, now, next_seed());
+    const bool without = setup_.storage.dirs.size() > 1 && tally.states % limits_.without_dir_every == 0;
+    const std::unique_ptr<Disk> copy = twice || without ? std::make_unique<Disk>(*disk) : nullptr;
+    Life life(next_boot(), std::move(disk), ledger, now, next_seed());
     life.start();
-    life.judge();
+    life.judge(End::power_lost);
+    life.prove_use();
+    if (twice) life.prove_tidy();
+    note(life);
+    if (twice && !finished()) {
+      crash_recovery(*copy, ledger, now);
+      crash_again(life);
+    }
+    if (without && !finished()) recover_without_dir(*copy, ledger, now);
+  }
+
+  // The others go on without it; when it is back, so is all that it had.
+  void recover_without_dir(const Disk& disk, const Ledger& ledger, Now now) {
+    const Setup setup = next_boot();
+    Life life(setup, std::make_unique<Disk>(disk), ledger, now, next_seed());
+    begin_state(static_cast<std::size_t>(Kind::without_dir), life.points(), 0);
+    const auto& dirs = setup.storage.dirs;
+    life.break_dir(dirs[random_.below(dirs.size())], Break::for_good);
+    life.start();
+    life.judge(End::power_lost);
     life.prove_use();
     note(life);
-    if (!twice || finished()) return;
-    crash_recovery(*copy, ledger, now);
-    crash_again(life);
+    Life second(setup, life.port().kill(random_), life.ledger(), life.now(), next_seed());
+    second.start();
+    second.judge(End::power_lost);
+    second.prove_use();
+    note(second);
+  }
+
+  // Then what is found is as good as promised: the power goes behind that.
+  void die(Life& dying) {
+    begin_state(static_cast<std::size_t>(Kind::death), dying.points(), 0);
+    Life life(setup_, dying.port().kill(random_), dying.ledger(), dying.now(), next_seed());
+    life.start();
+    life.judge(End::process_died);
+    if (random_.one_in(2)) life.prove_use();
+    note(life);
+    if (!finished()) crash_again(life);
   }
 
   // The same recovery once more; the power goes at each point of it.
   void crash_recovery(const Disk& disk, const Ledger& ledger, Now now) {
-    Life life(setup_, std::make_unique<Disk>(disk), ledger, now, next_seed());
+    Life life(next_boot(), std::make_unique<Disk>(disk), ledger, now, next_seed());
     life.at_point = [&] {
       if (finished()) return;
       const std::unique_ptr<Disk> lost = life.port().lose_power(random_);
@@ -121,9 +178,9 @@ class Explorer::Crashes {
         auto state = settled(*lost, all[index]);
         if (finished() || !is_new(*state, ledger)) continue;
         begin_state(static_cast<std::size_t>(Kind::second_crash), life.points(), lost->unsettled().size());
-        Life second(setup_, std::move(state), ledger, now, next_seed());
+        Life second(next_boot(), std::move(state), ledger, now, next_seed());
         second.start();
-        second.judge();
+        second.judge(End::power_lost);
         second.prove_use();
         note(second);
       }
@@ -136,9 +193,9 @@ class Explorer::Crashes {
     const std::unique_ptr<Disk> lost = life.port().lose_power(random_);
     lost->settle(std::vector<bool>(lost->unsettled().size(), false));
     begin_state(static_cast<std::size_t>(Kind::second_life), life.points(), 0);
-    Life second(setup_, std::make_unique<Disk>(*lost), life.ledger(), life.now(), next_seed());
+    Life second(next_boot(), std::make_unique<Disk>(*lost), life.ledger(), life.now(), next_seed());
     second.start();
-    second.judge();
+    second.judge(End::power_lost);
     note(second);
   }
 
@@ -150,6 +207,7 @@ class Explorer::Crashes {
   Prng random_;
   std::set<std::uint64_t> seen_;
   std::uint64_t lives_ = 0;
+  std::uint64_t boots_ = 0;
   std::string what_;
 };
 
@@ -171,15 +229,13 @@ Tally Explorer::explore(const std::function<void(Course&)>& go) {
         std::string(workload_.name) + ", seed " + std::to_string(seed_) + ", without a crash";
     return crashes.tally;
   }
-  // As many points as are needed, and some to spare, evenly among all of them.
-  const std::uint64_t per_point =
-      std::max<std::uint64_t>(1, std::min<std::uint64_t>(limits_.states_per_point, 8) / 2);
-  const std::uint64_t wanted = limits_.states == UINT64_MAX ? kPointsMax : limits_.states / per_point + 1;
-  const std::uint64_t stride = std::max<std::uint64_t>(1, points / wanted);
-  const std::uint64_t first = Prng(seed_).below(stride);
+  // Evenly over the course, to its end: where there have been few states for so much of it.
+  const std::uint64_t first = limits_.states < points ? Prng(seed_).below(points / limits_.states + 1) : 0;
   std::uint64_t at = 0;
   course.at_point = [&](Life& life) {
-    if (at++ % stride == first && !crashes.finished()) crashes.at(life);
+    const std::uint64_t here = at++;
+    const bool due = here >= first && crashes.tally.states * points <= limits_.states * (here - first);
+    if ((limits_.states == UINT64_MAX || due) && !crashes.finished()) crashes.at(life);
   };
   go(course);
   return crashes.tally;

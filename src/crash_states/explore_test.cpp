@@ -1,6 +1,7 @@
 // Goal: a storage recovers from every state that a power loss may leave, power losses during its recoveries
-// included; and a port that lies is found out, so the states can show what they are for. Method: short
-// scripts gone through whole, in all three disk modes; then the courses over a port with each lie.
+// included, and from the death of its process; and a port that lies is found out, so the states can show what
+// they are for. Method: short scripts gone through whole, in all three disk modes; then the courses over a
+// port with each lie.
 #include "crash_states/explore.hpp"
 
 #include <gtest/gtest.h>
@@ -14,9 +15,32 @@
 namespace tailwater::crash_states {
 namespace {
 
+constexpr Workload kScripted{
+    .name = "script", .logs = 2, .value_max = 3'000, .segment_bytes = 8'000, .flush_run_bytes = 8 << 10};
+constexpr Workload kSoft{.name = "soft_script",
+                         .logs = 2,
+                         .value_max = 3'000,
+                         .segment_bytes = 8'000,
+                         .flush_run_bytes = 8 << 10,
+                         .os_percent = 100};
+constexpr Workload kKeyed{.name = "keyed_script",
+                          .value_max = 150,
+                          .segment_bytes = 1'000,
+                          .flush_run_bytes = 4'096,
+                          .flush_round_bytes = 4'096,
+                          .keys = 3};
+constexpr Workload kTwoDirs{.name = "dirs_script",
+                            .logs = 4,
+                            .dirs = 2,
+                            .value_max = 3'000,
+                            .segment_bytes = 8'000,
+                            .flush_run_bytes = 8 << 10};
+
 struct Script {
   const char* name;
   std::vector<Act> acts;
+  const Workload& workload = kScripted;
+  std::uint64_t states_per_point = UINT64_MAX;
 };
 
 const Script kScripts[] = {
@@ -28,10 +52,24 @@ const Script kScripts[] = {
     {"a_log_start", {Act::burst, Act::settle, Act::start, Act::settle}},
     {"a_transaction", {Act::transaction, Act::transaction, Act::abort, Act::append}},
     {"a_flush", {Act::burst, Act::burst, Act::burst, Act::settle, Act::append}},
+    {"an_os_log", {Act::create, Act::append, Act::append, Act::settle, Act::append}, kSoft},
+    {"an_os_log_of_a_name_used_again",
+     {Act::append, Act::settle, Act::remove, Act::create, Act::append},
+     kSoft},
+    {"a_compaction",
+     {Act::burst, Act::burst, Act::burst, Act::settle, Act::wait, Act::settle, Act::append},
+     kKeyed,
+     12},
+    {"two_directories",
+     {Act::create, Act::create, Act::create, Act::append, Act::append, Act::append},
+     kTwoDirs,
+     40},
+    {"a_directory_that_breaks",
+     {Act::create, Act::create, Act::create, Act::burst, Act::fault, Act::burst, Act::append, Act::kill,
+      Act::append},
+     kTwoDirs,
+     12},
 };
-
-constexpr Workload kScripted{
-    .name = "script", .logs = 2, .value_max = 3'000, .segment_bytes = 8'000, .flush_run_bytes = 8 << 10};
 
 using ScriptInMode = std::tuple<std::size_t, std::size_t>;
 
@@ -39,7 +77,8 @@ class ExploreTest : public ::testing::TestWithParam<ScriptInMode> {};
 
 TEST_P(ExploreTest, a_short_script_recovers_from_every_state) {
   const auto [script, mode] = GetParam();
-  Explorer explorer(kScripted, static_cast<Mode>(mode), Lie::none, 7, {.second_crash_every = 4});
+  Explorer explorer(kScripts[script].workload, static_cast<Mode>(mode), Lie::none, 7,
+                    {.states_per_point = kScripts[script].states_per_point, .second_crash_every = 4});
   std::vector<Act> acts = kScripts[script].acts;
   acts.push_back(Act::settle);
   const Tally tally = explorer.run(acts);
@@ -49,6 +88,10 @@ TEST_P(ExploreTest, a_short_script_recovers_from_every_state) {
   EXPECT_GT(tally.kinds[static_cast<std::size_t>(disk_model::ChoiceKind::every)], 0U);
   EXPECT_GT(tally.kinds[static_cast<std::size_t>(Kind::second_crash)], 0U);
   EXPECT_GT(tally.kinds[static_cast<std::size_t>(Kind::second_life)], 0U);
+  EXPECT_GT(tally.kinds[static_cast<std::size_t>(Kind::death)], 0U);
+  const bool dirs = kScripts[script].workload.dirs > 1;
+  EXPECT_EQ(tally.kinds[static_cast<std::size_t>(Kind::without_dir)] > 0, dirs);
+  EXPECT_EQ(tally.kinds[static_cast<std::size_t>(disk_model::ChoiceKind::one_dir)] > 0, dirs);
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, ExploreTest,
@@ -87,6 +130,7 @@ TEST(Explore, large_batches_go_past_the_journal) {
 struct Caught {
   const char* name;
   Lie lie;
+  std::string_view by = {};  // the workload that has to find it; any
 };
 
 constexpr Caught kLies[] = {
@@ -94,6 +138,12 @@ constexpr Caught kLies[] = {
     {"durable_writes", Lie::drop_durability},
     {"folder_syncs", Lie::drop_folder_syncs},
     {"trim_before_sync", Lie::trim_before_sync},
+    {"soft_frames", Lie::keep_soft_frames, "soft"},
+    {"soft_frames_of_a_name_used_again", Lie::keep_soft_frames, "recreate"},
+    {"syncs_of_compacted_segments", Lie::drop_syncs, "compaction"},
+    {"names_of_compacted_segments", Lie::drop_folder_syncs, "compaction"},
+    {"durable_writes_in_two_directories", Lie::drop_durability, "dirs"},
+    {"syncs_beside_a_broken_directory", Lie::drop_syncs, "broken_dir"},
 };
 
 using LieInMode = std::tuple<std::size_t, std::size_t>;
@@ -108,6 +158,7 @@ TEST_P(LieTest, is_found_out) {
   std::uint64_t states = 0;
   for (std::uint64_t seed = 1; states < kStatesToFindIt; ++seed) {
     for (const Workload& workload : workloads()) {
+      if (!kLies[lie].by.empty() && workload.name != kLies[lie].by) continue;
       Explorer explorer(workload, static_cast<Mode>(mode), kLies[lie].lie, seed,
                         {.states = 100, .states_per_point = 12});
       const Tally tally = explorer.run();

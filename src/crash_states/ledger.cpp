@@ -7,6 +7,13 @@
 
 namespace tailwater::crash_states {
 
+namespace {
+
+// A larger flush.ms is none.
+constexpr std::int64_t kFlushMsMax = 1'000'000;
+
+}  // namespace
+
 LogContent::LogContent(const std::vector<Change>& changes, std::size_t count) {
   for (std::size_t index = 0; index < count; ++index) {
     const Change& change = changes[index];
@@ -44,7 +51,8 @@ std::vector<const Change*> Story::batches() const {
 }
 
 std::string Story::text() const {
-  std::string all = "; promised are " + std::to_string(promised_) + " of:";
+  std::string all = "; promised are " + std::to_string(promised_) + ", acknowledged " +
+                    std::to_string(acknowledged_) + " of:";
   for (const Change& change : changes_) {
     const char letter = change.kind == Change::Kind::append     ? 'A'
                         : change.kind == Change::Kind::truncate ? 'T'
@@ -73,20 +81,54 @@ void Story::start_at(Offset start) {
   start_ = start;
 }
 
-void Story::promise(Offset end, Offset start) {
+// With the last batch that lies wholly below.
+std::size_t Story::changes_up_to(Offset end) const {
   for (auto at = live_.rbegin(); at != live_.rend(); ++at) {
-    if (changes_[*at].last >= end) continue;
-    promised_ = std::max(promised_, *at + 1);
-    break;
+    if (changes_[*at].last < end) return *at + 1;
   }
+  return 0;
+}
+
+void Story::acknowledge(Offset end, Offset start, Instant now) {
+  const std::size_t count = changes_up_to(end);
+  if (config_.os_durable && config_.flush_ms < kFlushMsMax && count > acknowledged_)
+    unsynced_.push_back({end, now});
+  acknowledged_ = std::max(acknowledged_, count);
   promised_start_ = std::max(promised_start_, start);
+  if (!config_.os_durable) {
+    promised_ = std::max(promised_, count);
+  } else if (config_.flush_messages <= end.value) {
+    promised_ = std::max(promised_, changes_up_to(end + (1 - config_.flush_messages)));
+  }
+}
+
+void Story::rest(Instant now) {
+  presence_promised_ = !removed_;
+  removal_promised_ = removed_;
+  std::erase_if(unsynced_, [&](const Unsynced& each) {
+    if (now - each.since < Duration::from_ms(config_.flush_ms)) return false;
+    promised_ = std::max(promised_, changes_up_to(each.end));
+    return true;
+  });
+}
+
+void Story::note_left(const std::set<Offset>& left, Offset end) {
+  for (const std::size_t index : live_) {
+    const Change& batch = changes_[index];
+    for (Offset offset = std::max(batch.base, start_); offset <= batch.last && offset < end;
+         offset = offset + 1) {
+      if (!left.contains(offset)) gone_.insert(offset);
+    }
+  }
 }
 
 void Story::settle(std::size_t count) {
   const std::vector<Change> all = std::exchange(changes_, {});
   live_.clear();
+  unsynced_.clear();
   start_ = end_ = Offset{};
-  removed_ = false;
+  removed_ = removal_promised_ = false;
+  presence_promised_ = true;
   for (std::size_t index = 0; index < count; ++index) {
     const Change& change = all[index];
     if (change.kind == Change::Kind::append) {
@@ -99,7 +141,7 @@ void Story::settle(std::size_t count) {
       start_at(change.base);
     }
   }
-  promised_ = count;
+  promised_ = acknowledged_ = count;
   promised_start_ = start_;
 }
 

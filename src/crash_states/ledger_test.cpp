@@ -24,21 +24,21 @@ TEST(Ledger, what_is_durable_is_promised) {
   Story story;
   append(story, 3);
   EXPECT_EQ(story.promised(), 0U);
-  story.promise(Offset{2}, Offset{0});
+  story.acknowledge(Offset{2}, Offset{0});
   EXPECT_EQ(story.promised(), 2U);
-  story.promise(Offset{1}, Offset{0});
+  story.acknowledge(Offset{1}, Offset{0});
   EXPECT_EQ(story.promised(), 2U);
 }
 
 TEST(Ledger, an_append_behind_a_truncation_promises_the_truncation_too) {
   Story story;
   append(story, 3);
-  story.promise(Offset{3}, Offset{0});
+  story.acknowledge(Offset{3}, Offset{0});
   story.truncate(Offset{1});
-  story.promise(Offset{1}, Offset{0});
+  story.acknowledge(Offset{1}, Offset{0});
   EXPECT_EQ(story.promised(), 3U) << "that the log is shorter promises nothing";
   append(story, 1);
-  story.promise(Offset{2}, Offset{0});
+  story.acknowledge(Offset{2}, Offset{0});
   EXPECT_EQ(story.promised(), 5U);
   EXPECT_EQ(LogContent(story.changes(), 3).end, Offset{3});
   EXPECT_EQ(LogContent(story.changes(), 5).end, Offset{2});
@@ -63,6 +63,65 @@ TEST(Ledger, a_reader_gets_the_batches_from_the_start_on) {
   append(story, 2);
   story.start_at(Offset{1});
   EXPECT_EQ(LogContent(story.changes(), 3).bytes(), batch_at(Offset{1}));
+}
+
+Story soft(std::int64_t flush_messages, std::int64_t flush_ms) {
+  log::LogConfig config;
+  config.os_durable = true;
+  config.flush_messages = flush_messages;
+  config.flush_ms = flush_ms;
+  return {{}, config};
+}
+
+TEST(Ledger, what_only_the_operating_system_has_is_acknowledged_and_not_promised) {
+  Story story = soft(INT64_MAX, INT64_MAX);
+  append(story, 3);
+  story.acknowledge(Offset{2}, Offset{0});
+  EXPECT_EQ(story.acknowledged(), 2U);
+  EXPECT_EQ(story.promised(), 0U);
+  story.rest(Instant{1});
+  EXPECT_EQ(story.promised(), 0U);
+  story.stopped();
+  EXPECT_EQ(story.promised(), 2U);
+}
+
+TEST(Ledger, flush_messages_bounds_what_is_not_promised) {
+  Story story = soft(2, INT64_MAX);
+  append(story, 3);
+  story.acknowledge(Offset{1}, Offset{0});
+  EXPECT_EQ(story.promised(), 0U);
+  story.acknowledge(Offset{3}, Offset{0});
+  EXPECT_EQ(story.promised(), 2U);
+  Story fsync = soft(1, INT64_MAX);
+  append(fsync, 3);
+  fsync.acknowledge(Offset{3}, Offset{0});
+  EXPECT_EQ(fsync.promised(), 3U);
+}
+
+TEST(Ledger, flush_ms_bounds_how_long_it_is_not_promised) {
+  Story story = soft(INT64_MAX, 5);
+  append(story, 2);
+  story.acknowledge(Offset{1}, Offset{0}, Instant{1'000'000});
+  story.acknowledge(Offset{2}, Offset{0}, Instant{3'000'000});
+  story.rest(Instant{5'999'999});
+  EXPECT_EQ(story.promised(), 0U);
+  story.rest(Instant{6'000'000});
+  EXPECT_EQ(story.promised(), 1U);
+}
+
+TEST(Ledger, what_is_gone_or_removed_at_rest_stays_so) {
+  Story story;
+  append(story, 4);
+  story.note_left({Offset{0}, Offset{2}}, Offset{3});
+  EXPECT_EQ(story.gone(), std::set<Offset>{Offset{1}}) << "the last one was not looked for";
+  EXPECT_FALSE(story.presence_promised());
+  story.rest({});
+  EXPECT_TRUE(story.presence_promised());
+  story.remove();
+  EXPECT_FALSE(story.removal_promised());
+  story.rest({});
+  EXPECT_TRUE(story.removal_promised());
+  EXPECT_FALSE(story.presence_promised());
 }
 
 }  // namespace

@@ -43,7 +43,40 @@ DiskDone Port::step() {
   queue_.erase(at);
   if (waiting.op.kind == DiskOpKind::open) open_.insert(waiting.op.file);
   if (waiting.op.kind == DiskOpKind::close) open_.erase(waiting.op.file);
+  if (fails(waiting.op))
+    return disk_->refuse(user_, waiting.op, {Errc::storage, "the disk is broken"}, random_);
   return perform(waiting);
+}
+
+void Port::break_dir(DirId dir, Break how) {
+  broken_[dir] = how;
+  has_failed_.erase(dir);
+}
+
+bool Port::fails(const DiskOp& op) {
+  const auto broken = broken_.find(op.dir);
+  if (broken == broken_.end() || op.kind == DiskOpKind::close) return false;
+  if (broken->second == Break::for_good) return true;
+  return (op.kind == DiskOpKind::write || is_sync(op)) && has_failed_.insert(op.dir).second;
+}
+
+// Whether the lie is told of this write.
+bool Port::keeps(const Waiting& waiting) {
+  const DiskOp& op = waiting.op;
+  const bool soft_frame =
+      op.kind == DiskOpKind::write && !op.durable && disk_->path_of(user_, op.file).ends_with("-os.jnl");
+  if (lie_ != Lie::keep_soft_frames || !soft_frame) return false;
+  Kept kept{op.file, op.at, {}};
+  for (const Bytes piece : op.pieces) kept.bytes.insert(kept.bytes.end(), piece.begin(), piece.end());
+  kept_.push_back(std::move(kept));
+  return true;
+}
+
+void Port::let_go(FileId file, disk_model::Sequence submitted) {
+  for (Kept& each : kept_) {
+    if (each.file == file) disk_->find(user_, file)->write(each.at, each.bytes, submitted);
+  }
+  std::erase_if(kept_, [&](const Kept& each) { return each.file == file; });
 }
 
 void Port::bend(DiskOp& op) {
@@ -58,6 +91,8 @@ DiskDone Port::perform(Waiting& waiting) {
   DiskDone done;
   done.token = op.token;
   done.dir = op.dir;
+  if (keeps(waiting)) return done;
+  if (op.kind == DiskOpKind::sync) let_go(op.file, waiting.submitted);
   if (is_sync(op)) {
     if (lie_ == Lie::drop_syncs) return done;
     if (lie_ == Lie::trim_before_sync) {

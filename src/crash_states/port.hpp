@@ -1,5 +1,6 @@
 // The disk port of one process: its wishes wait here, are carried out one by one on the disk model, and at
-// any moment the power may go. Knows what differs between the three disk modes, and may be told to lie.
+// any moment the power may go. Knows what differs between the three disk modes, and may be told to lie, or
+// that a disk breaks.
 //
 //   mode                   a durable write hardens        a write in flight is cut
 //   direct, O_DSYNC        its own bytes                  between sectors
@@ -8,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string_view>
@@ -31,6 +33,13 @@ enum class Lie : std::uint8_t {
   drop_durability,    // a durable write is an ordinary one
   drop_folder_syncs,  // names that were to be durable are volatile, whatever is synced
   trim_before_sync,   // syncs are carried out only after the next superblock
+  keep_soft_frames,   // what is not durable of the soft ring stays in the process until a sync
+};
+
+// How the disk of a directory breaks.
+enum class Break : std::uint8_t {
+  once,      // one write or sync fails; everything that follows succeeds, as far as the disk is asked
+  for_good,  // everything fails
 };
 
 class Port {
@@ -51,6 +60,10 @@ class Port {
   // The process dies, the machine stays: what waits here happened or did not.
   std::unique_ptr<disk_model::Disk> kill(Prng& random) const;
 
+  void break_dir(DirId dir, Break how);
+  bool is_broken(DirId dir) const { return broken_.contains(dir); }
+
+  const disk_model::Disk& disk() const { return *disk_; }
   const std::vector<std::string>& complaints() const { return disk_->complaints(); }
 
  private:
@@ -60,6 +73,9 @@ class Port {
   };
 
   void bend(DiskOp& op);
+  bool fails(const DiskOp& op);
+  bool keeps(const Waiting& waiting);
+  void let_go(FileId file, disk_model::Sequence submitted);
   DiskDone perform(Waiting& waiting);
 
   std::unique_ptr<disk_model::Disk> disk_;
@@ -70,6 +86,14 @@ class Port {
   std::vector<Waiting> queue_;
   std::set<FileId> open_;
   std::vector<Waiting> put_off_;  // syncs
+  struct Kept {
+    FileId file;
+    std::uint64_t at = 0;
+    Buffer bytes;
+  };
+  std::vector<Kept> kept_;  // writes
+  std::map<DirId, Break> broken_;
+  std::set<DirId> has_failed_;  // of those that fail once
 };
 
 }  // namespace tailwater::crash_states

@@ -100,5 +100,22 @@ TEST(Port, a_dropped_sync_hardens_nothing) {
   EXPECT_FALSE(file.port.lose_power(random)->unsettled().empty());
 }
 
+TEST(Port, a_disk_that_breaks_fails_once_or_for_good) {
+  for (const Break how : {Break::once, Break::for_good}) {
+    OneFile file(Mode::direct_dsync);
+    file.port.break_dir(DirId{0}, how);
+    EXPECT_TRUE(file.port.is_broken(DirId{0}));
+    file.submit(file.write(0, true));
+    EXPECT_FALSE(file.port.step().outcome.has_value());
+    file.submit(file.write(0, true));
+    EXPECT_EQ(file.port.step().outcome.has_value(), how == Break::once);
+    DiskOp elsewhere;
+    elsewhere.kind = DiskOpKind::create_folder;
+    elsewhere.dir = DirId{1};
+    elsewhere.path = "d";
+    file.carry_out(std::move(elsewhere));
+  }
+}
+
 }  // namespace
 }  // namespace tailwater::crash_states

@@ -29,20 +29,26 @@ enum class Act : std::uint8_t {
   restart,  // a clean stop and a start
   kill,     // the process dies and starts again
   steps,    // a few completions
+  fault,    // the disk of a directory breaks, until the next start
 };
-inline constexpr std::size_t kActs = 14;
+inline constexpr std::size_t kActs = 15;
 
 struct Workload {
   std::string_view name;
   std::uint32_t acts = 20;
   std::uint32_t logs = 1;
+  std::uint32_t dirs = 1;
   std::uint32_t value_max = 100;
   std::uint32_t segment_bytes = 1 << 20;
   std::uint32_t flush_run_bytes = 16 << 10;
-  std::uint32_t sync_each_max = 16;  // above so many files of a flush everything is synced at once
+  std::uint32_t flush_round_bytes = 32 << 20;  // compaction waits for rounds
+  std::uint32_t sync_each_max = 16;            // above so many files of a flush everything is synced at once
   std::uint32_t ring_doublings = 0;
   std::uint32_t ring_doublings_for_a_batch = 0;
   std::int64_t retention_bytes = log::kForever;
+  std::uint32_t os_percent = 0;  // of the logs have tailwater.durability=os
+  std::uint32_t keys = 0;        // so many different ones; then the logs are compacted
+  std::uint64_t compaction_map_bytes = 1 << 20;
   std::uint32_t weights[kActs] = {};  // by Act
 };
 
@@ -67,7 +73,11 @@ class Course {
   void act(Act act);
   Act draw();
   log::Log* some_log();
+  void work_on(log::Log& log, Act act);
   void create();
+  std::string some_name();
+  void break_something();
+  std::vector<Key> some_keys();
   void append(log::Log& log, std::size_t value_size, bool transactional);
   void end_transaction(log::Log& log, records::ControlType type);
   void truncate(log::Log& log);

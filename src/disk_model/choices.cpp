@@ -1,6 +1,7 @@
 #include "disk_model/choices.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace tailwater::disk_model {
@@ -19,6 +20,7 @@ class Chooser {
     for (const Unsettled& each : unsettled) {
       const auto at = std::ranges::lower_bound(operations_, each.operation);
       owner_.push_back(static_cast<std::size_t>(at - operations_.begin()));
+      dirs_.push_back(each.dir);
     }
   }
 
@@ -37,6 +39,15 @@ class Chooser {
         if (owner_[part] == operation) kept[part] = fate == Fate::kept;
     }
     made_.push_back({kind, std::move(kept)});
+  }
+  void add_dirs() {
+    const std::set<DirId> different(dirs_.begin(), dirs_.end());
+    if (different.size() < 2) return;
+    for (const DirId dir : different) {
+      std::vector<bool> kept;
+      for (const DirId each : dirs_) kept.push_back(each == dir);
+      made_.push_back({ChoiceKind::one_dir, std::move(kept)});
+    }
   }
   void add_every_part() {
     for (std::uint64_t bits = 0; bits < std::uint64_t{1} << owner_.size(); ++bits) {
@@ -93,6 +104,7 @@ class Chooser {
   Prng& random_;
   std::vector<Sequence> operations_;  // in their order
   std::vector<std::size_t> owner_;    // of each part, its operation's place
+  std::vector<DirId> dirs_;           // of each part
   std::vector<Choice> made_;
 };
 
@@ -104,6 +116,7 @@ std::vector<Choice> choices(const std::vector<Unsettled>& unsettled, Prng& rando
   chooser.add(ChoiceKind::all, [](std::size_t) { return Fate::kept; });
   if (unsettled.empty()) return chooser.take();
   chooser.add(ChoiceKind::none, [](std::size_t) { return Fate::lost; });
+  chooser.add_dirs();
   if (unsettled.size() <= limits.parts) {
     chooser.add_every_part();
   } else if (chooser.operations() <= limits.operations) {

@@ -1,6 +1,6 @@
 // Which states a power loss can leave: choices of what is not stable yet. Any choice is legal. All of them
 // are tried where there are few things to choose from; otherwise the corners, where most bugs sit, and some
-// by chance.
+// by chance. Where several directories have such things, also each of these alone.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +22,11 @@ enum class ChoiceKind : std::uint8_t {
   torn,         // the same, and of the next one a part
   mixed,        // each operation wholly, in part or not at all, by chance
   every,        // one of all that there are
+  one_dir,      // all of one directory, nothing of the others: its disk missed the power loss
 };
-inline constexpr std::size_t kChoiceKinds = 8;
-inline constexpr std::string_view kChoiceNames[kChoiceKinds] = {"none",  "all",  "one",   "all_but_one",
-                                                                "up_to", "torn", "mixed", "every"};
+inline constexpr std::size_t kChoiceKinds = 9;
+inline constexpr std::string_view kChoiceNames[kChoiceKinds] = {
+    "none", "all", "one", "all_but_one", "up_to", "torn", "mixed", "every", "one_dir"};
 
 struct Choice {
   ChoiceKind kind{};

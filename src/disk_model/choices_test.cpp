@@ -97,5 +97,23 @@ TEST(Choices, a_torn_operation_is_the_last_one) {
   EXPECT_GT(torn, 0U);
 }
 
+TEST(Choices, each_of_several_directories_may_have_missed_the_power_loss) {
+  Prng random(1);
+  std::vector<Unsettled> all = writes(6, 4);
+  EXPECT_FALSE(std::ranges::any_of(choices(all, random), [](const Choice& choice) {
+    return choice.kind == ChoiceKind::one_dir;
+  })) << "there is one only";
+  std::vector<bool> second;
+  for (Unsettled& each : all) {
+    each.dir = DirId{each.operation % 3 == 0 ? 1U : 0U};
+    second.push_back(each.dir == DirId{1});
+  }
+  const auto made = choices(all, random);
+  std::vector<bool> first = second;
+  first.flip();
+  EXPECT_TRUE(holds(made, ChoiceKind::one_dir, first));
+  EXPECT_TRUE(holds(made, ChoiceKind::one_dir, second));
+}
+
 }  // namespace
 }  // namespace tailwater::disk_model

@@ -1,6 +1,7 @@
 #include "disk_model/disk.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -30,6 +31,13 @@ bool is_in(const std::string& path, const std::string& folder) {
 
 std::string parent_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
+}
+
+// The other way round than Disk::full_path.
+DirId dir_of(const std::string& path) {
+  std::uint32_t dir = 0;
+  std::from_chars(path.data(), path.data() + path.size(), dir);
+  return DirId{dir};
 }
 
 std::shared_ptr<File> stable_file(Bytes content, Sequence now) {
@@ -432,32 +440,36 @@ DiskDone Disk::sync_all(const DiskOp& op, Sequence submitted) {
 
 // --- power loss
 
-std::vector<Disk::FilePtr> Disk::all_files() const {
-  std::vector<FilePtr> files;
+std::vector<Disk::Found> Disk::all_files() const {
+  std::vector<Found> files;
   std::set<File*> seen;  // only asked for, never gone through
-  const auto add = [&](const FilePtr& file) {
-    if (file != nullptr && seen.insert(file.get()).second) files.push_back(file);
+  const auto add = [&](const std::string& path, const FilePtr& file) {
+    if (file != nullptr && seen.insert(file.get()).second) files.push_back({file, dir_of(path)});
   };
-  for (const auto& [path, file] : stable_.files) add(file);
-  for (const Change& each : changes_) add(each.file);
+  for (const auto& [path, file] : stable_.files) add(path, file);
+  for (const Change& each : changes_) add(each.path, each.file);
   return files;
 }
 
 std::vector<Unsettled> Disk::unsettled() const {
   std::vector<Unsettled> all;
-  for (const Change& each : changes_) all.push_back({each.when, Unsettled::Kind::name});
-  for (const FilePtr& file : all_files()) file->list(all);
+  for (const Change& each : changes_) all.push_back({each.when, Unsettled::Kind::name, dir_of(each.path)});
+  for (const Found& each : all_files()) {
+    const std::size_t before = all.size();
+    each.file->list(all);
+    for (std::size_t index = before; index < all.size(); ++index) all[index].dir = each.dir;
+  }
   return all;
 }
 
 void Disk::settle(const std::vector<bool>& kept) {
   CHECK(open_.empty());
-  const std::vector<FilePtr> files = all_files();
+  const std::vector<Found> files = all_files();
   auto at = kept.begin();
   for (const Change& each : std::exchange(changes_, {})) {
     if (*at++) apply(stable_, each);
   }
-  for (const FilePtr& file : files) file->settle(at);
+  for (const Found& each : files) each.file->settle(at);
   CHECK(at == kept.end());
   // Nothing is found without the folder that it is in. Folders come before what is in them.
   const auto lost = [&](const std::string& path) {

@@ -116,7 +116,11 @@ class Disk {
   // A durable operation on the names was done.
   void harden_names(const std::string& path, const std::string& path2, Sequence submitted);
   static void apply(Tree& tree, const Change& change);
-  std::vector<FilePtr> all_files() const;
+  struct Found {
+    FilePtr file;
+    DirId dir;
+  };
+  std::vector<Found> all_files() const;
 
   DurableWrite durable_write_;
   OpenFiles open_;

@@ -350,6 +350,31 @@ TEST(Disk, damage_is_mended_unless_somebody_wrote_there) {
   EXPECT_EQ(file.stable_content(), file.content());
 }
 
+TEST(Disk, what_is_unsettled_says_in_which_directory) {
+  Machine machine(1);
+  machine.open("f", false);
+  DiskOp other;
+  other.kind = DiskOpKind::create_folder;
+  other.dir = DirId{12};
+  other.path = "g";
+  machine.perform(other);
+  other.kind = DiskOpKind::open;
+  other.file = FileId{2};
+  other.path = "g/f";
+  other.create = other.exclusive = true;
+  machine.perform(other);
+  DiskOp size;
+  size.kind = DiskOpKind::preallocate;
+  size.file = FileId{2};
+  size.dir = DirId{12};
+  size.size = 5;
+  size.extend = true;
+  machine.perform(size);
+  std::map<std::uint32_t, int> things;
+  for (const Unsettled& each : machine.disk.unsettled()) ++things[each.dir.value];
+  EXPECT_EQ(things, (std::map<std::uint32_t, int>{{0, 1}, {12, 3}})) << "a name; a folder, a name, a size";
+}
+
 TEST(Disk, misuse_is_complained_about) {
   Machine machine(1);
   machine.open("elsewhere/f", true);

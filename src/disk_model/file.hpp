@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/ids.hpp"
 #include "base/prng.hpp"
 
 namespace tailwater::disk_model {
@@ -26,6 +27,7 @@ struct Unsettled {
   enum class Kind : std::uint8_t { sector, size, name };
   Sequence operation = 0;
   Kind kind{};
+  DirId dir{};
 };
 
 // What a power loss took.

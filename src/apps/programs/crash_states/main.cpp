@@ -90,7 +90,7 @@ struct Sum {
   std::uint64_t states = 0;
   std::uint64_t repeated = 0;
   std::uint64_t failed = 0;
-  std::map<std::string_view, std::uint64_t> kinds, workloads, modes;
+  std::map<std::string_view, std::uint64_t> kinds, workloads, modes, promises;
   std::map<std::string, std::uint64_t> findings;
 };
 
@@ -112,6 +112,9 @@ void run(const Wanted& wanted, std::uint64_t course, Sum& sum) {
   sum.workloads[workloads()[index].name] += tally.states;
   sum.modes[kModeNames[static_cast<std::size_t>(mode)]] += tally.states;
   for (std::size_t kind = 0; kind < kKinds; ++kind) sum.kinds[name_of(kind)] += tally.kinds[kind];
+  sum.promises["compacted"] += tally.compacted;
+  sum.promises["removed"] += tally.removed;
+  sum.promises["acknowledged_only"] += tally.behind;
   for (const auto& [finding, times] : tally.findings) sum.findings[finding] += times;
   if (!tally.failure.empty()) {
     ++sum.failed;
@@ -164,6 +167,7 @@ int main(int count, char** words) {
   print("KINDS", sum.kinds);
   print("WORKLOADS", sum.workloads);
   print("MODES", sum.modes);
+  print("PROMISES", sum.promises);
   std::printf("states=%llu points=%llu courses=%llu repeated=%llu failed=%llu next=%llu\n",
               static_cast<unsigned long long>(sum.states), static_cast<unsigned long long>(sum.points),
               static_cast<unsigned long long>(sum.courses), static_cast<unsigned long long>(sum.repeated),
