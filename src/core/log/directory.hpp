@@ -80,7 +80,8 @@ struct Directory {
   bool online() const {
     return recovered && (twin == nullptr || twin->recovered) && report.state != DirState::offline;
   }
-  bool accepts() const { return online() && !frames_blocked; }
+  // What comes while a soft ring is being made waits, its last steps included (newcomers.hpp).
+  bool accepts() const { return online() && (!frames_blocked || rest == Rest::waking); }
   bool awake() const { return rest == Rest::awake; }
   void take_offline(Error error);
   // A disk error that is not "full": takes the directory offline. Returns whether it did.

@@ -275,6 +275,32 @@ TEST_F(SoftRingTest, IsMadeForTheFirstLogThatAsksForIt) {
   world.verify();
 }
 
+// At every step of the way: a second log comes, a third one comes and goes.
+TEST_F(SoftRingTest, OthersMayComeAndGoWhileItIsMade) {
+  for (std::uint64_t steps = 0; steps < 20; ++steps) {
+    World each(steps);
+    each.options.os_ring = true;
+    each.start_and_recover();
+    each.create("first", os_config());
+    each.turn();
+    for (std::uint64_t step = 0; step < steps; ++step) each.step();
+    Log& third = each.create("third", os_config());
+    if (const auto appended = each.append(third, {}); !appended) {
+      EXPECT_EQ(appended.error(), AppendRefusal::held_back);
+    }
+    each.remove(third);
+    Log& second = each.create("second", os_config());
+    each.pump();
+    ASSERT_TRUE(each.append(second, {}).has_value());
+    each.pump();
+    EXPECT_EQ(second.durable_end(), Offset{1});
+    each.kill();
+    each.start_and_recover();
+    EXPECT_EQ(each.storage->logs().size(), 2u) << "after " << steps << " steps";
+    each.verify();
+  }
+}
+
 TEST_F(SoftRingTest, StopsWithoutOne) {
   acknowledged_after_append(create("hard", {}));
   world.storage->stop();
