@@ -127,6 +127,38 @@ TEST(Explore, large_batches_go_past_the_journal) {
   }
 }
 
+// The process dies while the folder of a removed log gets another name, the next one finds that name, and then
+// the power goes.
+TEST(Explore, a_name_that_a_dead_process_gave_is_made_stable) {
+  const crash_states::Setup setup{.storage = small_storage()};
+  std::uint64_t lives = 100;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Prng random(seed);
+    const Now now{Instant{1'000'000'000}, WallTime{1'000'000}};
+    auto life = std::make_unique<Life>(setup, Port::fresh_disk(setup.mode), Ledger{}, now, seed);
+    const auto go_on = [&](std::unique_ptr<disk_model::Disk> disk, End before) {
+      life = std::make_unique<Life>(setup, std::move(disk), life->ledger(), life->now(), ++lives);
+      life->start();
+      life->judge(before);
+    };
+    life->start();
+    life->judge(End::process_died);
+    life->create("t", {});
+    life->append(*life->storage().logs()[0], {});
+    life->stop();
+    go_on(life->port().kill(random), End::process_died);
+    life->remove(*life->storage().logs()[0]);
+    for (std::uint64_t steps = random.below(12); steps > 0; --steps) life->step();
+    go_on(life->port().kill(random), End::process_died);
+    life->settle();
+    auto lost = life->port().lose_power(random);
+    lost->settle(std::vector<bool>(lost->unsettled().size(), false));
+    go_on(std::move(lost), End::power_lost);
+    life->prove_tidy();
+    ASSERT_EQ(life->failure(), "") << "seed " << seed;
+  }
+}
+
 struct Caught {
   const char* name;
   Lie lie;

@@ -239,10 +239,11 @@ void Janitor::completed(const DiskDone& done) {
   if ((!absent && dir_.check(done)) || !last) return;
   switch (doomed.phase) {
     case Phase::look:
+      // A rename that its process did not live to see the end of is there, but a power loss might still undo it.
       if (absent) {
         send(index, DiskOpKind::rename, Phase::rename);
       } else {
-        renamed(doomed);
+        send(index, DiskOpKind::create_folder, Phase::mark);
       }
       return;
     case Phase::rename:
