@@ -13,12 +13,42 @@ using cache::Chunk;
 
 constexpr std::size_t kLargestChunk = cache::kBlockSizes.back();
 
-// A log that fills its chunks faster than they are flushed gets larger ones.
-std::size_t next_chunk_size(const Chunk* last, std::size_t needed) {
-  if (last == nullptr) return needed;
-  const std::size_t previous = std::min(last->memory.size(), kLargestChunk);
-  const std::size_t wished = last->clean() ? previous / 4 : previous * 4;
-  return std::max(needed, std::min(wished, kLargestChunk));
+// Of what a log has that is not in its file, so much may be one chunk. The last chunk is not full yet, and the
+// first one holds what is in the file already until all of it is: both are small beside the rest.
+constexpr std::uint64_t kChunkShare = 4;
+// A flush leaves nothing for a moment: the next chunks are not tiny for that.
+constexpr std::size_t kShrinksTo = 4;  // of the one before, a part of this
+
+std::uint64_t unflushed_before(const LogState& log, const TailPlace& place) {
+  std::uint64_t bytes = 0;
+  for (auto segment = log.segments.rbegin(); segment != log.segments.rend(); ++segment) {
+    if (segment->base > place.segment) continue;
+    const bool is_last = segment->base == place.segment;
+    const std::uint64_t end = is_last ? place.position : segment->size;
+    if (end <= segment->flushed && !is_last) break;
+    bytes += end - std::min(end, segment->flushed);
+  }
+  return bytes;
+}
+
+// What is large, and comes while the batch before is on its way, goes to the disk together with what follows
+// if that lies behind it (direct_runs.hpp).
+constexpr std::size_t kLargeBatch = 8'192;
+constexpr std::size_t kLargeTogether = 4;
+
+std::size_t next_chunk_size(const LogState& log, const TailPlace& place, std::size_t head,
+                            std::size_t batch) {
+  const std::size_t needed = head + batch;
+  if (log.chunks.empty()) return needed;
+  const Chunk& last = *log.chunks.back();
+  std::size_t wished = std::min(last.memory.size(), kLargestChunk) / kShrinksTo;
+  if (batch >= kLargeBatch && !last.clean())
+    wished = std::max(wished, std::min(head + batch * kLargeTogether, kLargestChunk));
+  const std::uint64_t share = unflushed_before(log, place) / kChunkShare;
+  for (const std::size_t size : cache::kBlockSizes) {
+    if (size <= share) wished = std::max(wished, size);
+  }
+  return std::max(needed, wished);
 }
 
 }  // namespace
@@ -77,7 +107,7 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
     return last;
   }
   const std::uint64_t start = journal::round_down(place.position, journal::kBlock);
-  Chunk* chunk = cache.make(next_chunk_size(last, place.position - start + size));
+  Chunk* chunk = cache.make(next_chunk_size(log, place, place.position - start, size));
   chunk->owner = &log;
   chunk->segment_base = place.segment;
   chunk->start = start;
