@@ -159,6 +159,34 @@ TEST(Explore, a_name_that_a_dead_process_gave_is_made_stable) {
   }
 }
 
+// The files of a removed log are gone, and nobody will look for them any more: now the power goes.
+TEST(Explore, a_folder_that_was_removed_does_not_come_back) {
+  const crash_states::Setup setup{.storage = small_storage()};
+  Prng random(1);
+  const Now now{Instant{1'000'000'000}, WallTime{1'000'000}};
+  auto life = std::make_unique<Life>(setup, Port::fresh_disk(setup.mode), Ledger{}, now, 1);
+  const auto go_on = [&](std::unique_ptr<disk_model::Disk> disk, std::uint64_t seed, End before) {
+    life = std::make_unique<Life>(setup, std::move(disk), life->ledger(), life->now(), seed);
+    life->start();
+    life->judge(before);
+  };
+  life->start();
+  life->judge(End::process_died);
+  life->create("t", {});
+  life->append(*life->storage().logs()[0], {});
+  life->stop();
+  go_on(life->port().kill(random), 2, End::process_died);
+  life->remove(*life->storage().logs()[0]);
+  life->settle();
+  life->prove_tidy();
+  life->stop();
+  auto lost = life->port().lose_power(random);
+  lost->settle(std::vector<bool>(lost->unsettled().size(), false));
+  go_on(std::move(lost), 3, End::power_lost);
+  life->prove_tidy();
+  EXPECT_EQ(life->failure(), "");
+}
+
 struct Caught {
   const char* name;
   Lie lie;

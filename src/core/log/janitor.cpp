@@ -219,6 +219,8 @@ void Janitor::remove(std::size_t index) {
   for (std::size_t file = 0; file < files; ++file) {
     DiskOp op = dir_.op(DiskOpKind::remove, Part::janitor, index);
     op.path = path;
+    // Nobody remembers the folder afterwards: it must not come back.
+    op.durable = doomed.path.folder;
     if (!doomed.path.folder) op.path += kSuffixes[file];
     dir_.shared.outbox.push_back(std::move(op));
   }
