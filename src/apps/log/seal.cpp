@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -26,28 +25,25 @@ struct Options {
 };
 
 // For each segment with abort markers <base>.txnindex, as Apache Kafka names it, and <end>.snapshot, in place
-// of those of earlier ends; a clean stop of this version has left the snapshots, one of an earlier has not.
+// of those of earlier ends; a clean stop of this version has left them, one of an earlier has not.
 Result<void> export_producers(const RealFiles& files, const log::ManifestLog& log) {
   const std::string folder = fmt::format("{}-{}", log.topic, log.partition.value);
   for (const std::string& name : files.list(folder)) {
     const std::optional<Offset> snapshot = log::offset_in_name(name, log::FileKind::snapshot);
     const bool outdated =
         snapshot && std::ranges::find(log.segments, *snapshot, &log::Segment::base) == log.segments.end();
-    if (!outdated && !name.ends_with(log::kAbortedSuffix)) continue;
+    if (!outdated && !log::offset_in_name(name, log::FileKind::aborted)) continue;
     if (auto done = files.remove(folder + "/" + name); !done) return done;
   }
   for (std::size_t each = 0; each < log.segments.size(); ++each) {
     const bool is_last = each + 1 == log.segments.size();
     const Offset base = log.segments[each].base;
     const Offset end = is_last ? log.end : log.segments[each + 1].base;
-    std::vector<log::Aborted> here;
-    std::ranges::copy_if(log.aborted, std::back_inserter(here), [&](const log::Aborted& transaction) {
-      return transaction.last >= base && transaction.last < end;
-    });
+    const Buffer here = log::encode_aborted(log.aborted, base, end);
     if (here.empty()) continue;
-    std::ranges::sort(here, {}, &log::Aborted::last);
-    const std::string path = fmt::format("{}/{:020}{}", folder, base.value, log::kAbortedSuffix);
-    if (auto done = files.replace(path, log::encode_aborted(here)); !done) return done;
+    if (auto done = files.replace(folder + "/" + log::segment_name(base, log::FileKind::aborted), here);
+        !done)
+      return done;
   }
   if (log.producers.empty()) return {};
   return files.replace(folder + "/" + log::segment_name(log.end, log::FileKind::snapshot),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "core/log/producer_snapshot.hpp"
 
 namespace tailwater::log {
 
@@ -291,6 +292,23 @@ void CompactionJob::place() {
       name(DiskOpKind::remove, path);
     }
   }
+  export_aborted(base);
+}
+
+// The index of aborted transactions of the segment that the group became (producer_snapshot.hpp).
+void CompactionJob::export_aborted(Offset base) {
+  const std::string path = log_.path(base, FileKind::aborted);
+  const Segment* segment = log_.segment_at(base);
+  Buffer content;
+  if (segment != nullptr && log_.producers) {
+    content = encode_aborted(log_.producers->aborted(), base, segment->next);
+  }
+  if (content.empty()) return name(DiskOpKind::remove, path);
+  DiskOp op = dir_.op(DiskOpKind::replace, Part::compaction, static_cast<std::uint64_t>(Role::aborted));
+  op.path = path;
+  op.content = std::move(content);
+  ++outstanding_;
+  dir_.shared.outbox.push_back(std::move(op));
 }
 
 void CompactionJob::discard() {
@@ -390,9 +408,10 @@ void CompactionJob::completed(const DiskDone& done) {
   if (role == Role::output) dir_.shared.files.release(output_file_);
   if (!dir_.online() || log_.removed) return;
   const Errc code = done.outcome ? Errc{} : done.outcome.error().code;
-  if (role == Role::name) {
-    const bool absent = !done.outcome && code == Errc::not_found;
-    if ((!absent && dir_.check(done)) || outstanding_ > 0) return;
+  if (role == Role::name || role == Role::aborted) {
+    // What was renamed is there already; and for an export for others a full disk is no reason to stop.
+    const bool is_fine = code == (role == Role::name ? Errc::not_found : Errc::out_of_space);
+    if ((!done.outcome && !is_fine && dir_.check(done)) || outstanding_ > 0) return;
     named();
     return;
   }

@@ -71,7 +71,7 @@ class CompactionJob {
     discard,  // the new files go
     over,
   };
-  enum class Role : std::uint8_t { read, output, name };
+  enum class Role : std::uint8_t { read, output, name, aborted };
   struct Source {
     Offset base;
     Offset next;
@@ -96,6 +96,7 @@ class CompactionJob {
   void swap();
   void place();
   void discard();
+  void export_aborted(Offset base);
   void named();
 
   void read_on();

@@ -1,6 +1,7 @@
 #include "core/log/flush.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.hpp"
@@ -26,11 +27,12 @@ std::size_t place(FileKind kind) {
   return static_cast<std::size_t>(kind);
 }
 constexpr FileKind kSegmentKinds[] = {FileKind::records, FileKind::index, FileKind::time_index};
+constexpr FileKind kExports[] = {FileKind::snapshot, FileKind::aborted};
 constexpr FileKind kAllKinds[] = {FileKind::records, FileKind::index, FileKind::time_index,
-                                  FileKind::snapshot};
+                                  FileKind::snapshot, FileKind::aborted};
 // Whether a segment keeps numbers of it.
 constexpr bool is_own(FileKind kind) {
-  return kind != FileKind::snapshot;
+  return std::ranges::find(kExports, kind) == std::end(kExports);
 }
 
 // The first write takes what it needs; a file that grows gets larger and larger steps.
@@ -246,32 +248,38 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
     part.files[place(kind)] = dir_.file_of(log, segment, kind);
     dir_.shared.files.retain(part.files[place(kind)]);
   }
-  if (last) plan_snapshot(log, segment, part);
+  if (last) plan_exports(log, segment, part);
   if (!last) set_head_due(log, segment.base, to);
   segment.exists = true;
   segment.exact = false;
   job.parts.push_back(std::move(part));
 }
 
-// Where nothing is known of any producer there is none.
-void Flusher::plan_snapshot(LogState& log, const Segment& segment, Part& part) {
-  Buffer& content = part.content[place(FileKind::snapshot)];
-  Offset at = log.end;
+// Where there is nothing to tell there is no file.
+void Flusher::plan_exports(LogState& log, const Segment& segment, Part& part) {
+  Buffer& snapshot = part.content[place(FileKind::snapshot)];
+  Offset end = log.end;
   if (segment.sealed) {
     const auto next = std::ranges::upper_bound(log.segments, segment.base, {}, &Segment::base);
-    at = next->base;
-    content = std::exchange(next->snapshot, {});
+    end = next->base;
+    snapshot = std::exchange(next->snapshot, {});
   } else if (log.producers) {
-    content = encode_snapshot(log.producers->producers());
+    snapshot = encode_snapshot(log.producers->producers());
   }
-  if (content.empty()) return;
-  part.size[place(FileKind::snapshot)] = content.size();
-  FileHandle& file = part.files[place(FileKind::snapshot)];
-  file = dir_.shared.files.add({.dir = dir_.id,
-                                .dir_index = dir_.index,
-                                .path = log.path(at, FileKind::snapshot),
-                                .use = Files::Use::write});
-  dir_.shared.files.retain(file);
+  if (log.producers) {
+    part.content[place(FileKind::aborted)] = encode_aborted(log.producers->aborted(), segment.base, end);
+  }
+  for (const FileKind kind : kExports) {
+    const std::size_t size = part.content[place(kind)].size();
+    if (size == 0) continue;
+    part.size[place(kind)] = size;
+    FileHandle& file = part.files[place(kind)];
+    file = dir_.shared.files.add({.dir = dir_.id,
+                                  .dir_index = dir_.index,
+                                  .path = log.path(kind == FileKind::snapshot ? end : segment.base, kind),
+                                  .use = Files::Use::write});
+    dir_.shared.files.retain(file);
+  }
 }
 
 // All of [from, to) but for what a direct run has written.
@@ -453,9 +461,9 @@ void Flusher::write(std::size_t index, Part& part) {
     ++jobs_[index].outstanding;
     writes_.push_back({part.files[place(FileKind::records)], std::move(put)});
   }
-  for (const FileKind kind : {FileKind::index, FileKind::time_index, FileKind::snapshot}) {
+  for (const FileKind kind : kAllKinds) {
     const std::size_t k = place(kind);
-    if (part.content[k].empty()) continue;
+    if (kind == FileKind::records || part.content[k].empty()) continue;
     DiskOp put = op(DiskOpKind::write, Role::write, index, kind);
     put.at = part.at[k];
     put.pieces.push_back(part.content[k]);
@@ -491,6 +499,11 @@ void Flusher::end_files(std::size_t index, Part& part) {
 // A log of an earlier run, which may have ended in the midst of this segment.
 void Flusher::look_for_outdated(std::size_t index, const Part& part) {
   const LogState& log = *jobs_[index].log;
+  // A truncation may have taken the markers that were listed when the segment's files were ended before.
+  const bool lists_aborted = part.files[place(FileKind::aborted)] != 0;
+  if (part.last && log.generation > 0 && !lists_aborted) {
+    remove(index, segment_name(part.base, FileKind::aborted));
+  }
   if (!part.last || !dir_.stopping || !log.folder_possible || part.base != log.active().base) return;
   DiskOp list = op(DiskOpKind::list, Role::look, index, FileKind::snapshot);
   list.path = log.folder();
@@ -504,12 +517,17 @@ void Flusher::remove_outdated(std::size_t index, const std::vector<std::string>&
   for (const std::string& name : names) {
     const std::optional<Offset> at = offset_in_name(name, FileKind::snapshot);
     if (!at || job.log->segment_at(*at) != nullptr || (has_own && *at == job.log->end)) continue;
-    DiskOp gone = op(DiskOpKind::remove, Role::remove, index, FileKind::snapshot);
-    gone.path = job.log->folder() + "/" + name;
-    ++job.outstanding;
-    names_ = true;
-    dir_.shared.outbox.push_back(std::move(gone));
+    remove(index, name);
   }
+}
+
+void Flusher::remove(std::size_t index, const std::string& name) {
+  Job& job = jobs_[index];
+  DiskOp gone = op(DiskOpKind::remove, Role::remove, index, FileKind::snapshot);
+  gone.path = job.log->folder() + "/" + name;
+  ++job.outstanding;
+  names_ = true;
+  dir_.shared.outbox.push_back(std::move(gone));
 }
 
 void Flusher::completed(const DiskDone& done) {
@@ -638,8 +656,9 @@ void Flusher::release_memory(Job& job) {
 
 void Flusher::release_files(Job& job) {
   for (Part& part : job.parts) {
-    if (const FileHandle once = part.files[place(FileKind::snapshot)]; once != 0)
-      dir_.shared.files.forget(once);
+    for (const FileKind kind : kExports) {
+      if (const FileHandle once = part.files[place(kind)]; once != 0) dir_.shared.files.forget(once);
+    }
     for (const FileHandle file : part.files) {
       if (file != 0) dir_.shared.files.release(file);
     }

@@ -9,9 +9,9 @@
 //            (LogState::head_due)
 //   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
 //            again until there is
-// A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it goes the
-// snapshot of the place where it ends. That of a clean stop lies within a segment when the log goes on: the
-// next clean stop removes it, so that there is one at most.
+// A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it go the index of
+// its aborted transactions and the snapshot of the place where it ends. That of a clean stop lies within a
+// segment when the log goes on: the next clean stop removes it, so that there is one at most.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,7 @@ class Flusher {
   enum class Step : std::uint8_t { folder, allocate, write, end, look, done };
   enum class Role : std::uint8_t { folder, allocate, write, end, look, remove, sync };
 
-  static constexpr std::size_t kPartFiles = kFileKinds + 1;  // the snapshot, too
+  static constexpr std::size_t kPartFiles = kFileKinds + 2;  // the snapshot and the aborted transactions, too
 
   // What is done to one segment.
   struct Part {
@@ -97,7 +97,7 @@ class Flusher {
   void plan_parts(LogState& log, Job& job);
   static void set_head_due(LogState& log, Offset segment, std::uint64_t position);
   void plan_part(LogState& log, Segment& segment, std::uint64_t to, bool last, Job& job);
-  void plan_snapshot(LogState& log, const Segment& segment, Part& part);
+  void plan_exports(LogState& log, const Segment& segment, Part& part);
   void gather(LogState& log, const Segment& segment, Part& part);
   static void take_pieces(const Segment& segment, const cache::Chunk& chunk, std::uint64_t from,
                           std::uint64_t to, Part& part);
@@ -110,6 +110,7 @@ class Flusher {
   void end_files(std::size_t index, Part& part);
   void look_for_outdated(std::size_t index, const Part& part);
   void remove_outdated(std::size_t index, const std::vector<std::string>& names);
+  void remove(std::size_t index, const std::string& name);
   void submit(std::size_t index, FileHandle file, DiskOp op);
   DiskOp op(DiskOpKind kind, Role role, std::size_t index, FileKind file) const;
   void pump();

@@ -1,5 +1,7 @@
 #include "core/log/producer_snapshot.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
 
@@ -42,7 +44,10 @@ Buffer encode_snapshot(std::span<const Producer> producers) {
   return bytes;
 }
 
-Buffer encode_aborted(std::span<const Aborted> transactions) {
+Buffer encode_aborted(std::span<const Aborted> transactions, Offset base, Offset end) {
+  const auto from = std::ranges::lower_bound(transactions, base, {}, &Aborted::last);
+  const auto to = std::ranges::lower_bound(from, transactions.end(), end, {}, &Aborted::last);
+  transactions = {from, to};
   Buffer bytes(transactions.size() * kAbortedSize);
   std::byte* at = bytes.data();
   for (const Aborted& each : transactions) {

@@ -14,20 +14,19 @@
 //
 //   txnindex  of the transactions whose abort markers are in this segment, in the order of the markers:
 //             version i16 = 0, producer i64, first i64, last (the marker) i64, last_stable i64 (34 bytes)
-// Only `tailwater log seal` writes these.
+// There is one of each segment that has such markers, from when its files are ended: when it is full, or at a
+// clean stop. Compaction makes that of a new segment anew.
 #pragma once
 
 #include <span>
-#include <string>
 
 #include "base/bytes.hpp"
 #include "core/log/producer_state.hpp"
 
 namespace tailwater::log {
 
-inline constexpr std::string_view kAbortedSuffix = ".txnindex";
-
 Buffer encode_snapshot(std::span<const Producer> producers);
-Buffer encode_aborted(std::span<const Aborted> transactions);
+// Of those whose markers are in [base, end). REQUIRES: they are in the order of their markers.
+Buffer encode_aborted(std::span<const Aborted> transactions, Offset base, Offset end);
 
 }  // namespace tailwater::log

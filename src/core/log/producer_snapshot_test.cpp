@@ -48,7 +48,7 @@ TEST(ProducerSnapshotTest, FieldsLieWhereKafkaHasThem) {
 TEST(ProducerSnapshotTest, AbortedTransactionsLieWhereKafkaHasThem) {
   const Aborted both[] = {{ProducerId{4711}, Offset{3}, Offset{9}, Offset{5}},
                           {ProducerId{4712}, Offset{5}, Offset{12}, Offset{13}}};
-  const Buffer bytes = encode_aborted(both);
+  const Buffer bytes = encode_aborted(both, Offset{9}, Offset{13});
   ASSERT_EQ(bytes.size(), 2u * 34);
   EXPECT_EQ(load_big<std::int16_t>(bytes.data()), 0);
   EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 2), 4711);
@@ -57,7 +57,25 @@ TEST(ProducerSnapshotTest, AbortedTransactionsLieWhereKafkaHasThem) {
   EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 26), 5);
   EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 34 + 2), 4712);
   EXPECT_EQ(load_big<std::int64_t>(bytes.data() + 34 + 26), 13);
-  EXPECT_TRUE(encode_aborted({}).empty());
+  EXPECT_TRUE(encode_aborted({}, Offset{0}, Offset{100}).empty());
+}
+
+TEST(ProducerSnapshotTest, AnAbortedTransactionIsOfTheSegmentThatHasItsMarker) {
+  const Aborted three[] = {{ProducerId{1}, Offset{3}, Offset{9}, Offset{5}},
+                           {ProducerId{2}, Offset{5}, Offset{12}, Offset{13}},
+                           {ProducerId{1}, Offset{14}, Offset{20}, Offset{21}}};
+  const auto of = [&](std::int64_t base, std::int64_t end) {
+    const Buffer bytes = encode_aborted(three, Offset{base}, Offset{end});
+    std::vector<std::int64_t> markers;
+    for (std::size_t at = 0; at < bytes.size(); at += 34)
+      markers.push_back(load_big<std::int64_t>(bytes.data() + at + 18));
+    return markers;
+  };
+  using Markers = std::vector<std::int64_t>;
+  EXPECT_EQ(of(0, 12), (Markers{9}));
+  EXPECT_EQ(of(10, 20), (Markers{12})) << "the end is not of the segment";
+  EXPECT_EQ(of(12, 30), (Markers{12, 20}));
+  EXPECT_EQ(of(21, 30), Markers{});
 }
 
 TEST(ProducerSnapshotTest, NobodyIsAHeader) {

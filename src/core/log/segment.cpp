@@ -17,6 +17,8 @@ std::string segment_name(Offset base, FileKind kind) {
       return name + ".timeindex";
     case FileKind::snapshot:
       return name + ".snapshot";
+    case FileKind::aborted:
+      return name + ".txnindex";
   }
   return name;
 }
@@ -37,6 +39,7 @@ bool has_file(const Segment& segment, FileKind kind) {
     case FileKind::time_index:
       return segment.stored.time_entries > 0;
     case FileKind::snapshot:
+    case FileKind::aborted:
       break;
   }
   return false;

@@ -6,9 +6,9 @@
 //                 than index.interval.bytes passed
 //     .timeindex  per entry i64 largest timestamp so far, i32 (last offset of the batch that has it) - base;
 //                 timestamps grow
-// Beside them, of the place where one segment ends and the next begins:
-//   <topic>-<partition>/<that offset, 20 digits>
-//     .snapshot   what was known of the producers there (producer_snapshot.hpp)
+// Beside them, for Kafka's tools (producer_snapshot.hpp):
+//     .txnindex   of a segment: which transactions' abort markers it holds
+//     .snapshot   of the place where one segment ends and the next begins: what was known of the producers
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@
 
 namespace tailwater::log {
 
-enum class FileKind : std::uint8_t { records = 0, index = 1, time_index = 2, snapshot = 3 };
-inline constexpr std::size_t kFileKinds = 3;  // that are a segment's own: all but the snapshot
+enum class FileKind : std::uint8_t { records = 0, index = 1, time_index = 2, snapshot = 3, aborted = 4 };
+inline constexpr std::size_t kFileKinds =
+    3;  // that are a segment's own: the others are made at its end, for others
 inline constexpr std::size_t kIndexEntrySize = 8;
 inline constexpr std::size_t kTimeEntrySize = 12;
 
