@@ -8,6 +8,8 @@
 //             files (syncfs)
 //   replace   the file's new content and name are durable, all or nothing (temporary file, fsync, rename,
 //             folder sync)
+//   zero      as volatile as a write: until a sync is done a power loss may bring the old bytes back, in part;
+//             Errc::unsupported where zeros are not to be had without writing them
 //   others    that change names and sizes (open with `create`, create_folder, rename, remove, truncate): with
 //             `durable` on stable storage when done (file and parent folders are synced); without, after the
 //             next sync_all
@@ -45,6 +47,7 @@ enum class DiskOpKind : std::uint8_t {
   preallocate,    // file: blocks for [at, at+size); the visible size grows only if `extend` is set.
                   // out_of_space is possible here
   truncate,       // file to exactly `size`
+  zero,           // file: zeros and blocks for [at, at+size), beyond its end too
   create_folder,  // path, with the folders above it; no error if it exists
   rename,         // path to path2; a folder too; not_found if absent
   remove,         // path; a file or a whole folder; no error if absent

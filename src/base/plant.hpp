@@ -22,6 +22,8 @@ enum class Plant : std::uint8_t {
   direct_run_over_a_shared_block,  // a direct run writes the block whose first bytes are not its own
   run_judged_at_once,              // a start looks at a direct run before it knows what ended it
   lost_tail,                       // the last frame of the journal is taken for torn
+  recycle_without_zeroing,         // a segment gets a file of another one with all that it held
+  recycle_before_sync,             // the same file's zeros are not stable when it is used again
   duplicate_after_restart,         // a start forgets what producers had sent
   aborted_visible,                 // a start forgets which transactions were aborted
 };
@@ -38,6 +40,8 @@ inline constexpr std::array<std::string_view, kPlants> kPlantNames = {"none",
                                                                       "direct-run-over-a-shared-block",
                                                                       "run-judged-at-once",
                                                                       "lost-tail",
+                                                                      "recycle-without-zeroing",
+                                                                      "recycle-before-sync",
                                                                       "duplicate-after-restart",
                                                                       "aborted-visible"};
 

@@ -236,6 +236,10 @@ void Life::prove_tidy() {
   for (const auto& [path, file] : port_.disk().files()) {
     const std::string folder = path.substr(0, path.rfind('/'));
     if (folder.ends_with("/journal") || folder.ends_with("/manifest")) continue;
+    if (folder.ends_with("/recycled")) {
+      if (path.ends_with(".blank") && !file->blank()) return fail(path + " is not blank");
+      continue;
+    }
     if (!folders.contains(folder) || path.ends_with(".cleaned")) return fail(path + " is left over");
   }
 }

@@ -30,6 +30,7 @@ log::StorageOptions small_storage() {
   options.compaction_interval = Duration::from_ms(300);
   options.compaction_bytes_per_second = std::uint64_t{1} << 60;  // time passes in large steps here
   options.boot_id = {1, 1};
+  options.recycle_bytes = 24 << 10;
   return options;
 }
 

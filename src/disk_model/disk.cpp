@@ -130,6 +130,7 @@ DiskDone Disk::perform(UserId user, DiskOp& op, Sequence submitted) {
     case DiskOpKind::sync:
     case DiskOpKind::preallocate:
     case DiskOpKind::truncate:
+    case DiskOpKind::zero:
     case DiskOpKind::close: {
       const auto found = open_.find({user, op.file});
       if (found != open_.end()) return with_file(user, found->second, op, submitted);
@@ -226,6 +227,17 @@ void Disk::write(Open& open, const DiskOp& op, Sequence submitted) {
   file.harden_range(op.at, size);
 }
 
+// Of each sector on its own a power loss takes it back: more than a file system would.
+DiskDone Disk::zero(Open& open, const DiskOp& op) {
+  File& file = *open.file;
+  if (!open.exclusive) complain("bytes zeroed without a lock on " + open.path);
+  if (no_room && op.at + op.size > file.allocated)
+    return done_with(op, fail(Errc::out_of_space, "there is no room"));
+  file.write(op.at, Buffer(op.size), sequence_);
+  file.allocated = std::max(file.allocated, op.at + op.size);
+  return done_with(op, op.size);
+}
+
 DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted) {
   File& file = *open.file;
   switch (op.kind) {
@@ -246,6 +258,8 @@ DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted
       file.allocated = std::max(file.allocated, op.at + op.size);
       if (op.extend && file.size() < op.at + op.size) file.resize(op.at + op.size, sequence_);
       return done_with(op, op.size);
+    case DiskOpKind::zero:
+      return zero(open, op);
     case DiskOpKind::truncate:
       if (!open.exclusive) complain("a truncation without a lock on " + open.path);
       file.resize(op.size, sequence_);
@@ -372,6 +386,11 @@ DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
       const std::string to = full_path(op.dir, op.path2);
       if (!tree_.folders.contains(path) && !tree_.files.contains(path)) return absent(op);
       if (!op.durable) complain("a rename that is not durable: " + path);
+      if (const auto file = tree_.files.find(path); file != tree_.files.end()) {
+        const std::string aside = full_path(op.dir, std::string(kSetAside));
+        if (is_in(path, aside) && !is_in(to, aside) && !file->second->blank())
+          complain("old bytes may be there under a new name: " + to);
+      }
       change(Change::Kind::rename, path, to);
       if (op.durable) harden_names(path, to, submitted);
       return done_with(op, 0);

@@ -10,7 +10,7 @@
 // What is not stable can be listed, and a power loss take any choice of it (crash_states.hpp goes through
 // these); lose() lets chance choose.
 // Misuse is complained about: unaligned direct writes, writes without a lock, blocks that were not allocated,
-// renames that nothing makes stable.
+// renames that nothing makes stable, files that are used again and bring old bytes along.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/disk.hpp"
@@ -36,6 +37,9 @@ enum class DurableWrite : std::uint8_t { own_bytes, whole_file };
 class Disk {
  public:
   explicit Disk(DurableWrite durable_write = DurableWrite::own_bytes) : durable_write_(durable_write) {}
+  // The folder for files that wait for another use: one that comes from there is blank for good.
+  static constexpr std::string_view kSetAside = "recycled";
+
   // The same disk once more, with whoever has files open.
   Disk(const Disk& other);
   Disk& operator=(const Disk&) = delete;
@@ -105,6 +109,7 @@ class Disk {
   DiskDone with_name(UserId user, DiskOp& op, Sequence submitted);
   static void unlock(const Open& open);
   void write(Open& open, const DiskOp& op, Sequence submitted);
+  DiskDone zero(Open& open, const DiskOp& op);
   DiskDone open_file(UserId user, const DiskOp& op, Sequence submitted);
   DiskDone replace(DiskOp& op, Sequence submitted);
   DiskDone list(const DiskOp& op) const;

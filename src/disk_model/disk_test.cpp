@@ -151,6 +151,54 @@ TEST(Disk, a_size_may_come_back_with_what_was_cut) {
   EXPECT_LT(back, kSeeds);
 }
 
+TEST(Disk, old_bytes_come_back_unless_zeros_were_synced) {
+  int back = 0, torn = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    Machine machine(static_cast<std::uint64_t>(seed));
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    machine.simple(DiskOpKind::zero, 2 * kDiskBlock);
+    EXPECT_EQ(machine.content(), Buffer(2 * kDiskBlock));
+    const bool synced = seed % 2 == 0;
+    if (synced) machine.simple(DiskOpKind::sync);
+    machine.lose_power();
+    if (synced) {
+      EXPECT_EQ(machine.content(), Buffer(2 * kDiskBlock));
+      continue;
+    }
+    const auto old = std::ranges::count(machine.content(), std::byte{'a'});
+    back += old > 0 ? 1 : 0;
+    torn += old > 0 && old < static_cast<std::ptrdiff_t>(kDiskBlock) ? 1 : 0;
+  }
+  EXPECT_GT(back, 0);
+  EXPECT_GT(torn, 0);
+}
+
+TEST(Disk, a_file_that_was_set_aside_comes_back_blank_or_there_is_a_complaint) {
+  enum class Done : std::uint8_t { nothing, zeroed, zeroed_and_synced };
+  for (const Done done : {Done::nothing, Done::zeroed, Done::zeroed_and_synced}) {
+    Machine machine(1);
+    machine.folder("recycled");
+    machine.open("d/f", true);
+    machine.write(0, 'a', true);
+    const auto rename = [&](const char* from, const char* to) {
+      DiskOp op;
+      op.kind = DiskOpKind::rename;
+      op.path = from;
+      op.path2 = to;
+      op.durable = true;
+      EXPECT_TRUE(machine.perform(std::move(op)).outcome.has_value());
+    };
+    rename("d/f", "recycled/f");
+    if (done != Done::nothing) machine.simple(DiskOpKind::zero, kDiskBlock);
+    if (done == Done::zeroed_and_synced) machine.simple(DiskOpKind::sync);
+    rename("recycled/f", "recycled/g");
+    EXPECT_TRUE(machine.disk.complaints().empty());
+    rename("recycled/g", "d/g");
+    EXPECT_EQ(machine.disk.complaints().size(), done == Done::zeroed_and_synced ? 0U : 1U);
+  }
+}
+
 TEST(Disk, after_a_failed_sync_no_later_one_helps) {
   int lost = 0;
   for (int seed = 0; seed < kSeeds; ++seed) {

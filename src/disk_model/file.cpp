@@ -80,6 +80,10 @@ void File::resize(std::uint64_t size, Sequence now) {
   content_.resize(size);
 }
 
+bool File::blank() const {
+  return stable() && std::ranges::all_of(content(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
 // A sector beyond the size is not seen.
 void File::apply(Layer& to, const Part& part) {
   if (part.is_size()) {

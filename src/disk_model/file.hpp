@@ -64,6 +64,8 @@ class File {
   const Buffer& stable_content() const { return stable_.bytes(); }
   std::uint64_t size() const { return content_.size(); }
   bool stable() const { return parts_.empty(); }
+  // Nothing but zeros, and whatever a power loss takes it stays so.
+  bool blank() const;
 
   void write(std::uint64_t at, Bytes bytes, Sequence now);
   void resize(std::uint64_t size, Sequence now);

@@ -85,6 +85,8 @@ struct MetricsSnapshot {
   std::uint64_t journal_padding_bytes = 0;
   std::uint64_t direct_runs = 0;
   std::uint64_t direct_bytes = 0;
+  std::uint64_t recycled_segments = 0;
+  std::uint64_t recycle_bytes = 0;
   std::uint64_t offline_directories = 0;
   std::uint64_t corrupt_reads = 0;
   DurationHistogram journal_write;

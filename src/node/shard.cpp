@@ -359,6 +359,8 @@ MetricsSnapshot ShardState::metrics() const {
         report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
     snapshot.direct_runs += report.direct_runs;
     snapshot.direct_bytes += report.direct_bytes;
+    snapshot.recycled_segments += report.recycled_segments;
+    snapshot.recycle_bytes += report.recycle_bytes;
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
   snapshot.corrupt_reads = storage.corrupt_reads();

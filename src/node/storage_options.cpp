@@ -40,6 +40,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.ring_bytes_limit = kRingBytesMost;
   storage.direct_run_bytes =
       static_cast<std::uint32_t>(std::min<std::int64_t>(options.config.direct_bytes, UINT32_MAX));
+  storage.recycle_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(options.config.recycle_bytes, 0));
   storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
   storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
   storage.compaction = options.config.log_cleaner_enable;

@@ -55,6 +55,7 @@ Options draw_options(Prng& random) {
   options.mail_delay_max =
       Duration::from_us(static_cast<std::int64_t>(one_of(random, {30, 30, 1'000, 20'000})));
   options.direct_bytes = one_of(random, {4 * kKiB, 4 * kKiB, 12 * kKiB, 192 * kKiB});
+  options.recycle_bytes = one_of(random, {0, 64 * kKiB, 64 * kKiB, 1 * kMiB});
   return options;
 }
 
@@ -62,6 +63,7 @@ std::string Options::text() const {
   std::string text =
       "shards=" + std::to_string(shards) + " partitions=" + std::to_string(partitions) +
       " journal=" + std::to_string(journal_bytes / kKiB) + "K direct=" + std::to_string(direct_bytes / kKiB) +
+      "K recycle=" + std::to_string(recycle_bytes / kKiB) +
       "K memory=" + std::to_string(memory_bytes / kMiB) + "M segment=" + std::to_string(segment_ms) + "ms/" +
       std::to_string(segment_bytes / kMiB) + "M producers=" + std::to_string(exact_producers) + "+" +
       std::to_string(plain_producers) + " members=" + std::to_string(members) +

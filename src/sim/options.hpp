@@ -18,6 +18,7 @@ struct Options {
   std::uint64_t journal_bytes = 0;
   std::uint64_t direct_bytes = 0;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t recycle_bytes = 0;
   std::uint64_t segment_ms = 0;
   std::uint64_t segment_bytes = 0;
   std::uint64_t exact_producers = 0;

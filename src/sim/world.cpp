@@ -50,6 +50,7 @@ BrokerSetup setup_of(const Options& options) {
                        {"log.cleaner.backoff.ms", "1000"},
                        {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
                        {"tailwater.direct.bytes", std::to_string(options.direct_bytes)},
+                       {"tailwater.recycle.bytes", std::to_string(options.recycle_bytes)},
                        {"log.message.timestamp.after.max.ms", "9223372036854775807"}}};
 }
 

@@ -276,6 +276,9 @@ void RehearsalDisk::perform(DiskOp& op, DiskDone& done) {
     case DiskOpKind::truncate:
       resize(*opened->second, op.size);
       return;
+    case DiskOpKind::zero:
+      done.outcome = fail(Errc::unsupported, "not in memory");
+      return;
     case DiskOpKind::preallocate:
       if (op.extend && opened->second->size < op.at + op.size) resize(*opened->second, op.at + op.size);
       return;

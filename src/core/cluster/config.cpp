@@ -148,6 +148,7 @@ constexpr BrokerNumber kBrokerNumbers[] = {
     {"tailwater.direct.bytes", &BrokerConfig::direct_bytes},
     {"tailwater.journal.bytes", &BrokerConfig::journal_bytes_max},
     {"tailwater.memory.bytes", &BrokerConfig::memory_bytes},
+    {"tailwater.recycle.bytes", &BrokerConfig::recycle_bytes},
     {"transaction.abort.timed.out.transaction.cleanup.interval.ms",
      &BrokerConfig::transaction_abort_check_interval_ms},
     {"transaction.max.timeout.ms", &BrokerConfig::transaction_max_timeout_ms},

@@ -68,7 +68,7 @@ bool Checkpointer::due() const {
     const bool twin_flushed =
         dir_.twin == nullptr || dir_.twin->rest == Directory::Rest::asleep || dir_.twin->flusher.finished();
     const bool flushed = dir_.flusher.finished() && twin_flushed;
-    return flushed && dir_.janitor.quiet() && !dir_.compacting && !finished_;
+    return flushed && dir_.janitor.quiet() && dir_.pool().quiet() && !dir_.compacting && !finished_;
   }
   // Whether there is room again is only known from trying, however little there is to gain.
   if (no_room_) return true;
@@ -148,7 +148,7 @@ void Checkpointer::completed(const DiskDone& done) {
   if (role == Role::manifest && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
     phase_ = Phase::idle;
     no_room_ = true;
-    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    retry_at_ = dir_.room_retry_at();
     return;
   }
   if (role == Role::removal || dir_.check(done)) return;

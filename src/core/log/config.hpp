@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,9 @@ struct StorageOptions {
   std::uint32_t flush_round_logs = 2'048;
   std::uint32_t sync_each_max = 16;  // a round over more files ends with one sync_all
   std::uint32_t open_files_max = 4'096;
+  // In retired files that wait for new segments, of a directory. 0: no such files, and those there go; absent:
+  // they are left alone.
+  std::optional<std::uint64_t> recycle_bytes;
 
   Duration retention_interval = Duration::from_ms(300'000);  // log.retention.check.interval.ms
   Duration full_retry_interval = Duration::from_ms(1'000);   // a full disk is asked again

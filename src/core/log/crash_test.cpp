@@ -35,6 +35,7 @@ class Chaos {
     world_.options.retention_interval = Duration::from_ms(1'000);
     world_.options.tail_bytes_start = (std::uint64_t{16} << 10) << random_.below(8);
     world_.options.os_ring = seed % 2 == 0;
+    if (random_.one_in(2)) world_.options.recycle_bytes = (std::uint64_t{16} << 10) << random_.below(5);
     logs_max_ = 1 + random_.below(12);
     config_.segment_bytes = 2'000 + static_cast<std::uint32_t>(random_.below(60'000));
     config_.index_interval_bytes = 1 + static_cast<std::uint32_t>(random_.below(3'000));

@@ -167,7 +167,7 @@ void DirectRuns::extended(Run& run, const DiskDone& done) {
   release(run);
   if (!dir_.online() || !known) return;
   if (!done.outcome && done.outcome.error().code == Errc::out_of_space) {
-    extend_not_before_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    extend_not_before_ = dir_.room_retry_at();
     return;
   }
   if (dir_.check(done)) return;

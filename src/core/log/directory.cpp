@@ -1,5 +1,6 @@
 #include "core/log/directory.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
@@ -21,6 +22,11 @@ bool Directory::check(const DiskDone& done) {
   if (done.outcome) return false;
   take_offline(done.outcome.error());
   return true;
+}
+
+Instant Directory::room_retry_at(Duration pause) {
+  constexpr Duration kSoon = Duration::from_ms(20);
+  return now.monotonic + (pool().give_way() ? std::min(kSoon, pause) : pause);
 }
 
 void Directory::own(std::unique_ptr<LogState> log) {

@@ -29,6 +29,7 @@
 #include "core/log/journal_queue.hpp"
 #include "core/log/newcomers.hpp"
 #include "core/log/recovery.hpp"
+#include "core/log/recycler.hpp"
 #include "core/log/shared.hpp"
 
 namespace tailwater::log {
@@ -70,12 +71,22 @@ struct Directory {
   Flusher flusher{*this};
   Checkpointer checkpoint{*this};
   Growth growth{*this};
+  Recycler recycler{*this};
   Janitor janitor{*this};
   HeadLoader heads{*this};
   Newcomers newcomers{*this};
   Starter starter{*this};
 
-  bool full() const { return flusher.no_room() || checkpoint.no_room() || starter.no_room(); }
+  bool full() const {
+    const bool no_room = flusher.no_room() || checkpoint.no_room() || starter.no_room();
+    return no_room && !pool().giving_way();
+  }
+  // Of retired files; twins share one.
+  Recycler& pool() { return soft ? twin->recycler : recycler; }
+  const Recycler& pool() const { return soft ? twin->recycler : recycler; }
+  // The disk had no room: when to ask again. What the pool has goes before anybody is held back.
+  Instant room_retry_at(Duration pause);
+  Instant room_retry_at() { return room_retry_at(shared.options.full_retry_interval); }
   // Twins are of use together: each may know of folders that the other's logs have to wait for.
   bool online() const {
     return recovered && (twin == nullptr || twin->recovered) && report.state != DirState::offline;

@@ -29,6 +29,7 @@ enum class Part : std::uint8_t {
   compaction,
   ring_sync,
   direct,
+  recycler,
 };
 
 constexpr DiskToken make_token(Part part, std::size_t dir, std::uint64_t detail) {

@@ -250,6 +250,7 @@ void Flusher::plan_part(LogState& log, Segment& segment, std::uint64_t to, bool 
   }
   if (last) plan_exports(log, segment, part);
   if (!last) set_head_due(log, segment.base, to);
+  part.fresh = segment.fresh && !segment.exists;
   segment.exists = true;
   segment.exact = false;
   job.parts.push_back(std::move(part));
@@ -338,7 +339,7 @@ void Flusher::begin_round() {
   unwritten_ = jobs_.size();
   names_ = false;
   for (std::size_t index = 0; index < jobs_.size(); ++index) {
-    if (jobs_[index].log->folder_made) jobs_[index].step = Step::allocate;
+    if (jobs_[index].log->folder_made) jobs_[index].step = Step::reuse;
     run_step(index);
   }
 }
@@ -362,6 +363,9 @@ void Flusher::run_step(std::size_t index) {
         dir_.shared.outbox.push_back(std::move(make));
         break;
       }
+      case Step::reuse:
+        reuse(index, part);
+        break;
       case Step::allocate:
         allocate(index, part);
         break;
@@ -387,6 +391,9 @@ void Flusher::proceed(std::size_t index) {
   switch (job.step) {
     case Step::folder:
       job.log->folder_made = true;
+      job.step = Step::reuse;
+      return;
+    case Step::reuse:
       job.step = Step::allocate;
       return;
     case Step::allocate:
@@ -399,7 +406,7 @@ void Flusher::proceed(std::size_t index) {
       job.step = Step::look;
       return;
     case Step::look:
-      job.step = ++job.part < job.parts.size() ? Step::allocate : Step::done;
+      job.step = ++job.part < job.parts.size() ? Step::reuse : Step::done;
       if (job.step == Step::done) --unwritten_;
       return;
     case Step::done:
@@ -410,6 +417,30 @@ void Flusher::proceed(std::size_t index) {
 void Flusher::submit(std::size_t index, FileHandle file, DiskOp op) {
   ++jobs_[index].outstanding;
   dir_.shared.files.submit(file, std::move(op));
+}
+
+// A file that the disk has blocks for comes to be that of a new segment.
+void Flusher::reuse(std::size_t index, Part& part) {
+  LogState& log = *jobs_[index].log;
+  const Segment* segment = log.segment_at(part.base);
+  if (!part.fresh || part.pieces.empty() || segment == nullptr || segment->number != part.number) return;
+  part.spare = dir_.pool().take(std::max(likely_bytes(log, *segment), part.to));
+  if (!part.spare) return;
+  DiskOp move = op(DiskOpKind::rename, Role::reuse, index, FileKind::records);
+  move.path = part.spare->path;
+  move.path2 = log.path(part.base, FileKind::records);
+  move.durable = true;
+  ++jobs_[index].outstanding;
+  dir_.shared.outbox.push_back(std::move(move));
+}
+
+void Flusher::reused(Job& job, const DiskDone& done) {
+  const Part& part = job.parts[job.part];
+  dir_.pool().taken(*part.spare, done.outcome.has_value());
+  Segment* const segment = job.log->segment_at(part.base);
+  if (!done.outcome || segment == nullptr || segment->number != part.number) return;
+  segment->allocated[place(FileKind::records)] = part.spare->bytes;
+  segment->extended = true;
 }
 
 void Flusher::allocate(std::size_t index, Part& part) {
@@ -543,7 +574,8 @@ void Flusher::completed(const DiskDone& done) {
     return;
   }
   Job& job = jobs_[index];
-  const bool names_only = role == Role::folder || role == Role::look || role == Role::remove;
+  const bool names_only =
+      role == Role::folder || role == Role::reuse || role == Role::look || role == Role::remove;
   if (!names_only) dir_.shared.files.release(job.parts[job.part].files[place(file)]);
   --job.outstanding;
   if (role == Role::write) {
@@ -556,10 +588,15 @@ void Flusher::completed(const DiskDone& done) {
   if (may_be_full && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
     job.no_room = true;
     no_room_ = true;
-    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    retry_at_ = dir_.room_retry_at();
     return;
   }
-  if (dir_.check(done)) return;
+  // It is not there any more, or does not fit into the folder: the segment gets a new file.
+  const bool needs_new =
+      role == Role::reuse && !done.outcome &&
+      (done.outcome.error().code == Errc::not_found || done.outcome.error().code == Errc::out_of_space);
+  if (!needs_new && dir_.check(done)) return;
+  if (role == Role::reuse) reused(job, done);
   if (role == Role::look) remove_outdated(index, done.names);
   if (role == Role::allocate && is_own(file)) {
     Segment* segment = job.log->segment_at(job.parts[job.part].base);

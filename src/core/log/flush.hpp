@@ -21,6 +21,7 @@
 
 #include "base/disk.hpp"
 #include "core/log/log_state.hpp"
+#include "core/log/recycler.hpp"
 #include "core/log/shared.hpp"
 
 namespace tailwater::log {
@@ -50,8 +51,8 @@ class Flusher {
 
  private:
   enum class Phase : std::uint8_t { idle, write, sync };
-  enum class Step : std::uint8_t { folder, allocate, write, end, look, done };
-  enum class Role : std::uint8_t { folder, allocate, write, end, look, remove, sync };
+  enum class Step : std::uint8_t { folder, reuse, allocate, write, end, look, done };
+  enum class Role : std::uint8_t { folder, reuse, allocate, write, end, look, remove, sync };
 
   static constexpr std::size_t kPartFiles = kFileKinds + 2;  // the snapshot and the aborted transactions, too
 
@@ -61,7 +62,9 @@ class Flusher {
     Offset base;
     std::uint64_t from = 0;  // whole blocks
     std::uint64_t to = 0;
-    bool last = false;  // the files end exactly afterwards
+    bool last = false;   // the files end exactly afterwards
+    bool fresh = false;  // there is no file yet
+    std::optional<Recycler::Spare> spare;
     IndexState stored;
     Buffer content[kPartFiles];  // of all but the records
     std::uint64_t at[kPartFiles] = {};
@@ -105,6 +108,8 @@ class Flusher {
 
   void proceed(std::size_t index);
   void run_step(std::size_t index);
+  void reuse(std::size_t index, Part& part);
+  void reused(Job& job, const DiskDone& done);
   void allocate(std::size_t index, Part& part);
   void write(std::size_t index, Part& part);
   void end_files(std::size_t index, Part& part);

@@ -79,7 +79,7 @@ void Growth::completed(const DiskDone& done) {
   if (!done.outcome && done.outcome.error().code == Errc::out_of_space) {
     phase_ = Phase::idle;
     wanted_ = 0;
-    not_before_ = dir_.now.monotonic + kPauseWithoutRoom;
+    not_before_ = dir_.room_retry_at(kPauseWithoutRoom);
     return;
   }
   if (dir_.check(done)) return;

@@ -18,6 +18,9 @@ std::string hex(std::uint64_t number) {
   return text.append(digits, end);
 }
 
+// Of a token's detail: which one it is about; above, which of its spares.
+constexpr int kIndexBits = 24;
+
 // The name that Kafka gives a folder that is to be deleted, with our own unique number for its random one.
 std::string doomed_name(const std::string& folder, LogId log) {
   return folder + "." + hex(log.value) + hex(~log.value) + "-delete";
@@ -52,6 +55,10 @@ void Janitor::doom_folder(LogState& log) {
   doomed.number = dir_.journal.last_number();
   doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
   doomed.restored = !dir_.online();
+  for (const Segment& segment : log.segments) {
+    if (segment.exists && dir_.pool().takes(file_bytes(segment)))
+      doomed.spares.push_back({segment_name(segment.base, FileKind::records), {}, file_bytes(segment)});
+  }
   ++names_[doomed.path.path];
   doomed_.push_back(std::move(doomed));
 }
@@ -64,6 +71,7 @@ void Janitor::doom_files(LogState& log, Segment& segment, Duration delay) {
   doomed.base = segment.base;
   // A replayed entry is durable; the running broker pushes the entry right after this.
   if (dir_.online()) doomed.number = dir_.journal.last_number() + 1;
+  doomed.spares.push_back({log.path(segment.base, FileKind::records), {}, file_bytes(segment)});
   doomed.delay = delay;
   doomed_.push_back(std::move(doomed));
 }
@@ -171,7 +179,7 @@ void Janitor::step(std::size_t index) {
   // The next run removes what a clean stop leaves.
   if (doomed.phase != Phase::wait || dir_.stopping) return;
   if (doomed.due <= dir_.now.monotonic) {
-    remove(index);
+    dispose(index);
   } else {
     next_due_ = std::min(next_due_, doomed.due);
   }
@@ -199,7 +207,7 @@ void Janitor::renamed(Doomed& doomed) {
   release_log(doomed);
 }
 
-void Janitor::remove(std::size_t index) {
+void Janitor::dispose(std::size_t index) {
   Doomed& doomed = doomed_[index];
   if (!doomed.path.folder) {
     // The log may have gone, or may have come to the same base offset again.
@@ -211,6 +219,31 @@ void Janitor::remove(std::size_t index) {
     if (doomed.log->uses_files()) return;
     ++doomed.log->removals;
   }
+  if (!empty(index)) remove(index);
+}
+
+// One file after the other has to fit.
+bool Janitor::empty(std::size_t index) {
+  Doomed& doomed = doomed_[index];
+  for (std::size_t each = 0; each < doomed.spares.size(); ++each) {
+    Spare& spare = doomed.spares[each];
+    if (!dir_.pool().takes(spare.bytes)) continue;
+    spare.new_path = dir_.pool().admit(spare.bytes);
+    DiskOp op = dir_.op(DiskOpKind::rename, Part::janitor, (each + 1) << kIndexBits | index);
+    op.path = doomed.path.folder ? doomed.path.new_path + "/" + spare.path : spare.path;
+    op.path2 = spare.new_path;
+    op.durable = true;
+    ++doomed.outstanding;
+    dir_.shared.outbox.push_back(std::move(op));
+  }
+  if (doomed.outstanding == 0) return false;
+  doomed.phase = Phase::emptying;
+  ++in_flight_;
+  return true;
+}
+
+void Janitor::remove(std::size_t index) {
+  Doomed& doomed = doomed_[index];
   doomed.phase = Phase::removing;
   const std::string& path = doomed.path.folder ? doomed.path.new_path : doomed.path.path;
   const std::size_t files = doomed.path.folder ? 1 : std::size(kSuffixes);
@@ -227,15 +260,24 @@ void Janitor::remove(std::size_t index) {
 }
 
 void Janitor::completed(const DiskDone& done) {
-  const std::size_t index = detail_of(done.token);
+  const std::size_t index = detail_of(done.token) & ((std::size_t{1} << kIndexBits) - 1);
   Doomed& doomed = doomed_[index];
   const bool last = --doomed.outstanding == 0;
   if (last) --in_flight_;
   if (!dir_.online()) return;
   const bool absent = !done.outcome && done.outcome.error().code == Errc::not_found;
+  if (doomed.phase == Phase::emptying) {
+    const std::size_t spare = (detail_of(done.token) >> kIndexBits) - 1;
+    dir_.pool().admitted(doomed.spares[spare].new_path, done.outcome.has_value());
+    // What did not get there is removed with the rest.
+    const bool full = !done.outcome && done.outcome.error().code == Errc::out_of_space;
+    if (!absent && !full && dir_.check(done)) return;
+    if (last) remove(index);
+    return;
+  }
   if (doomed.phase == Phase::mark && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
     doomed.phase = Phase::entry;
-    doomed.due = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    doomed.due = dir_.room_retry_at();
     return;
   }
   if ((!absent && dir_.check(done)) || !last) return;
@@ -269,6 +311,7 @@ void Janitor::completed(const DiskDone& done) {
     case Phase::entry:
     case Phase::note:
     case Phase::wait:
+    case Phase::emptying:
     case Phase::over:
       return;
   }

@@ -7,6 +7,8 @@
 //             removed. From the rename on, the name is free for a new topic's folder: a start that finds no
 //             note looks for the folder with the new name before it renames anything
 //   files     removed after the delay, unless the log has come to have such a segment again
+// A file of records is not removed but renamed into the pool, if that takes it (recycler.hpp), that of a
+// removed folder too.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +55,13 @@ class Janitor {
   Instant next_deadline() const;
 
  private:
-  enum class Phase : std::uint8_t { entry, look, rename, mark, note, wait, removing, over };
+  enum class Phase : std::uint8_t { entry, look, rename, mark, note, wait, emptying, removing, over };
+  // A file of records that may be of use to other segments.
+  struct Spare {
+    std::string path;
+    std::string new_path;  // in the pool, while it is on its way there
+    std::uint64_t bytes = 0;
+  };
   struct Doomed {
     DoomedPath path;
     LogState* log = nullptr;   // referenced until the rename, and while files of it are removed
@@ -65,12 +73,16 @@ class Janitor {
     bool busy = false;
     bool restored = false;  // of an earlier run, which may have renamed it
     std::uint32_t outstanding = 0;
+    std::vector<Spare> spares;  // of a folder: by their names in it
   };
 
   void step(std::size_t index);
   // An operation of a folder on its way to `note`; `phase` is that of its completion.
   void send(std::size_t index, DiskOpKind kind, Phase phase);
   void renamed(Doomed& doomed);
+  void dispose(std::size_t index);
+  // Whether files go to the pool first.
+  bool empty(std::size_t index);
   void remove(std::size_t index);
   void release_name(const Doomed& doomed);
   void release_log(Doomed& doomed);

@@ -22,6 +22,7 @@ Segment make_segment(Directory& dir, Offset base) {
   segment.base = base;
   segment.next = base;
   segment.number = dir.shared.next_segment_number++;
+  segment.fresh = dir.online();
   return segment;
 }
 
@@ -93,6 +94,7 @@ void note_batch(LogState& log, const records::BatchView& batch) {
 void apply_roll(Directory& dir, LogState& log, Offset base) {
   CHECK(base >= log.end);
   log.active().sealed = true;
+  log.rolled_bytes = log.active().size;
   log.segments.push_back(make_segment(dir, base));
   if (log.producers) log.active().snapshot = encode_snapshot(log.producers->producers());
 }

@@ -150,7 +150,8 @@ struct LogState {
   std::optional<Lsn> dirty_after;  // the same, should the flush that runs succeed
   Offset head_segment;
   std::uint64_t head_due = kNoPosition;
-  std::uint32_t removals = 0;  // of its files, in flight
+  std::uint64_t rolled_bytes = 0;  // of the segment before the last, when that began in this run
+  std::uint32_t removals = 0;      // of its files, in flight
   bool flushing = false;
   std::uint32_t flushing_generation = 0;  // as of the flush's begin
   bool runs_direct = false;               // a direct run is in flight

@@ -119,7 +119,7 @@ void Starter::completed(DiskDone done) {
   if (!done.outcome && done.outcome.error().code == Errc::out_of_space && asks_for_room &&
       dir_.rest == Directory::Rest::waking) {
     step_ = Step::no_room;
-    retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    retry_at_ = dir_.room_retry_at();
     return;
   }
   if (!done.outcome && step_ != Step::open && step_ != Step::seed && step_ != Step::manifest) {

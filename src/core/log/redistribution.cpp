@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "base/crc32c.hpp"
+#include "core/log/recycler.hpp"
 
 namespace tailwater::log {
 
@@ -225,6 +226,7 @@ void Redistribution::loaded(DiskDone done) {
 void Redistribution::drain_next() {
   StorageOptions options = options_;
   options.dirs.clear();
+  options.recycle_bytes.reset();
   bool more = false;
   for (const Place& place : places_) {
     if (!is_strange(place) || place.shards <= draining_) continue;
@@ -342,6 +344,8 @@ void Redistribution::clear() {
     for (const std::string& name : place.manifests) {
       send(place, DiskOpKind::remove, "manifest/" + name).durable = true;
     }
+    // A shard looks after the files that it put there: of one that is no more nobody would.
+    send(place, DiskOpKind::remove, std::string(kRecycled)).durable = true;
   }
   if (outstanding_ == 0) next_step();
 }

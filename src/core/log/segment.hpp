@@ -65,6 +65,7 @@ struct Segment {
   std::uint64_t number = 0;  // never the same for two segments of this run
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
+  bool fresh = false;               // begun in this run: no file of it can be there yet
   std::int64_t untimed_since = -1;  // when retention first saw it, if it has no timestamps
   bool extended = false;            // the file of records has as much size as blocks
   struct Blocks {

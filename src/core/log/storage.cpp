@@ -152,6 +152,9 @@ void Storage::State::route(DiskDone done, Now now) {
     case Part::direct:
       to.direct.completed(done);
       return;
+    case Part::recycler:
+      to.recycler.completed(done);
+      return;
   }
 }
 
@@ -177,6 +180,7 @@ void Storage::turn(Now now, DiskEffects& effects) {
     if (state.stopping && dir->rest == Directory::Rest::asleep) dir->report.state = DirState::stopped;
     if (!dir->online() || !dir->awake()) continue;
     dir->newcomers.turn();
+    if (!dir->soft) dir->recycler.turn();
     dir->janitor.turn();
     dir->flusher.turn();
     dir->checkpoint.turn();
@@ -229,6 +233,7 @@ Instant Storage::next_deadline() const {
     if (dir->checkpoint.ready()) return Instant{};
     earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
                          dir->checkpoint.next_deadline(), dir->journal.frames().next_deadline()});
+    if (!dir->soft) earliest = std::min(earliest, dir->recycler.next_deadline());
   }
   return earliest;
 }

@@ -157,6 +157,8 @@ struct DirReport {
   std::uint64_t direct_runs = 0;  // see DirectRuns
   std::uint64_t direct_bytes = 0;
   std::uint64_t dirty_bytes = 0;
+  std::uint64_t recycled_segments = 0;  // made of a retired file; twins count together
+  std::uint64_t recycle_bytes = 0;      // in retired files that this shard put aside, as far as it knows
 };
 
 // What compaction did since the start, for metrics.

@@ -1,7 +1,7 @@
 // A disk for tests: files in memory that know what of them is on stable storage. Operations are carried out
 // in random order; a crash keeps what is stable, and of everything else a random part of its sectors. It
 // complains (complaints()) about misuse: unaligned direct writes, memory that changed under a write, blocks
-// written without preallocation.
+// written without preallocation, old bytes under a new name.
 //   names    created, renamed and removed names are stable after `durable` or sync_all; a crash keeps or
 //            loses each other
 //   content  writes are stable after `durable`, or when a sync that was submitted after them is done
@@ -94,6 +94,7 @@ class TestDisk {
   // --- faults
   bool in_order = false;
   bool no_room = false;  // preallocating, creating and replacing find no room
+  bool can_zero = true;  // else zeroing is unsupported
   std::string failing;   // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
   bool torn_by_byte = false;  // a write in flight may be cut anywhere, not only between sectors
@@ -236,6 +237,12 @@ class TestDisk {
     }
   }
 
+  // And would be so after a crash.
+  bool blank(const std::string& path) const {
+    const Inode& inode = *names_.at(path);
+    const auto zero = [](std::byte byte) { return byte == std::byte{0}; };
+    return inode.pending.empty() && std::all_of(inode.stable.begin(), inode.stable.end(), zero);
+  }
   static bool inside(const std::string& path, const std::string& folder) {
     return path.starts_with(folder + "/");
   }
@@ -328,7 +335,8 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
   const auto found = open_.find(op.file.value);
   const bool needs_file = op.kind == DiskOpKind::read || op.kind == DiskOpKind::write ||
                           op.kind == DiskOpKind::sync || op.kind == DiskOpKind::preallocate ||
-                          op.kind == DiskOpKind::truncate || op.kind == DiskOpKind::close;
+                          op.kind == DiskOpKind::truncate || op.kind == DiskOpKind::zero ||
+                          op.kind == DiskOpKind::close;
   if (needs_file && found == open_.end()) {
     complain("an operation on a file that is not open");
     done.outcome = fail(Errc::storage, "not open");
@@ -384,6 +392,19 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       if (op.durable) harden(inode, sequence_);
       return;
     }
+    case DiskOpKind::zero: {
+      if (!can_zero) {
+        done.outcome = fail(Errc::unsupported, "not on this file system");
+        return;
+      }
+      Inode& inode = *found->second.inode;
+      if (!found->second.exclusive) complain("bytes zeroed without a lock on " + found->second.path);
+      const Write zeros{op.at, Buffer(op.size), ++sequence_, false};
+      apply(inode.content, zeros);
+      inode.pending.push_back(zeros);
+      inode.allocated = std::max(inode.allocated, op.at + op.size);
+      return;
+    }
     case DiskOpKind::create_folder:
       if (no_room && !folders_.contains(op.path)) {
         done.outcome = fail(Errc::out_of_space, "no room");
@@ -399,6 +420,8 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
         return;
       }
       if (!op.durable) complain("a rename that is not durable");
+      if (op.path.starts_with("recycled/") && !op.path2.starts_with("recycled/") && !blank(op.path))
+        complain("old bytes may be there under a new name: " + op.path2);
       rename_all(names_, folders_, op);
       rename_all(stable_names_, stable_folders_, op);
       return;

@@ -40,6 +40,11 @@ std::unique_ptr<DataEngine> make_engine(const DiskOptions& options, const Wake& 
   return std::make_unique<PoolEngine>(options.data_threads, wake);
 }
 
+// Nothing else is done to the file at the same time.
+bool stands_alone(DiskOpKind kind) {
+  return kind == DiskOpKind::truncate || kind == DiskOpKind::zero;
+}
+
 bool is_path_op(DiskOpKind kind) {
   switch (kind) {
     case DiskOpKind::create_folder:
@@ -271,7 +276,7 @@ bool Disk::State::may_start(FileSlot& slot, const DiskOp& op) {
       break;
   }
   if (slot.cutting) return false;
-  if (op.kind == DiskOpKind::close || op.kind == DiskOpKind::truncate) return slot.active == 0;
+  if (op.kind == DiskOpKind::close || stands_alone(op.kind)) return slot.active == 0;
   return true;
 }
 
@@ -282,7 +287,7 @@ void Disk::State::start(FileSlot& slot, std::uint64_t number, DiskOp op) {
   }
   ++slot.active;
   Running running{.op = std::move(op), .lane_free = true};
-  if (running.op.kind == DiskOpKind::truncate) slot.cutting = true;
+  if (stands_alone(running.op.kind)) slot.cutting = true;
   if (running.op.kind == DiskOpKind::close) slot.state = FileSlot::State::closing;
   running_.emplace(number, std::move(running));
   dispatch_if_free(number);
@@ -414,7 +419,7 @@ void Disk::State::dispatch(std::uint64_t number, Running& running) {
     job.path = slot->nameless ? slot->path + " (removed)" : slot->path;
   }
   if (op.kind == DiskOpKind::remove) job.still_open = files_.has_open(op.dir, op.path);
-  if (op.kind == DiskOpKind::preallocate || op.kind == DiskOpKind::truncate) {
+  if (op.kind == DiskOpKind::preallocate || stands_alone(op.kind)) {
     job.path = slot->path;
     job.descriptor = slot->descriptor.get();
   }
@@ -516,11 +521,11 @@ void Disk::State::work_ended(FolderResult result) {
     }
     case DiskOpKind::truncate:
     case DiskOpKind::preallocate:
+    case DiskOpKind::zero:
       --slot->active;
-      if (running.op.kind == DiskOpKind::truncate) {
-        slot->cutting = false;
-        if (!result.outcome && slot->failure.empty()) slot->failure = result.outcome.error().message;
-      }
+      if (stands_alone(running.op.kind)) slot->cutting = false;
+      if (running.op.kind == DiskOpKind::truncate && !result.outcome && slot->failure.empty())
+        slot->failure = result.outcome.error().message;
       complete(running.op, result);
       advance(*slot);
       break;

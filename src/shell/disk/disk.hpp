@@ -3,7 +3,7 @@
 //
 // Order. What a machine submits without waiting runs as if in this order:
 //   - all operations of a file wait for its `open`; if that fails they fail with it;
-//   - `close` and `truncate` wait for all before them of that file, and all after waits for them;
+//   - `close`, `truncate` and `zero` wait for all before them of that file, and all after waits for them;
 //   - `sync` covers every write submitted before it, finished or not, and delays nothing after it;
 //   - `sync_all` covers what completed before it was submitted, and operations on paths submitted before it;
 //   - reads, writes and preallocations of a file are not ordered among themselves;

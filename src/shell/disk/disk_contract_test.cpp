@@ -420,6 +420,49 @@ TEST_P(DiskContract, PreallocateBeyondAllBoundsIsAnError) {
   EXPECT_THAT(d().done(1).outcome.error().message, HasSubstr("cannot preallocate " + path("file")));
 }
 
+// --- zero
+
+TEST_P(DiskContract, ZeroLeavesBlocksWithoutTheirBytesAndLetsTheFileGrow) {
+  const Aligned old(8 * kDiskBlock, 'x');
+  d().add_open(1, "file").exclusive = true;
+  d().add_write(1, 0, old.bytes());
+  DiskOp& zero = d().add_file(DiskOpKind::zero, 1);
+  zero.at = 2 * kDiskBlock;
+  zero.size = 14 * kDiskBlock;
+  d().run();
+  if (!d().done(2).outcome && d().done(2).outcome.error().code == Errc::unsupported)
+    GTEST_SKIP() << d().done(2).outcome.error().message;
+  ASSERT_TRUE(d().done(2).outcome) << d().done(2).outcome.error().message;
+  EXPECT_EQ(std::filesystem::file_size(path("file")), 16 * kDiskBlock);
+  struct stat status{};
+  ::stat(path("file").c_str(), &status);
+  EXPECT_GE(status.st_blocks * 512, static_cast<std::int64_t>(16 * kDiskBlock));
+  Aligned room(16 * kDiskBlock, '.');
+  d().add_read(1, 0, room.room());
+  EXPECT_EQ(d().run_well(), 16 * kDiskBlock);
+  EXPECT_TRUE(room.is_all(0, 2 * kDiskBlock, 'x'));
+  EXPECT_TRUE(room.is_all(2 * kDiskBlock, 16 * kDiskBlock, 0));
+}
+
+TEST_P(DiskContract, ZeroWaitsForWritesAndHoldsLaterOnes) {
+  const Aligned old(64 * kDiskBlock, 'x');
+  const Aligned fresh(4 * kDiskBlock, 'y');
+  d().add_open(1, "file").exclusive = true;
+  d().add_write(1, 0, old.bytes());
+  d().add_file(DiskOpKind::zero, 1).size = 64 * kDiskBlock;
+  d().add_write(1, 8 * kDiskBlock, fresh.bytes());
+  d().run();
+  if (!d().done(2).outcome && d().done(2).outcome.error().code == Errc::unsupported)
+    GTEST_SKIP() << d().done(2).outcome.error().message;
+  EXPECT_TRUE(d().done(3).outcome);
+  Aligned room(64 * kDiskBlock, '.');
+  d().add_read(1, 0, room.room());
+  d().run_well();
+  EXPECT_TRUE(room.is_all(0, 8 * kDiskBlock, 0));
+  EXPECT_TRUE(room.is_all(8 * kDiskBlock, 12 * kDiskBlock, 'y'));
+  EXPECT_TRUE(room.is_all(12 * kDiskBlock, 64 * kDiskBlock, 0));
+}
+
 // --- folders and whole files
 
 TEST_P(DiskContract, CreateFolderMakesAllAndDoesNotMindIfItIsThere) {

@@ -212,6 +212,26 @@ TEST(DiskDevice, DurableNamesReachTheDevice) {
   });
 }
 
+// The bytes of a zeroed range are metadata: a sync of the file's data has to bring them along.
+TEST(DiskDevice, ZerosReachTheDeviceWithTheNextSync) {
+  const LoopMount mount(64);
+  NEEDS(mount);
+  for_each_way(mount, [&](Driver& driver, const std::string&) {
+    const Aligned megabyte(1 << 20, 'o');
+    driver.add_open(1, "file").exclusive = true;
+    driver.add_write(1, 0, megabyte.bytes());
+    driver.add_file(DiskOpKind::sync, 1);
+    driver.add(DiskOpKind::sync_all);
+    driver.run_well();
+    driver.add_file(DiskOpKind::zero, 1).size = megabyte.size();
+    driver.run_well();
+    const std::uint64_t before = mount.journal_commits();
+    driver.add_file(DiskOpKind::sync, 1);
+    driver.run_well();
+    EXPECT_GT(mount.journal_commits(), before);
+  });
+}
+
 TEST(DiskDevice, JournalWritesIntoWrittenBlocksTouchNoMetadata) {
   const LoopMount mount(64);
   NEEDS(mount);

@@ -28,6 +28,8 @@ std::string_view to_string(DiskOpKind kind) {
       return "preallocate";
     case DiskOpKind::truncate:
       return "truncate";
+    case DiskOpKind::zero:
+      return "zero";
     case DiskOpKind::create_folder:
       return "create folder";
     case DiskOpKind::rename:
@@ -50,6 +52,7 @@ bool allocates(DiskOpKind kind) {
   switch (kind) {
     case DiskOpKind::open:
     case DiskOpKind::preallocate:
+    case DiskOpKind::zero:
     case DiskOpKind::create_folder:
     case DiskOpKind::rename:
     case DiskOpKind::replace:
@@ -65,6 +68,8 @@ Errc code_of(DiskOpKind kind, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
   if (full && allocates(kind)) return Errc::out_of_space;
   if (error == EWOULDBLOCK && kind == DiskOpKind::open) return Errc::busy;
+  // Whoever asks for it can do without: only a broken disk is worth more than that.
+  if (kind == DiskOpKind::zero && error != EIO && error != EROFS) return Errc::unsupported;
   return Errc::storage;
 }
 

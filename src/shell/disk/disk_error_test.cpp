@@ -31,6 +31,14 @@ TEST(DiskError, EverythingElseIsStorage) {
   EXPECT_EQ(disk_error(DiskOpKind::load, "/x", ENOENT).code, Errc::not_found);
 }
 
+TEST(DiskError, ZeroingIsUnsupportedUnlessTheDiskIsBrokenOrFull) {
+  for (const int error : {EOPNOTSUPP, ENOSYS, EINVAL, EPERM})
+    EXPECT_EQ(disk_error(DiskOpKind::zero, "/x", error).code, Errc::unsupported);
+  EXPECT_EQ(disk_error(DiskOpKind::zero, "/x", ENOSPC).code, Errc::out_of_space);
+  EXPECT_EQ(disk_error(DiskOpKind::zero, "/x", EIO).code, Errc::storage);
+  EXPECT_EQ(disk_error(DiskOpKind::zero, "/x", EROFS).code, Errc::storage);
+}
+
 TEST(DiskError, TheSentenceNamesWhatPathAndWhy) {
   EXPECT_EQ(disk_error(DiskOpKind::write, "/data/t-0/1.log", EIO).message,
             "cannot write /data/t-0/1.log: Input/output error");

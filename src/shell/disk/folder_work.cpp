@@ -218,6 +218,17 @@ void run_preallocate(Outcome out) {
   out.result.outcome = job.size;
 }
 
+void run_zero(Outcome out) {
+  FolderJob& job = out.job;
+  if (again_if_interrupted([&] {
+        return ::fallocate(job.descriptor, FALLOC_FL_ZERO_RANGE, static_cast<off_t>(job.at),
+                           static_cast<off_t>(job.size));
+      }) != 0) {
+    return out.fail_with(errno);
+  }
+  out.result.outcome = job.size;
+}
+
 void run_truncate(Outcome out) {
   FolderJob& job = out.job;
   // The cut first, the sync after it: a file that was synced first may come back longer.
@@ -439,6 +450,8 @@ void run(Outcome out) {
       return run_preallocate(out);
     case DiskOpKind::truncate:
       return run_truncate(out);
+    case DiskOpKind::zero:
+      return run_zero(out);
     case DiskOpKind::sync_all:
       return run_sync_all(out);
     case DiskOpKind::create_folder:

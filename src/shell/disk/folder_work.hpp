@@ -23,7 +23,7 @@ struct FolderJob {
   std::string path2;
   std::uint64_t at = 0;
   std::uint64_t size = 0;
-  int descriptor = -1;  // close (which owns it), truncate, preallocate
+  int descriptor = -1;  // close (which owns it), truncate, preallocate, zero
   Buffer content;
   bool create = false;
   bool exclusive = false;

@@ -218,6 +218,10 @@ void write_storage(const View& view) {
              "Writes of records that went straight to their segment (tailwater.direct.bytes).",
              &Snapshot::direct_runs);
   view.total("tailwater_direct_bytes_total", "counter", "Bytes of these.", &Snapshot::direct_bytes);
+  view.total("tailwater_recycled_segments_total", "counter", "Segments that got the file of a removed one.",
+             &Snapshot::recycled_segments);
+  view.total("tailwater_recycle_bytes", "gauge", "Files of removed segments that wait for new ones.",
+             &Snapshot::recycle_bytes);
   node::DurationHistogram writes;
   for (const Snapshot& shard : view.input.shards) add_to(writes, shard.journal_write);
   view.out.family("tailwater_journal_write_seconds", "histogram",
