@@ -1,5 +1,5 @@
 // Files of segments that nobody needs any more, kept for segments to come: the disk has blocks for them
-// already, and gives new ones more slowly (decision 0014).
+// already, and gives new ones more slowly (decision 0015).
 //   recycled/<shard>-<number>-<bytes>.old    came from a log, and still holds what it held there
 //   recycled/<shard>-<number>-<bytes>.blank  holds zeros, on stable storage, up to its end
 //   in    the janitor renames a file to an .old one instead of removing it (admit(), admitted()). Here it is

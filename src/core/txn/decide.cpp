@@ -79,10 +79,7 @@ ErrorCode check_end(const Metadata& current, const EndRequest& request) {
                           current.state == State::complete_abort;
   if (may_repeat && is_repeated_end(current, request)) return ErrorCode::none;
   if (request.producer.id != current.producer.id) return ErrorCode::invalid_producer_id_mapping;
-  // While it is being decided the epoch is already the next one, so it cannot be the client's.
-  const bool bumped = current.version >= ClientVersion::bumping && is_deciding(current.state);
-  if (request.producer.epoch != current.producer.epoch || bumped) return ErrorCode::producer_fenced;
-  return ErrorCode::none;
+  return request.producer.epoch == current.producer.epoch ? ErrorCode::none : ErrorCode::producer_fenced;
 }
 
 Decision decided(const Metadata& current, const EndRequest& request, WallTime now,
@@ -151,6 +148,10 @@ Decision decide(const Metadata& current, const EndRequest& request, WallTime now
       return decided(current, request, now, fresh_id);
     case State::prepare_commit:
     case State::prepare_abort:
+      // A client that bumps has the next epoch as soon as the end is decided: it ends its next transaction.
+      if (current.version >= ClientVersion::bumping && request.producer.epoch == current.producer.epoch) {
+        return wait();
+      }
       return outcome_of(current.state) == request.outcome ? wait() : refuse(ErrorCode::invalid_txn_state);
     case State::complete_commit:
     case State::complete_abort:
