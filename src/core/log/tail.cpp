@@ -16,6 +16,8 @@ constexpr std::size_t kLargestChunk = cache::kBlockSizes.back();
 // Of what a log has that is not in its file, so much may be one chunk. The last chunk is not full yet, and the
 // first one holds what is in the file already until all of it is: both are small beside the rest.
 constexpr std::uint64_t kChunkShare = 4;
+// Of the index: below it, room for its entries is made as they come.
+constexpr std::uint32_t kLeastInterval = 1'024;
 // A flush leaves nothing for a moment: the next chunks are not tiny for that.
 constexpr std::size_t kShrinksTo = 4;  // of the one before, a part of this
 
@@ -108,6 +110,9 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
   }
   const std::uint64_t start = journal::round_down(place.position, journal::kBlock);
   Chunk* chunk = cache.make(next_chunk_size(log, place, place.position - start, size));
+  // An entry of the index for each so many bytes: no more than that will come.
+  const std::size_t interval = std::max(log.config.index_interval_bytes, kLeastInterval);
+  chunk->marks.reserve(chunk->memory.size() / interval + 1);
   chunk->owner = &log;
   chunk->segment_base = place.segment;
   chunk->start = start;
