@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# simulator 20
+# simulator 26
 # 1,000 seeds with faults, once with each compiler, and a part of them twice in one process: all digests must agree, and
 # every kind of fault must have fired. A seed that fails ends the step (docs/simulator.md).
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# plants 5
+# plants 8
 # Bugs put in on purpose are caught by the simulator, and the product has none of them (tests/plants).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
