@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# threads 6
+# threads 10
 # The tests of the rooms that have threads, with ThreadSanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

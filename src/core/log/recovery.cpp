@@ -408,11 +408,15 @@ void Starter::read_ring() {
     scanned();
     return;
   }
-  CHECK(range->size <= memory_.size());
+  read_range(*range);
+}
+
+void Starter::read_range(const journal::RingScan::Range& range) {
+  CHECK(range.size <= memory_.size());
   DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
   op.file = dir_.ring_file;
-  op.at = range->position;
-  op.memory = memory_.first(range->size);
+  op.at = range.position;
+  op.memory = memory_.first(range.size);
   outstanding_ = 1;
   dir_.shared.outbox.push_back(std::move(op));
 }
@@ -463,13 +467,7 @@ void Starter::read_again() {
   if (rescan_->end() >= scan_->end()) return replayed();
   if (rescan_->over()) return fail(dir_.ring_path() + " does not read twice the same");
   step_ = Step::rescan;
-  const auto range = rescan_->wanted();
-  DiskOp op = dir_.op(DiskOpKind::read, Part::start, 0);
-  op.file = dir_.ring_file;
-  op.at = range->position;
-  op.memory = memory_.first(range->size);
-  outstanding_ = 1;
-  dir_.shared.outbox.push_back(std::move(op));
+  read_range(*rescan_->wanted());
 }
 
 void Starter::replay_next() {

@@ -99,6 +99,7 @@ class Starter {
   void manifest_loaded(const DiskDone& done);
   void begin_replay();
   void read_ring();
+  void read_range(const journal::RingScan::Range& range);
   void ring_read(const DiskDone& done);
   void scanned();
   void begin_rescan();

@@ -97,14 +97,20 @@ bool Replay::passes_over(const journal::EntryHeader& entry) {
   return false;
 }
 
+// Null, and no error, of a log that was removed before the checkpoint; behind it that is noted in the journal before
+// anything else.
+LogState* Replay::log_of(const journal::EntryHeader& entry) {
+  const auto found = dir_.logs.find(entry.log);
+  if (found != dir_.logs.end()) return found->second;
+  if (past_checkpoint_)
+    error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
+  return nullptr;
+}
+
 bool Replay::extent(const journal::EntryCursor::Entry& entry) {
-  const auto found = dir_.logs.find(entry.header.log);
-  if (found == dir_.logs.end()) {
-    if (past_checkpoint_)
-      error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
-    return !past_checkpoint_;
-  }
-  LogState& log = *found->second;
+  LogState* const known = log_of(entry.header);
+  if (known == nullptr) return error_.empty();
+  LogState& log = *known;
   const auto extent = decode_extent(entry.header, entry.content);
   if (!extent) return wrong(log, "a direct run that makes no sense");
   if (const auto end = survey_.end_of(entry.header.log, number_)) {
@@ -258,14 +264,9 @@ bool Replay::change(LogState& log, const journal::EntryCursor::Entry& entry) {
 }
 
 bool Replay::batches(const journal::EntryCursor::Entry& entry) {
-  const auto found = dir_.logs.find(entry.header.log);
-  if (found == dir_.logs.end()) {
-    // Removed before the checkpoint; behind it that is noted in the journal before anything else.
-    if (past_checkpoint_)
-      error_ = "the journal at " + std::to_string(lsn_.value) + " names a log that does not exist";
-    return !past_checkpoint_;
-  }
-  LogState& log = *found->second;
+  LogState* const known = log_of(entry.header);
+  if (known == nullptr) return error_.empty();
+  LogState& log = *known;
   Stash& stash = stashes_[entry.header.log];
   const std::uint64_t position = std::uint64_t{entry.header.position} + entry.header.head_length;
   const Bytes data = entry.content.subspan(entry.header.head_length);

@@ -78,6 +78,7 @@ class Replay {
   bool prove(journal::EntryCursor entries);
   bool go_on();
   bool passes_over(const journal::EntryHeader& entry);
+  LogState* log_of(const journal::EntryHeader& entry);
   bool extent(const journal::EntryCursor::Entry& entry);
   bool entry(const journal::EntryCursor::Entry& entry);
   bool batches(const journal::EntryCursor::Entry& entry);
