@@ -31,7 +31,10 @@ ColdBlock* BlockReader::block(const Source& source, std::uint64_t position) {
   ColdBlock* found = shared_.cold.find(key(source, index));
   if (found != nullptr && !found->loading()) {
     const std::uint64_t wanted = std::min(size, source.limit - index * size);
-    if (found->size >= wanted) return found;
+    if (found->size >= wanted) {
+      if (used_.empty() || used_.back() != found->key) used_.push_back(found->key);
+      return found;
+    }
     // It was read when less of the file counted.
     shared_.cold.drop(found->key);
   }
@@ -117,9 +120,19 @@ void BlockReader::keep_promise(ReadTicket ticket) {
   announce(ticket.value & 0xffff'ffff);
 }
 
+void BlockReader::pin(Ticket& ticket, ColdBlock* block) {
+  shared_.cold.pin(block);
+  ticket.pinned.push_back(block);
+}
+
 ReadTicket BlockReader::need() {
   CHECK(missed());
   const std::size_t slot = free_ticket();
+  // First what is here, or the blocks that are to come might take its place, and the other way round for ever.
+  for (const cache::BlockKey& used : used_) {
+    ColdBlock* const found = shared_.cold.find(used);
+    if (found != nullptr && !found->loading()) pin(tickets_[slot], found);
+  }
   for (const Missing& missing : missing_) {
     ColdBlock* found = shared_.cold.find(key(missing.source, missing.index));
     std::optional<std::size_t> loading;
@@ -135,9 +148,7 @@ ReadTicket BlockReader::need() {
     if (!loading) break;
     loads_[*loading].waiting.push_back(slot);
     ++tickets_[slot].outstanding;
-    ColdBlock* const block = loads_[*loading].block;
-    shared_.cold.pin(block);
-    tickets_[slot].pinned.push_back(block);
+    pin(tickets_[slot], loads_[*loading].block);
   }
   missing_.clear();
   CHECK(tickets_[slot].outstanding > 0);

@@ -1,6 +1,7 @@
 // Bytes of segment files through the cache of cold blocks: what is there is given, what is not is noted, read
 // in one go, and announced by a ticket. Whoever asked then begins anew; nothing is continued. GUARANTEES:
-// blocks of a ticket stay until the turn after it was announced, so a plan made anew gets further.
+// blocks of a ticket, and those that its look used, stay until the turn after it was announced, so a plan
+// made anew gets further however little memory there is.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,11 @@ class BlockReader {
     std::uint64_t limit = 0;
   };
 
-  // Begins a look: forgets what the last one missed.
-  void begin() { missing_.clear(); }
+  // Begins a look: forgets what the last one used and missed.
+  void begin() {
+    used_.clear();
+    missing_.clear();
+  }
   bool missed() const { return !missing_.empty(); }
   // Copies bytes to `out`; false, and the blocks are noted, if some are not here. REQUIRES: from + out.size()
   // <= limit.
@@ -43,7 +47,7 @@ class BlockReader {
   bool present(const Source& source, std::uint64_t position);
   std::uint32_t block_bytes() const { return shared_.cold.block_bytes(); }
 
-  // Reads everything that was missed; the ticket is ready when all of it has come.
+  // Reads everything that was missed, and keeps what was used; the ticket is ready when all of it has come.
   ReadTicket need();
   // A ticket for something else than blocks; it is ready when that is said.
   ReadTicket promise();
@@ -80,9 +84,11 @@ class BlockReader {
   void overlay(const Load& load);
   std::size_t free_ticket();
   void announce(std::size_t ticket);
+  void pin(Ticket& ticket, cache::ColdBlock* block);
   cache::BlockKey key(const Source& source, std::uint64_t index) const;
 
   Shared& shared_;
+  std::vector<cache::BlockKey> used_;
   std::vector<Missing> missing_;
   std::vector<Load> loads_;
   std::vector<std::size_t> free_loads_;

@@ -58,6 +58,7 @@ class ColdTest : public ::testing::Test {
       if (plan.kind != ReadPlan::Kind::need) return plan;
       while (world.ready.empty()) world.step();
       world.ready.clear();
+      for (int turn = 0; turn < turns_late; ++turn) world.turn();
     }
   }
 
@@ -109,6 +110,7 @@ class ColdTest : public ::testing::Test {
   World world;
   LogId id;
   World::Model model;
+  int turns_late = 0;  // so long a reader that was told to look again is busy elsewhere
 };
 
 TEST_F(ColdTest, NoFlippedBitOfABatchIsGivenAway) {
@@ -193,6 +195,15 @@ TEST_F(ColdTest, ADamagedIndexCostsAWalkAndNothingElse) {
     }
     flip(kIndex, at, static_cast<unsigned>(at % 8));
   }
+}
+
+TEST_F(ColdTest, ABatchThatLiesInTwoBlocksIsReadThoughMemoryHoldsOne) {
+  leave_memory_for(1);
+  turns_late = 3;
+  Log& log = restart();
+  Buffer all;
+  EXPECT_EQ(read(log, all), ReadPlan::Kind::at_end);
+  EXPECT_EQ(all.size(), content(kSegment).size());
 }
 
 TEST_F(ColdTest, AWalkGoesOnWhereItWaitedThoughMemoryHoldsLittleOfIt) {
