@@ -1,11 +1,11 @@
-"""System calls of a broker that counts its own (Tailwater's /metrics), for each request that it served meanwhile. The
-two looks are requests to another port, and not counted as such.
+"""What a broker tells of itself (Tailwater's /metrics): its system calls, for each request that it served meanwhile, and
+the memory that it keeps records in. Looks are requests to another port, and not counted as such.
 """
 
 import collections
 import urllib.request
 
-CALLS, REQUESTS = "tailwater_system_calls_total", "tailwater_requests_total"
+CALLS, REQUESTS, CACHE = "tailwater_system_calls_total", "tailwater_requests_total", "tailwater_cache_bytes"
 LIMIT_S = 30
 
 
@@ -22,12 +22,24 @@ def read(text):
     return calls, requests
 
 
-def look(broker):
-    """None of a broker that does not count."""
+def told(broker):
+    """The text of /metrics; None of a broker that has none."""
     if getattr(broker, "admin_port", None) is None:
         return None
     with urllib.request.urlopen(f"http://127.0.0.1:{broker.admin_port}/metrics?detail=topic", timeout=LIMIT_S) as answer:
-        return read(answer.read().decode())
+        return answer.read().decode()
+
+
+def look(broker):
+    """None of a broker that does not count."""
+    text = told(broker)
+    return None if text is None else read(text)
+
+
+def cached_mib(text):
+    """Of its own memory: a broker that leaves records to the page cache has none there."""
+    lines = (text or "").splitlines()
+    return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith(CACHE + "{")) / (1 << 20)
 
 
 def between(before, after):

@@ -5,6 +5,7 @@ broker and gives {row key: number}; one that cannot be completed raises.
 import subprocess
 import time
 
+import calls
 import client
 import full
 import group
@@ -98,7 +99,9 @@ def killed(broker, sizes, load):
                 client.write(connection, "many", range(low, min(low + group, count)), records, 0.005)
         took = time.monotonic() - begin
         broker.launched()
-    return {"killed.served": took, "killed.rss": proc.resident_mib(broker.pid)}
+    resident = proc.resident_mib(broker.pid)
+    return {"killed.served": took, "killed.rss": resident,
+            "killed.rest": resident - calls.cached_mib(calls.told(broker))}
 
 
 COMMIT_PARTITIONS = 1000
@@ -148,7 +151,8 @@ def _cases():
         Row("partitions.rss", "  memory then", "MiB")], partitions, client="bench")
     yield Case("killed", "kill -9 with {partitions} partitions", [
         Row("killed.served", "kill -9 under load: until each of {partitions} partitions took a record", "s"),
-        Row("killed.rss", "  memory then", "MiB")], killed)
+        Row("killed.rss", "  memory then", "MiB"),
+        Row("killed.rest", "  of it not for records", "MiB")], killed)
     yield Case("commits", "a start with {commits} committed offsets", [
         Row("commits.load", "{commits} committed offsets loaded after a start", "s"),
         Row("commits.rate", "  committed before", "k/s", True),

@@ -278,6 +278,12 @@ class Calls(unittest.TestCase):
         self.assertEqual(before, ({"recv": 15, "epoll_wait": 3}, 100))
         self.assertEqual(calls.between(before, after), {"calls": 1.5, "calls.recv": 1, "calls.epoll_wait": 0.5})
 
+    def test_the_memory_of_records_is_summed(self):
+        text = ('# TYPE tailwater_cache_bytes gauge\ntailwater_cache_bytes{kind="cold"} 1048576\n'
+                'tailwater_cache_bytes{kind="recent"} 2097152\n')
+        self.assertEqual(calls.cached_mib(text), 3)
+        self.assertEqual(calls.cached_mib(None), 0)
+
     def test_who_does_not_count_or_was_not_asked_has_no_figure(self):
         self.assertEqual(calls.between(None, None), {})
         before = calls.read(self.text % (10, 3, 100))

@@ -80,6 +80,10 @@ struct MetricsSnapshot {
   std::uint64_t failed_fetch_requests = 0;
   std::uint64_t memory_budget = 0;
   std::uint64_t memory_used = 0;
+  std::uint64_t cache_unflushed = 0;
+  std::uint64_t cache_recent = 0;
+  std::uint64_t cache_cold = 0;
+  std::uint64_t cache_other = 0;
   std::uint64_t journal_frames = 0;
   std::uint64_t journal_bytes = 0;
   std::uint64_t journal_padding_bytes = 0;

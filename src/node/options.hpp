@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/pages.hpp"
 #include "base/uuid.hpp"
 #include "core/cluster/config.hpp"
 
@@ -29,6 +30,7 @@ struct ShardOptions {
   std::vector<std::string> log_dirs;  // as configured, for DescribeLogDirs and messages; index is DirId
   cluster::BrokerConfig config;
   std::uint64_t memory_budget = 0;  // bytes, of this shard
+  Pages* pages = nullptr;           // as in log::StorageOptions
   std::uint64_t seed = 0;           // of every random choice of the shard
   Uuid boot_id;                     // of the running kernel
 };

@@ -29,6 +29,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.boot_id = options.boot_id;
   storage.os_ring = true;  // any topic may come to be kept with tailwater.durability=os
   storage.memory_bytes = options.memory_budget - std::min(options.memory_budget, request_budget(options));
+  storage.pages = options.pages;
   // Without a wish a ring grows to an eighth of the memory, so that what it holds is written to the segments
   // in large runs, and the next start finds room for all of it.
   storage.ring_bytes_max =

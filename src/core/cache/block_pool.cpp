@@ -1,7 +1,6 @@
 #include "core/cache/block_pool.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "base/check.hpp"
 
@@ -11,13 +10,11 @@ namespace {
 
 constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
 static_assert(kSlabBytes == kBlockSizes.back());
+static_assert(kSlabBytes == kPagesAlignment);
 
-std::byte* allocate(std::size_t size, std::size_t alignment) {
-  return static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}));
-}
-void release(std::byte* memory, std::size_t alignment) {
-  ::operator delete(memory, std::align_val_t{alignment});
-}
+// Free slabs that are kept: as much as the tides of flushing move, and a part of what is in use.
+constexpr std::uint64_t kSpareBytesLeast = std::uint64_t{16} << 20;
+constexpr std::uint64_t kSpareShare = 4;
 
 std::uint32_t blocks_in_slab(std::size_t size_class) {
   return static_cast<std::uint32_t>(kSlabBytes / kBlockSizes[size_class]);
@@ -33,17 +30,37 @@ std::size_t block_size_for(std::size_t size) {
 }
 
 BlockPool::~BlockPool() {
-  for (auto& entry : slabs_) release(entry.second->memory, kSlabBytes);
+  for (auto& entry : slabs_) pages_.give(entry.second->memory, kSlabBytes);
+  for (std::byte* const slab : spare_) pages_.give(slab, kSlabBytes);
+}
+
+std::byte* BlockPool::take_slab() {
+  if (!spare_.empty()) {
+    std::byte* const slab = spare_.back();
+    spare_.pop_back();
+    return slab;
+  }
+  held_bytes_ += kSlabBytes;
+  return pages_.take(kSlabBytes);
+}
+
+void BlockPool::give_slab(std::byte* memory) {
+  spare_.push_back(memory);
+  const std::uint64_t kept = std::max(kSpareBytesLeast, taken_bytes_ / kSpareShare);
+  while (spare_.size() * kSlabBytes > kept) {
+    held_bytes_ -= kSlabBytes;
+    pages_.give(spare_.back(), kSlabBytes);
+    spare_.pop_back();
+  }
 }
 
 BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
   auto& candidates = with_room_[size_class];
   if (!candidates.empty()) return *candidates.back();
   auto slab = std::make_unique<Slab>();
-  slab->memory = allocate(kSlabBytes, kSlabBytes);
+  slab->memory = take_slab();
   slab->size_class = size_class;
   slab->free_count = blocks_in_slab(size_class);
-  held_bytes_ += kSlabBytes;
   candidates.push_back(slab.get());
   auto& owned = slabs_[reinterpret_cast<std::uintptr_t>(slab->memory)];
   owned = std::move(slab);
@@ -53,9 +70,10 @@ BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
 MutableBytes BlockPool::take(std::size_t size) {
   const std::size_t rounded = block_size_for(size);
   taken_bytes_ += rounded;
-  if (rounded >= kSlabBytes) {
+  if (rounded == kSlabBytes) return {take_slab(), rounded};
+  if (rounded > kSlabBytes) {
     held_bytes_ += rounded;
-    return {allocate(rounded, kDiskBlock), rounded};
+    return {pages_.take(rounded), rounded};
   }
   const auto size_class = static_cast<std::size_t>(
       std::find(kBlockSizes.begin(), kBlockSizes.end(), rounded) - kBlockSizes.begin());
@@ -73,10 +91,10 @@ MutableBytes BlockPool::take(std::size_t size) {
 
 void BlockPool::give(MutableBytes block) {
   taken_bytes_ -= block.size();
-  if (block.size() >= kSlabBytes) {
+  if (block.size() == kSlabBytes) return give_slab(block.data());
+  if (block.size() > kSlabBytes) {
     held_bytes_ -= block.size();
-    release(block.data(), kDiskBlock);
-    return;
+    return pages_.give(block.data(), block.size());
   }
   const auto address = reinterpret_cast<std::uintptr_t>(block.data());
   const auto found = slabs_.find(address / kSlabBytes * kSlabBytes);
@@ -96,9 +114,9 @@ void BlockPool::retire(Slab& slab) {
   const auto place = std::find(candidates.begin(), candidates.end(), &slab);
   CHECK(place != candidates.end());
   candidates.erase(place);
-  held_bytes_ -= kSlabBytes;
-  release(slab.memory, kSlabBytes);
-  slabs_.erase(reinterpret_cast<std::uintptr_t>(slab.memory));
+  std::byte* const memory = slab.memory;
+  slabs_.erase(reinterpret_cast<std::uintptr_t>(memory));
+  give_slab(memory);
 }
 
 }  // namespace tailwater::cache

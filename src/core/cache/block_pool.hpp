@@ -1,7 +1,8 @@
 // Memory for bytes that go to and come from the disk: aligned to kDiskBlock, in few sizes, carved from slabs
-// of 1 MiB so that ten thousand small blocks cost what they hold. What is free is given back to the process
-// slab by slab. GUARANTEES: which addresses are handed out never decides anything. Content of a taken block
-// is undefined.
+// of 1 MiB so that ten thousand small blocks cost what they hold. A free slab serves any size next; some are
+// kept, since memory that was touched before costs less than new one (decision 0010), the rest goes back to
+// where it came from. GUARANTEES: which addresses are handed out never decides anything. Content of a taken
+// block is undefined.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
+#include "base/pages.hpp"
 
 namespace tailwater::cache {
 
@@ -23,7 +25,8 @@ std::size_t block_size_for(std::size_t size);
 
 class BlockPool {
  public:
-  BlockPool() = default;
+  // `pages` outlives the pool; without it memory is the language's.
+  explicit BlockPool(Pages* pages = nullptr) : pages_(pages == nullptr ? language_ : *pages) {}
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
@@ -34,7 +37,7 @@ class BlockPool {
 
   // In blocks that are taken.
   std::uint64_t taken_bytes() const { return taken_bytes_; }
-  // In slabs and large blocks, whether taken or not.
+  // In slabs and larger blocks, whether taken or not.
   std::uint64_t held_bytes() const { return held_bytes_; }
 
  private:
@@ -48,10 +51,16 @@ class BlockPool {
 
   Slab& slab_with_room(std::size_t size_class);
   void retire(Slab& slab);
+  std::byte* take_slab();
+  void give_slab(std::byte* memory);
+
+  LanguagePages language_;
+  Pages& pages_;
 
   // Slabs begin at multiples of their size, which finds the slab of a block.
   std::unordered_map<std::uintptr_t, std::unique_ptr<Slab>> slabs_;
   std::array<std::vector<Slab*>, kBlockSizes.size() - 1> with_room_;
+  std::vector<std::byte*> spare_;  // slabs
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/pages.hpp"
 #include "base/time.hpp"
 #include "base/uuid.hpp"
 
@@ -69,6 +70,8 @@ struct StorageOptions {
   // Memory of all logs together: recent bytes (dirty and clean) and cold blocks. Requests and responses are
   // not in it.
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;
+  // Where that memory comes from: the caller's, and outlives the storage. Null: the language's.
+  Pages* pages = nullptr;
   // Of them, what recent bytes that are in their files take before any reader missed one (cache::TailRoom).
   std::uint64_t tail_bytes_start = std::uint64_t{256} << 20;
   std::uint32_t dirty_percent_max = 50;

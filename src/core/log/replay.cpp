@@ -285,13 +285,23 @@ bool Replay::batches(const journal::EntryCursor::Entry& entry) {
     if (past_checkpoint_) return wrong(log, "a piece of an entry without the piece before it");
     return true;
   }
+  // Most entries are whole: nothing of them has to be kept.
+  Bytes rest = data;
+  if (stash.bytes.empty()) {
+    if (!take_batches(log, stash, rest)) return false;
+    stash.bytes.assign(rest.begin(), rest.end());
+    return true;
+  }
   stash.bytes.insert(stash.bytes.end(), data.begin(), data.end());
-  return take_batches(log, stash);
+  rest = stash.bytes;
+  if (!take_batches(log, stash, rest)) return false;
+  stash.bytes = Buffer(rest.begin(), rest.end());
+  return true;
 }
 
-bool Replay::take_batches(LogState& log, Stash& stash) {
+// Takes the whole ones off the front of `all`.
+bool Replay::take_batches(LogState& log, Stash& stash, Bytes& all) {
   std::size_t taken = 0;
-  const Bytes all = stash.bytes;
   while (all.size() - taken >= records::kBatchHeaderSize) {
     const Result<records::BatchView> batch = records::parse_batch(all.subspan(taken));
     if (!batch && batch.error().code == Errc::truncated) break;
@@ -303,8 +313,8 @@ bool Replay::take_batches(LogState& log, Stash& stash) {
     taken += batch->size();
   }
   stash.position += taken;
-  stash.bytes.erase(stash.bytes.begin(), stash.bytes.begin() + static_cast<std::ptrdiff_t>(taken));
-  if (taken > 0) stash.head.clear();
+  all = all.subspan(taken);
+  if (taken > 0) stash.head = {};
   return true;
 }
 

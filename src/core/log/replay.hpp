@@ -82,7 +82,7 @@ class Replay {
   bool extent(const journal::EntryCursor::Entry& entry);
   bool entry(const journal::EntryCursor::Entry& entry);
   bool batches(const journal::EntryCursor::Entry& entry);
-  bool take_batches(LogState& log, Stash& stash);
+  bool take_batches(LogState& log, Stash& stash, Bytes& all);
   bool redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
   bool append(LogState& log, const Stash& stash, std::uint64_t position, Bytes batch);
   bool take_head(LogState& log, const Stash& stash);

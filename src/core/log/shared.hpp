@@ -42,6 +42,7 @@ struct LogRegistry {
 struct Shared {
   explicit Shared(StorageOptions given)
       : options(std::move(given)),
+        pool(options.pages),
         cold(pool, options.cold_block_bytes, options.memory_bytes / 100 * options.cold_percent_max),
         room(options.tail_bytes_start, options.memory_bytes),
         files(options, outbox),

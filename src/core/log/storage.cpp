@@ -276,6 +276,15 @@ bool Storage::held_back(DirId dir) const {
   return holds(*found) || (found->twin != nullptr && holds(*found->twin)) || state_->full_of_dirt();
 }
 
+CacheReport Storage::cache() const {
+  const Shared& shared = state_->shared;
+  CacheReport report{.unflushed = shared.tail.dirty_bytes(),
+                     .recent = shared.tail.bytes() - shared.tail.dirty_bytes(),
+                     .cold = shared.cold.bytes()};
+  report.other = shared.pool.held_bytes() - report.bytes();
+  return report;
+}
+
 std::uint64_t Storage::corrupt_reads() const {
   return state_->reader.corrupt_reads();
 }

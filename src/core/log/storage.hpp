@@ -177,6 +177,15 @@ struct CompactionStats {
   std::uint32_t last_map_percent = 0;  // of the map's memory
 };
 
+// What is held for the bytes of all logs.
+struct CacheReport {
+  std::uint64_t unflushed = 0;  // in memory with anything that is not in its file yet
+  std::uint64_t recent = 0;     // in the files as well
+  std::uint64_t cold = 0;       // read back
+  std::uint64_t other = 0;      // frames on their way to the disk, and what is kept to be used again
+  std::uint64_t bytes() const { return unflushed + recent + cold + other; }
+};
+
 class Storage {
  public:
   explicit Storage(StorageOptions options);
@@ -206,6 +215,7 @@ class Storage {
   // The ring or the budget for unflushed bytes is full: do not read produce requests for this directory.
   // While it is false one batch always finds room, unless the ring has to grow for it; ask before each.
   bool held_back(DirId dir) const;
+  CacheReport cache() const;
   const CompactionStats& compaction() const;
   // Reads since the start that were refused because of damaged bytes.
   std::uint64_t corrupt_reads() const;

@@ -198,6 +198,12 @@ void write_traffic(const View& view) {
   view.out.sample({}, view.input.connections_rejected);
 }
 
+constexpr std::pair<std::string_view, std::uint64_t MetricsSnapshot::*> kCaches[] = {
+    {"unflushed", &MetricsSnapshot::cache_unflushed},
+    {"recent", &MetricsSnapshot::cache_recent},
+    {"cold", &MetricsSnapshot::cache_cold},
+    {"other", &MetricsSnapshot::cache_other}};
+
 void write_storage(const View& view) {
   using Snapshot = MetricsSnapshot;
   view.total("kafka_log_logmanager_offlinelogdirectorycount", "gauge", "Log directories that failed.",
@@ -205,9 +211,12 @@ void write_storage(const View& view) {
   view.total("tailwater_log_corrupt_reads_total", "counter",
              "Reads that were refused because the disk did not give what was written.",
              &Snapshot::corrupt_reads);
-  view.total("tailwater_memory_budget_bytes", "gauge", "The memory budget of all shards.",
+  view.total("tailwater_memory_budget_bytes", "gauge", "The budget of all shards for requests and answers.",
              &Snapshot::memory_budget);
   view.total("tailwater_memory_used_bytes", "gauge", "Memory taken from the budget.", &Snapshot::memory_used);
+  view.out.family("tailwater_cache_bytes", "gauge",
+                  "Memory with bytes of logs: not in their files yet, recent, read back, and all other.");
+  for (const auto& [kind, bytes] : kCaches) view.out.sample({{"kind", kind}}, view.sum(bytes));
   view.total("tailwater_journal_frames_total", "counter", "Frames written to the journals.",
              &Snapshot::journal_frames);
   view.total("tailwater_journal_bytes_total", "counter", "Bytes written to the journals.",

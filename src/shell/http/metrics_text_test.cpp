@@ -26,12 +26,14 @@ MetricsInput two_shards() {
   input.loops = {{10, 1'500'000'000, 2'000'000, {.recv = 7, .io_uring_enter = 4}}, {20, 0, 0, {}}};
   node::MetricsSnapshot& first = input.shards[0];
   first.messages_in = 5;
+  first.cache_unflushed = 4'096;
   first.connections = 2;
   first.partitions = {{"orders", 0, 10, 100, 1000}, {"orders", 2, 0, 7, 70}};
   first.apis["Produce"].requests = 3;
   first.apis["Produce"].latency.add_us(100);
   node::MetricsSnapshot& second = input.shards[1];
   second.messages_in = 6;
+  second.cache_unflushed = 1'048'576;
   second.partitions = {{"orders", 1, 0, 50, 500}};
   second.apis["Produce"].requests = 4;
   second.apis["Produce"].latency.add_us(1'000'000);
@@ -78,6 +80,8 @@ TEST(MetricsText, SystemCallsAreOfEachShard) {
   EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"0\",call=\"recv\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"0\",call=\"io_uring_enter\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("\ntailwater_system_calls_total{shard=\"1\",call=\"recv\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\ntailwater_cache_bytes{kind=\"unflushed\"} 1052672\n"));
+  EXPECT_THAT(text, HasSubstr("\ntailwater_cache_bytes{kind=\"cold\"} 0\n"));
 }
 
 TEST(MetricsText, Partitions) {

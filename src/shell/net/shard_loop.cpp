@@ -25,6 +25,11 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 // are looked at again.
 constexpr int kTurnsInARow = 4;
 
+node::ShardOptions with_pages(node::ShardOptions options, Pages& pages) {
+  options.pages = &pages;
+  return options;
+}
+
 LogSeverity severity_of(node::LogLevel level) {
   switch (level) {
     case node::LogLevel::debug:
@@ -68,7 +73,7 @@ ShardLoop::ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, Shard
     : id_(options.shard.shard),
       ports_(std::move(ports)),
       log_(log),
-      shard_(std::move(options.shard), std::move(image)),
+      shard_(with_pages(std::move(options.shard), pages_), std::move(image)),
       disk_(std::move(options.disk)),
       machine_(std::make_unique<Machine>(shard_)),
       connections_(

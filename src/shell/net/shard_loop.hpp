@@ -29,6 +29,7 @@
 #include "shell/net/connection_limits.hpp"
 #include "shell/net/connections.hpp"
 #include "shell/net/inbox.hpp"
+#include "shell/system/kernel_pages.hpp"
 #include "shell/system/system_calls.hpp"
 
 namespace tailwater::shell {
@@ -102,6 +103,7 @@ class ShardLoop {
   const ShardId id_;
   const ShardLoopPorts ports_;
   Log& log_;
+  KernelPages pages_;
   node::Shard shard_;
   Disk disk_;
   std::unique_ptr<Machine> machine_;
