@@ -10,35 +10,38 @@ void Calls::Gather::ask(ShardId shard, std::uint32_t part, CallBody body) {
 }
 
 Calls::Gather Calls::begin(std::size_t parts, Finish finish) {
-  const std::uint64_t id = next_++;
-  Pending pending{std::vector<std::optional<AnswerBody>>(parts), parts, std::move(finish), std::nullopt};
+  const std::uint64_t id = pending_.take();
+  Pending& pending = *pending_.find(id);
+  pending.answers.resize(parts);
+  pending.is_answered.assign(parts, false);
+  pending.outstanding = parts;
+  pending.finish = std::move(finish);
   if (parts == 0) {
-    Calls::finish(std::move(pending));
-  } else {
-    pending_.emplace(id, std::move(pending));
+    Calls::finish(pending);
+    give_back(id);
   }
   return Gather(*this, id);
 }
 
 Calls::Gather Calls::begin(std::size_t parts, Finish finish, Duration limit, AnswerBody otherwise) {
   const Gather gather = begin(parts, std::move(finish));
-  if (const auto at = pending_.find(gather.id_); at != pending_.end()) {
+  if (Pending* pending = pending_.find(gather.id_)) {
     const Instant until = context_.now.monotonic + limit;
     bounds_.emplace(until, gather.id_);
-    at->second.bound = Bound{until, std::move(otherwise)};
+    pending->bound = Bound{until, std::move(otherwise)};
   }
   return gather;
 }
 
 void Calls::tick() {
   while (!bounds_.empty() && bounds_.begin()->first <= context_.now.monotonic) {
-    const auto at = pending_.find(bounds_.begin()->second);
-    CHECK(at != pending_.end());
+    Pending* const over = pending_.find(bounds_.begin()->second);
+    CHECK(over != nullptr);
     bounds_.erase(bounds_.begin());
-    late_.emplace(at->first, at->second.outstanding);
-    Pending over = std::move(at->second);
-    pending_.erase(at);
-    finish(std::move(over));
+    for (std::size_t part = 0; part < over->answers.size(); ++part) {
+      if (!over->is_answered[part]) over->answers[part] = over->bound->otherwise;
+    }
+    finish(*over);
   }
 }
 
@@ -47,30 +50,33 @@ Instant Calls::next_deadline() const {
 }
 
 void Calls::answered(std::uint64_t gather, std::uint32_t part, AnswerBody body) {
-  if (const auto late = late_.find(gather); late != late_.end()) {
-    if (--late->second == 0) late_.erase(late);
-    return;
+  Pending* const pending = pending_.find(gather);
+  CHECK(pending != nullptr);
+  CHECK(part < pending->answers.size());
+  --pending->outstanding;
+  if (pending->finish) {
+    pending->answers[part] = std::move(body);
+    pending->is_answered[part] = true;
+    if (pending->outstanding > 0) return;
+    if (pending->bound) bounds_.erase({pending->bound->until, gather});
+    finish(*pending);
   }
-  const auto at = pending_.find(gather);
-  CHECK(at != pending_.end());
-  Pending& pending = at->second;
-  CHECK(part < pending.answers.size());
-  pending.answers[part] = std::move(body);
-  if (--pending.outstanding > 0) return;
-  if (pending.bound) bounds_.erase({pending.bound->until, gather});
-  Pending whole = std::move(pending);
-  pending_.erase(at);
-  finish(std::move(whole));
+  if (pending->outstanding == 0) give_back(gather);
 }
 
-void Calls::finish(Pending pending) {
-  std::vector<AnswerBody> answers;
-  answers.reserve(pending.answers.size());
-  for (auto& answer : pending.answers) {
-    CHECK(answer || pending.bound);
-    answers.push_back(answer ? std::move(*answer) : pending.bound->otherwise);
-  }
-  pending.finish(answers);
+// It may begin the next gather.
+void Calls::finish(Pending& pending) {
+  Finish finish = std::move(pending.finish);
+  finish(pending.answers);
+}
+
+void Calls::give_back(std::uint64_t gather) {
+  constexpr std::size_t kAnswersKept = 64;
+  Pending& pending = *pending_.find(gather);
+  pending.answers.clear();
+  if (pending.answers.capacity() > kAnswersKept) pending.answers = {};
+  pending.bound.reset();
+  pending_.give(gather);
 }
 
 }  // namespace tailwater::node

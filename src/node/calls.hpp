@@ -1,9 +1,9 @@
 // Calls: a question to the shard that owns the matter, and its answer. A request that touches several
-// partitions or groups asks several questions at once and is finished when the last answer is there.
+// partitions or groups asks several questions at once and is finished when the last answer is there. What a
+// gather needs is the memory of one before it.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/inline_function.hpp"
+#include "base/places.hpp"
 #include "base/time.hpp"
 #include "base/uuid.hpp"
 #include "core/cluster/controller.hpp"
@@ -212,7 +214,7 @@ struct Context;
 // The asking side of one shard.
 class Calls {
  public:
-  using Finish = std::move_only_function<void(std::vector<AnswerBody>& answers)>;
+  using Finish = InlineFunction<void(std::vector<AnswerBody>& answers), 320>;
 
   explicit Calls(Context& context) : context_(context) {}
 
@@ -243,18 +245,18 @@ class Calls {
     AnswerBody otherwise;
   };
   struct Pending {
-    std::vector<std::optional<AnswerBody>> answers;
+    std::vector<AnswerBody> answers;
+    std::vector<bool> is_answered;
     std::size_t outstanding = 0;
-    Finish finish;
+    Finish finish;  // empty: it has ended by its limit, and only waits for what comes too late
     std::optional<Bound> bound;
   };
-  static void finish(Pending pending);
+  static void finish(Pending& pending);
+  void give_back(std::uint64_t gather);
 
   Context& context_;
-  std::uint64_t next_ = 1;
-  std::map<std::uint64_t, Pending> pending_;
+  Places<Pending> pending_;
   std::set<std::pair<Instant, std::uint64_t>> bounds_;  // when each bounded gather ends
-  std::map<std::uint64_t, std::size_t> late_;           // gathers that have ended, with answers still to come
 };
 
 }  // namespace tailwater::node

@@ -14,6 +14,20 @@ ShardId shard_of(std::string_view topic, PartitionId partition, std::uint32_t sh
 Context::Context(ShardOptions given, cluster::ImageHandle newest)
     : options(std::move(given)), image(std::move(newest)), random(options.seed) {}
 
+std::unique_ptr<ShardMail> Context::blank_mail() {
+  if (spare_mail_.empty()) return std::make_unique<ShardMail>();
+  std::unique_ptr<ShardMail> mail = std::move(spare_mail_.back());
+  spare_mail_.pop_back();
+  return mail;
+}
+
+void Context::discard(std::unique_ptr<ShardMail> mail) {
+  constexpr std::size_t kSpareMax = 256;
+  if (spare_mail_.size() == kSpareMax) return;
+  mail->content = ImageSeenMail{};  // what it held is not kept alive
+  spare_mail_.push_back(std::move(mail));
+}
+
 Envelope::Envelope(ShardId receiver, std::unique_ptr<ShardMail> content)
     : to(receiver), mail(std::move(content)) {}
 Envelope::Envelope(Envelope&&) noexcept = default;

@@ -43,12 +43,20 @@ struct Context {
   // Mail to any shard, this one included; it is delivered in a later round of this turn, or by the shell.
   template <class Content>
   void send(ShardId to, Content&& content) {
-    outbox.emplace_back(
-        to, std::make_unique<ShardMail>(ShardMail{options.shard, std::forward<Content>(content)}));
+    ShardMail& mail = *outbox.emplace_back(to, blank_mail()).mail;
+    mail.from = options.shard;
+    mail.content = std::forward<Content>(content);
   }
   std::vector<Envelope> outbox;
+  // Mail that was read, of whatever shard: what is sent next takes its memory.
+  void discard(std::unique_ptr<ShardMail> mail);
 
   void note(LogLevel level, std::string text) { log.push_back({level, std::move(text)}); }
+
+ private:
+  std::unique_ptr<ShardMail> blank_mail();
+
+  std::vector<std::unique_ptr<ShardMail>> spare_mail_;
 };
 
 }  // namespace tailwater::node

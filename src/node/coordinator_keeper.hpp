@@ -10,8 +10,10 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/check.hpp"
+#include "base/places.hpp"
 #include "node/calls.hpp"
 #include "node/context.hpp"
 #include "node/coordinator_log.hpp"
@@ -44,6 +46,7 @@ class CoordinatorKeeper {
       const PartitionState* partition = partitions_.find(key);
       if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
       add(number, CoordinatorLog(context_, partitions_, key));
+      is_restless_ = true;
     }
   }
 
@@ -62,11 +65,16 @@ class CoordinatorKeeper {
   }
   // Blocks of a ticket have been read.
   void ready(log::ReadTicket ticket) {
+    if (!is_restless_) return;
     for (auto& [number, coordinator] : coordinators_) coordinator.log.ready(ticket);
   }
 
+  // Most turns have nothing to do with any coordinator: none of them is looked at then.
   void tick() {
+    if (!is_restless_ && next_wake_ > context_.now.monotonic) return;
     load_next();
+    is_restless_ = false;
+    next_wake_ = Instant::max();
     for (auto& [number, coordinator] : coordinators_) {
       coordinator.log.retry();
       if (coordinator.wake_at <= context_.now.monotonic) {
@@ -77,12 +85,9 @@ class CoordinatorKeeper {
     }
   }
   Instant next_deadline() const {
-    Instant next = Instant::max();
-    for (const auto& [number, coordinator] : coordinators_) {
-      if (coordinator.log.can_load()) return context_.now.monotonic;
-      next = std::min(next, coordinator.wake_at);
-    }
-    return next;
+    const auto can_load = [](const auto& each) { return each.second.log.can_load(); };
+    if (is_restless_ && std::ranges::any_of(coordinators_, can_load)) return context_.now.monotonic;
+    return next_wake_;
   }
 
  protected:
@@ -95,7 +100,7 @@ class CoordinatorKeeper {
   struct Coordinator {
     CoordinatorLog log;
     typename Kind::Machine machine;
-    std::map<typename Kind::Ticket, Asking> askers;
+    Places<Asking> askers;  // by ticket
     Instant wake_at = Instant::max();
 
     template <class... Arguments>
@@ -119,34 +124,39 @@ class CoordinatorKeeper {
   }
 
   typename Kind::Ticket ticket_of(Coordinator& coordinator, const Asking& asking) {
-    const typename Kind::Ticket ticket{next_ticket_++};
-    coordinator.askers.emplace(ticket, asking);
+    const typename Kind::Ticket ticket{coordinator.askers.take()};
+    *coordinator.askers.find(ticket.value) = asking;
     return ticket;
   }
   void answer(const Asking& asking, AnswerBody body) {
     context_.send(asking.from, AnswerMail{asking.gather, asking.part, std::move(body)});
   }
   void answer(Coordinator& coordinator, typename Kind::Ticket ticket, AnswerBody body) {
-    const auto asker = coordinator.askers.find(ticket);
-    CHECK(asker != coordinator.askers.end());
-    answer(asker->second, std::move(body));
-    coordinator.askers.erase(asker);
+    const Asking* asker = coordinator.askers.find(ticket.value);
+    CHECK(asker != nullptr);
+    answer(*asker, std::move(body));
+    coordinator.askers.give(ticket.value);
   }
 
   // All that the coordinator wishes now, and what comes of that.
   void carry_out(Coordinator& coordinator) {
     while (true) {
       // What became of writes may wish more.
-      for (const CoordinatorLog::Outcome& outcome : coordinator.log.take_outcomes()) {
+      coordinator.log.take_outcomes(outcomes_);
+      for (const CoordinatorLog::Outcome& outcome : outcomes_) {
         const typename Kind::AppendToken token{outcome.token};
         coordinator.machine.persisted(token, outcome.error, context_.now, effects_);
       }
-      if (Kind::is_empty(effects_)) return;
-      Effects wished;
+      if (Kind::is_empty(effects_)) break;
+      Effects wished = take_spare();
       std::swap(wished, effects_);
       if (wished.wake_at) coordinator.wake_at = *wished.wake_at;
       fulfil(coordinator, wished);
+      wished.clear();
+      spare_effects_.push_back(std::move(wished));
     }
+    is_restless_ = is_restless_ || coordinator.log.is_restless();
+    next_wake_ = std::min(next_wake_, coordinator.wake_at);
   }
 
   Context& context_;
@@ -155,6 +165,13 @@ class CoordinatorKeeper {
   Effects effects_;
 
  private:
+  Effects take_spare() {
+    if (spare_effects_.empty()) return {};
+    Effects spare = std::move(spare_effects_.back());
+    spare_effects_.pop_back();
+    return spare;
+  }
+
   // Reads of all that load are begun; what has come is taken in, one step a turn.
   void load_next() {
     bool stepped = false;
@@ -176,7 +193,10 @@ class CoordinatorKeeper {
   }
 
   records::Codecs codecs_;
-  std::uint64_t next_ticket_ = 1;
+  bool is_restless_ = false;            // a log loads, or has writes that wait
+  Instant next_wake_ = Instant::max();  // the earliest of the coordinators, or before
+  std::vector<Effects> spare_effects_;  // kept for their memory, as all that follows
+  std::vector<CoordinatorLog::Outcome> outcomes_;
 };
 
 }  // namespace tailwater::node

@@ -117,7 +117,7 @@ bool CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, B
       partitions_.storage().append(*partition.log, batch, info_of(view),
                                    {.epoch = partition.epoch, .origin = log::Origin::broker}, context_.now);
   if (appended) {
-    writing_.push_back({appended->last, token});
+    writing_.push({appended->last, token});
     return true;
   }
   if (appended.error() == log::AppendRefusal::held_back) {
@@ -134,7 +134,7 @@ bool CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, B
 void CoordinatorLog::advanced(Offset end) {
   while (!writing_.empty() && writing_.front().last < end) {
     outcomes_.push_back({writing_.front().token, wire::ErrorCode::none});
-    writing_.pop_front();
+    writing_.pop();
   }
 }
 
@@ -148,8 +148,8 @@ void CoordinatorLog::directory_failed() {
   const bool lost = found == nullptr || found->log == nullptr ||
                     partitions_.storage().report(found->log->identity().dir).state == log::DirState::offline;
   if (!lost) return;
-  for (const Writing& write : std::exchange(writing_, {})) {
-    outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});
+  for (; !writing_.empty(); writing_.pop()) {
+    outcomes_.push_back({writing_.front().token, wire::ErrorCode::kafka_storage_error});
   }
   for (const Deferred& write : std::exchange(deferred_, {})) {
     outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/wait_queue.hpp"
 #include "node/context.hpp"
 #include "node/mail.hpp"
 #include "node/partitions.hpp"
@@ -54,7 +55,13 @@ class CoordinatorLog {
   // Its directory may have failed.
   void directory_failed();
 
-  std::vector<Outcome> take_outcomes() { return std::exchange(outcomes_, {}); }
+  // In place of what `outcomes` had.
+  void take_outcomes(std::vector<Outcome>& outcomes) {
+    outcomes.clear();
+    outcomes.swap(outcomes_);
+  }
+  // It has to be looked at in each turn.
+  bool is_restless() const { return (loading_ && !load_failed_) || !deferred_.empty(); }
 
  private:
   struct Writing {
@@ -77,7 +84,7 @@ class CoordinatorLog {
   Offset next_{0};
   std::optional<log::ReadTicket> ticket_;  // blocks are being read
   Buffer load_buffer_;
-  std::deque<Writing> writing_;  // in log order
+  WaitQueue<Writing> writing_;  // in log order
   std::deque<Deferred> deferred_;
   std::vector<Outcome> outcomes_;
 };

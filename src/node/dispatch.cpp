@@ -30,14 +30,18 @@ concept Declared = requires {
 
 template <Declared Asked>
 Result<void> decode_and_serve(ShardState& shard, const Request& request, wire::Reader& reader,
-                              session::Frame&) {
+                              session::Frame& frame) {
   Asked asked;
   const Result<void> decoded = decode(reader, request.version, asked);
   if (!decoded) {
     return fail(decoded.error().code, "sent a malformed " + std::string(wire::find_api(request.key)->name) +
                                           " request: " + decoded.error().message);
   }
-  serve(shard, request, std::move(asked));
+  if constexpr (requires { serve(shard, request, std::move(asked), frame.block); }) {
+    serve(shard, request, std::move(asked), frame.block);
+  } else {
+    serve(shard, request, std::move(asked));
+  }
   return {};
 }
 

@@ -126,7 +126,7 @@ bool Groups::admit(Coordinator& coordinator, const Asking& asking, GroupCall& as
   if (partitions_.in_transaction(*partition, producer)) return true;
   if (!adds && !partitions_.verifies_transactions()) return true;
   Partitions::VerificationWish wish{.key = coordinator.log.key(),
-                                    .transactional_id = request.transactional_id,
+                                    .transactional_id = std::string(request.transactional_id),
                                     .producer = producer,
                                     .adds = adds};
   partitions_.verify(*partition, std::move(wish),

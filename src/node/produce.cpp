@@ -30,7 +30,9 @@ Result<void> Produces::serve(const Request& request, Bytes body, session::BlockR
   auto asked = wire::ProduceReader::open(body, request.version);
   if (!asked) return fail(asked.error().code, "sent a malformed Produce request: " + asked.error().message);
   ++requests;
-  Pending& pending = take_place();
+  const std::uint64_t id = pending_.take();
+  Pending& pending = *pending_.find(id);
+  pending.id = id;
   pending.request = request;
   pending.acks = asked->acks();
   pending.block = std::move(block);
@@ -41,21 +43,8 @@ Result<void> Produces::serve(const Request& request, Bytes body, session::BlockR
   return {};
 }
 
-Produces::Pending& Produces::take_place() {
-  if (free_places_.empty()) {
-    free_places_.push_back(static_cast<std::uint32_t>(pending_.size()));
-    pending_.emplace_back().place = free_places_.back();
-  }
-  Pending& pending = pending_[free_places_.back()];
-  free_places_.pop_back();
-  ++pending.given;
-  pending.is_free = false;
-  return pending;
-}
-
 void Produces::give_back(Pending& pending) {
-  deadlines_.drop(pending.place);
-  pending.is_free = true;
+  deadlines_.drop(pending_.place_of(pending.id));
   pending.block = {};
   pending.topics.clear();
   pending.parts.clear();
@@ -65,11 +54,11 @@ void Produces::give_back(Pending& pending) {
   }
   pending.outstanding = 0;
   pending.answered = pending.any_error = false;
-  free_places_.push_back(pending.place);
+  pending_.give(pending.id);
 }
 
 void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadline) {
-  const std::uint64_t id = id_of(pending);
+  const std::uint64_t id = pending.id;
   const bool by_id = pending.request.version >= kFirstVersionWithIds;
   const bool acks_valid = pending.acks >= -1 && pending.acks <= 1;
   const ProduceTerms terms{.acks = pending.acks,
@@ -112,7 +101,7 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
   }
   pending.outstanding = pending.parts.size();
   if (pending.outstanding == 0) return finish(pending);
-  deadlines_.set(pending.place, deadline);
+  deadlines_.set(pending_.place_of(id), deadline);
   if (forbidden) {
     constexpr ErrorCode error = ErrorCode::transactional_id_authorization_failed;
     for (const ProduceAsk& ask : here_) refuse(ask.part, error);
@@ -136,10 +125,9 @@ void Produces::asked(ShardId from, const ProduceMail& mail) {
 }
 
 void Produces::produced(std::uint64_t id, ProduceResult&& result) {
-  const auto place = static_cast<std::uint32_t>(id);
-  CHECK(place < pending_.size());
-  Pending& pending = pending_[place];
-  CHECK(!pending.is_free && id_of(pending) == id);
+  Pending* const found = pending_.find(id);
+  CHECK(found != nullptr);
+  Pending& pending = *found;
   if (!pending.answered) {
     CHECK(result.part < pending.parts.size());
     Part& part = pending.parts[result.part];
@@ -193,8 +181,8 @@ session::Response Produces::response_of(const Pending& pending) {
 
 void Produces::tick() {
   while (!deadlines_.empty() && deadlines_.next() <= context_.now.monotonic) {
-    Pending& pending = pending_[deadlines_.first()];
-    deadlines_.drop(pending.place);
+    Pending& pending = pending_.at(deadlines_.first());
+    deadlines_.drop(deadlines_.first());
     if (pending.acks == 0) continue;
     // The records stay and may yet become durable; the client is told that nobody can say so in time.
     for (Part& part : pending.parts) {

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/places.hpp"
 #include "core/session/receive_buffer.hpp"
 #include "node/connections.hpp"
 #include "node/context.hpp"
@@ -49,13 +49,9 @@ class Produces {
     bool open = true;
     ProduceResult result;
   };
-  // A place for a request, which the next one gets with the memory of its lists. A request is known by its
-  // place and by how often that was given.
+  // The next request of a place gets it with the memory of its lists.
   struct Pending {
-    std::uint32_t place = 0;
-    std::uint32_t given = 0;
-    bool is_free = true;
-
+    std::uint64_t id = 0;
     Request request;
     std::int16_t acks = -1;
     session::BlockRef block;  // the request's bytes, which names and parts on other shards borrow
@@ -66,10 +62,6 @@ class Produces {
     bool any_error = false;
   };
 
-  static std::uint64_t id_of(const Pending& pending) {
-    return std::uint64_t{pending.given} << 32 | pending.place;
-  }
-  Pending& take_place();
   void give_back(Pending& pending);
   void route(Pending& pending, wire::ProduceReader& asked, Instant deadline);
   void finish(Pending& pending);
@@ -79,8 +71,7 @@ class Produces {
   Context& context_;
   Partitions& partitions_;
   Connections& connections_;
-  std::deque<Pending> pending_;  // by place
-  std::vector<std::uint32_t> free_places_;
+  Places<Pending> pending_;
   Deadlines deadlines_;                                  // by place
   std::vector<ProduceAsk> here_;                         // of the request being routed; kept for its memory
   std::vector<wire::ProduceRecordError> record_errors_;  // of the part being written; kept for its memory

@@ -120,17 +120,18 @@ void ShardState::deliver(ShardMail& mail) {
 }
 
 bool ShardState::deliver_own_mail() {
-  std::vector<Envelope> outbox;
-  outbox.swap(context.outbox);
+  passing_.swap(context.outbox);
   bool any = false;
-  for (Envelope& envelope : outbox) {
+  for (Envelope& envelope : passing_) {
     if (context.is_self(envelope.to)) {
       deliver(*envelope.mail);
+      context.discard(std::move(envelope.mail));
       any = true;
     } else {
       context.outbox.push_back(std::move(envelope));
     }
   }
+  passing_.clear();
   return any;
 }
 
@@ -138,19 +139,23 @@ void ShardState::take_news() {
   log::Storage& storage = partitions.storage();
   partitions.take_news();
   const bool failed = !storage.failed().empty();
-  const std::vector<log::ReadTicket> ready(storage.ready_reads().begin(), storage.ready_reads().end());
-  for (const auto& ended : std::exchange(partitions.ended, {})) groups.transaction_ended(ended);
-  for (PartitionState* partition : std::exchange(partitions.advanced, {})) {
+  ready_.assign(storage.ready_reads().begin(), storage.ready_reads().end());
+  ended_.swap(partitions.ended);
+  for (const auto& ended : ended_) groups.transaction_ended(ended);
+  ended_.clear();
+  advanced_.swap(partitions.advanced);
+  for (PartitionState* partition : advanced_) {
     const std::string& topic = partition->topic->topic->name;
     if (topic == cluster::kOffsetsTopic) groups.advanced(*partition);
     if (topic == cluster::kTransactionTopic) transactions.advanced(*partition);
   }
+  advanced_.clear();
   if (failed) {
     groups.directories_failed();
     transactions.directories_failed();
   }
   queries.settle();
-  for (const log::ReadTicket ticket : ready) {
+  for (const log::ReadTicket ticket : ready_) {
     fetches.ready(ticket);
     remote_fetches.ready(ticket);
     queries.ready(ticket);
@@ -272,7 +277,8 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   std::ranges::move(disk, std::back_inserter(effects.disk));
   disk.clear();
   bool own_mail_left = false;
-  for (Envelope& envelope : std::exchange(context.outbox, {})) {
+  passing_.swap(context.outbox);
+  for (Envelope& envelope : passing_) {
     if (context.is_self(envelope.to)) {
       context.outbox.push_back(std::move(envelope));
       own_mail_left = true;
@@ -280,6 +286,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
       effects.mail.push_back(std::move(envelope));
     }
   }
+  passing_.clear();
   std::ranges::move(context.log, std::back_inserter(effects.log));
   context.log.clear();
   // Recovery may have ended just now: what waits for it goes on at once.
@@ -351,6 +358,11 @@ MetricsSnapshot ShardState::metrics() const {
   snapshot.memory_budget = budget.limit();
   snapshot.memory_used = budget.used();
   auto& storage = const_cast<ShardState*>(this)->partitions.storage();
+  const log::CacheReport cache = storage.cache();
+  snapshot.cache_unflushed = cache.unflushed;
+  snapshot.cache_recent = cache.recent;
+  snapshot.cache_cold = cache.cold;
+  snapshot.cache_other = cache.other;
   for (std::size_t dir = 0; dir < context.options.log_dirs.size(); ++dir) {
     const log::DirReport& report = storage.report(DirId{static_cast<std::uint32_t>(dir)});
     snapshot.journal_frames += report.frames;
@@ -421,6 +433,7 @@ void Shard::disk_done(DiskDone done, Now now) {
 void Shard::deliver(Envelope envelope, Now now) {
   state_->context.now = now;
   state_->deliver(*envelope.mail);
+  state_->context.discard(std::move(envelope.mail));
 }
 void Shard::stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now now) {
   state_->context.now = now;

@@ -70,6 +70,11 @@ class ShardState {
   void stop_step();
   Instant next_deadline() const;
 
+  // Lists of one round, kept for their memory.
+  std::vector<Envelope> passing_;
+  std::vector<log::ReadTicket> ready_;
+  std::vector<Partitions::Ended> ended_;
+  std::vector<PartitionState*> advanced_;
   Life life_ = Life::starting;
   bool stop_asked_ = false;
 };

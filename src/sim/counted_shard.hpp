@@ -132,7 +132,8 @@ class CountedShard {
     const cluster::ConfigValues properties{{"node.id", "1"},
                                            {"listeners", "PLAINTEXT://sim:9092"},
                                            {"log.dirs", "d"},
-                                           {"tailwater.journal.bytes.max", "67108864"}};
+                                           {"tailwater.journal.bytes.max", "67108864"},
+                                           {"group.initial.rebalance.delay.ms", "0"}};
     return cluster::parse_broker_config(properties).config;
   }
 

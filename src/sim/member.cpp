@@ -272,7 +272,7 @@ void Member::commit() {
   for (const auto& [partition, assigned] : assigned_) {
     topic.partitions.push_back({.partition_index = partition,
                                 .committed_offset = assigned.position,
-                                .committed_metadata = std::string()});
+                                .committed_metadata = std::string_view()});
   }
   client_.ask(kCommitVersion, request, [this](wire::OffsetCommitResponse&& response) {
     for (const auto& answered : response.topics) {

@@ -110,7 +110,7 @@ void Transactor::commit_offsets() {
                             .topic_id = {},
                             .partitions = {{.partition_index = input.partition,
                                             .committed_offset = next_position_,
-                                            .committed_metadata = std::string()}}});
+                                            .committed_metadata = std::string_view()}}});
   client_.ask(setup_.bumping ? 5 : 3, request, [this](wire::TxnOffsetCommitResponse&& response) {
     if (put_off(response.topics.at(0).partitions.at(0).error_code)) return;
     phase_ = Phase::ending;

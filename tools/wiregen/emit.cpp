@@ -49,7 +49,7 @@ std::string item_type(const Message& message, const Field& field) {
     case Kind::uuid:
       return "Uuid";
     case Kind::string:
-      return "std::string";
+      return field.borrow ? "std::string_view" : "std::string";
     case Kind::bytes:
       return field.borrow ? "Bytes" : "Buffer";
     case Kind::records:
@@ -73,6 +73,10 @@ bool is_nullable(const Field& field) {
 
 bool is_borrowed(const Field& field) {
   return field.type.kind == Kind::records || field.borrow;
+}
+
+bool is_span(const Field& field) {
+  return is_borrowed(field) && field.type.kind != Kind::string;
 }
 
 bool empty_when_absent(const Field& field) {

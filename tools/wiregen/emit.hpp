@@ -33,6 +33,8 @@ std::string value_type(const Message& message, const Field& field);
 std::string item_type(const Message& message, const Field& field);
 bool is_nullable(const Field& field);
 bool is_borrowed(const Field& field);
+// Of bytes, which have no equality of their own.
+bool is_span(const Field& field);
 
 // A nullable tagged field whose absence means empty, so that null is written out; and that empty value.
 bool empty_when_absent(const Field& field);

@@ -132,13 +132,13 @@ void StructEmitter::finish(const std::string& function, const std::string& first
 }
 
 void StructEmitter::emit_equality() {
-  if (!std::ranges::any_of(structure_.fields, is_borrowed)) return;
+  if (!std::ranges::any_of(structure_.fields, is_span)) return;
   text_.line("bool operator==(const " + name_ + "& left, const " + name_ + "& right) {");
   std::string all;
   for (const Field& field : structure_.fields) {
     const std::string member = snake_case(field.name);
-    const std::string same = is_borrowed(field) ? "same_bytes(left." + member + ", right." + member + ")"
-                                                : "left." + member + " == right." + member;
+    const std::string same = is_span(field) ? "same_bytes(left." + member + ", right." + member + ")"
+                                            : "left." + member + " == right." + member;
     all += (all.empty() ? "return " : " &&\n         ") + same;
   }
   text_.line(all + ";").line("}").line();
@@ -168,7 +168,8 @@ std::string StructEmitter::read_statement(const Field& field) const {
     return target + " = read_nullable<" + item + ">(reader, version, " + null_argument(field) + ");";
   }
   if (!needs_form(field)) return target + " = reader." + primitive(field) + "();";
-  const std::string what = is_borrowed(field) ? "span" : primitive(field);
+  const std::string borrowed = field.type.kind == Kind::string ? "text" : "span";
+  const std::string what = is_borrowed(field) ? borrowed : primitive(field);
   if (!is_nullable(field)) return target + " = reader." + what + "(" + form() + limit + ");";
   return target + " = reader.nullable_" + what + "(" + form() + ", " + null_argument(field) + limit + ");";
 }

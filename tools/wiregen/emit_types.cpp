@@ -9,7 +9,7 @@ namespace {
 
 void emit_equality(Text& text, const Message& message, const Struct& structure) {
   const std::string name = struct_name(message, structure.name);
-  const bool borrows = std::ranges::any_of(structure.fields, is_borrowed);
+  const bool borrows = std::ranges::any_of(structure.fields, is_span);
   const std::string parameters = "(const " + name + (borrows ? "& left, const " : "&, const ") + name +
                                  (borrows ? "& right);" : "&) = default;");
   text.line("friend bool operator==" + parameters);

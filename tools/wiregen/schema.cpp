@@ -260,7 +260,9 @@ class Parser {
   }
 
   void check(const Field& field) const {
-    if (field.borrow && field.type.kind != Kind::bytes) fail("only bytes can be borrowed");
+    const bool is_text = field.type.kind == Kind::string && !field.type.array;
+    if (field.borrow && field.type.kind != Kind::bytes && !is_text)
+      fail("only bytes and strings can be borrowed");
     if (!field.limit.empty() && !field.type.array && field.type.kind != Kind::bytes) {
       fail("a limit is for arrays and bytes");
     }

@@ -1,6 +1,8 @@
 // Appends: records go out as one batch with a token; when the log has them, or refuses them, what waits for
 // them is carried out. Membership records are snapshots of what memory already says; offsets are applied only
 // here.
+#include <array>
+
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
 #include "core/group/responses.hpp"
@@ -21,27 +23,27 @@ struct Overloaded : Visitors... {
 
 }  // namespace
 
-std::optional<Buffer> GroupCoordinator::make_batch(const Turn& turn, const std::vector<Change>& changes,
-                                                   std::size_t bytes_max,
-                                                   const records::BatchOptions& options) {
-  CHECK(!changes.empty());
-  builder_.reset(options);
-  for (const Change& change : changes) {
-    const KeyValue record = std::visit([](const auto& each) { return encode(each); }, change);
-    const bool fits = builder_.add(turn.now.wall.ms, Bytes(record.key), view(record.value));
-    if (!fits || builder_.size() > bytes_max) return std::nullopt;
-  }
-  std::optional<Buffer> batch(std::in_place);
-  const Result<void> finished = builder_.finish(*batch);
-  CHECK(finished.has_value());
-  return batch;
+bool GroupCoordinator::add_to_batch(const Turn& turn, const OffsetChange& change) {
+  encode(change, record_);
+  return builder_.add(turn.now.wall.ms, Bytes(record_.key), view(record_.value));
 }
 
-// For what must not fail for its size: tombstones and groups without members, which memory bounds.
-Buffer GroupCoordinator::make_batch_of_any_size(const Turn& turn, const std::vector<Change>& changes) {
-  std::optional<Buffer> batch = make_batch(turn, changes, records::kBatchBytesMax);
-  CHECK(batch.has_value());
-  return std::move(*batch);
+bool GroupCoordinator::add_to_batch(const Turn& turn, const GroupChange& change) {
+  encode(change, record_);
+  return builder_.add(turn.now.wall.ms, Bytes(record_.key), view(record_.value));
+}
+
+bool GroupCoordinator::add_to_batch(const Turn& turn, const Change& change) {
+  return std::visit([&](const auto& each) { return add_to_batch(turn, each); }, change);
+}
+
+Buffer GroupCoordinator::finish_batch() {
+  Buffer batch;
+  const Result<void> finished = builder_.finish(batch);
+  CHECK(finished.has_value());
+  constexpr std::size_t kKept = std::size_t{16} << 10;
+  if (record_.value && record_.value->capacity() > kKept) record_ = {};
+  return batch;
 }
 
 void GroupCoordinator::append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose) {
@@ -52,8 +54,8 @@ void GroupCoordinator::append(Turn& turn, Group& group, Buffer batch, AppendPurp
 }
 
 void GroupCoordinator::append_empty_group(Turn& turn, Group& group) {
-  append(turn, group, make_batch_of_any_size(turn, {GroupChange{group.id(), group.record()}}),
-         EmptyGroupAppend{});
+  const std::array record{GroupChange{group.id(), group.record()}};
+  append(turn, group, make_batch_of_any_size(turn, record), EmptyGroupAppend{});
   group.has_record = true;
 }
 

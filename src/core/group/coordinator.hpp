@@ -22,6 +22,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/prng.hpp"
 #include "base/result.hpp"
 #include "core/group/group.hpp"
@@ -201,7 +202,7 @@ class GroupCoordinator {
 
   // ---- membership.cpp
   ErrorCode check_member(Group& group, std::string_view member_id,
-                         const std::optional<std::string>& instance_id) const;
+                         const std::optional<std::string_view>& instance_id) const;
   void refresh_session(Group& group, Member& member, Instant now);
   ErrorCode leave_one(Turn& turn, Group& group, std::string_view member_id,
                       const std::optional<std::string>& instance_id, std::uint32_t& removed);
@@ -213,8 +214,8 @@ class GroupCoordinator {
   ErrorCode check_commit(Group& group, const wire::TxnOffsetCommitRequest& request) const;
   void decide_commit(const Group& group, const wire::TxnOffsetCommitRequest& request, WallTime now,
                      TxnCommitAppend& commit) const;
-  ErrorCode check_offset(const Group& group, const std::string& topic, std::int32_t partition,
-                         const std::string& metadata) const;
+  ErrorCode check_offset(const Group& group, std::string_view topic, std::int32_t partition,
+                         std::string_view metadata) const;
   void hold_writes(Group* group, TxnCommitAppend& commit, ErrorCode error);
   void write_commit(Turn& turn, Group& group, CommitAppend commit);
   void begin_writes(Group& group, const OffsetWrites& writes);
@@ -231,9 +232,26 @@ class GroupCoordinator {
 
   // ---- append.cpp
   // Nothing if the batch would be larger than `bytes_max`.
-  std::optional<Buffer> make_batch(const Turn& turn, const std::vector<Change>& changes,
-                                   std::size_t bytes_max, const records::BatchOptions& options = {});
-  Buffer make_batch_of_any_size(const Turn& turn, const std::vector<Change>& changes);
+  template <class Changes>  // of Change, or of one kind of them
+  std::optional<Buffer> make_batch(const Turn& turn, const Changes& changes, std::size_t bytes_max,
+                                   const records::BatchOptions& options = {}) {
+    builder_.reset(options);
+    for (const auto& change : changes) {
+      if (!add_to_batch(turn, change) || builder_.size() > bytes_max) return std::nullopt;
+    }
+    return finish_batch();
+  }
+  // For what must not fail for its size: tombstones and groups without members, which memory bounds.
+  template <class Changes>
+  Buffer make_batch_of_any_size(const Turn& turn, const Changes& changes) {
+    std::optional<Buffer> batch = make_batch(turn, changes, records::kBatchBytesMax);
+    CHECK(batch.has_value());
+    return std::move(*batch);
+  }
+  bool add_to_batch(const Turn& turn, const OffsetChange& change);
+  bool add_to_batch(const Turn& turn, const GroupChange& change);
+  bool add_to_batch(const Turn& turn, const Change& change);
+  Buffer finish_batch();
   void append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose);
   void append_empty_group(Turn& turn, Group& group);
 
@@ -251,6 +269,7 @@ class GroupCoordinator {
   std::map<AppendToken, PendingAppend> appends_;
   std::map<ProducerId, std::set<std::string, std::less<>>> holders_;  // groups that hold offsets of them
   records::BatchBuilder builder_;
+  KeyValue record_;  // that is being added; kept for its memory
   std::uint64_t next_serial_ = 1;
   std::uint64_t next_append_ = 1;
   std::size_t memory_ = 0;

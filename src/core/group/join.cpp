@@ -286,8 +286,8 @@ void GroupCoordinator::replace_static_member(Joiner& joiner, Group& group, Membe
                              .member_id = member.id,
                              .previous_leader = previous_leader,
                              .ticket = joiner.call.ticket};
-  std::optional<Buffer> batch =
-      make_batch(turn, {GroupChange{group.id(), group.record()}}, options_.batch_bytes_max);
+  const std::array record{GroupChange{group.id(), group.record()}};
+  std::optional<Buffer> batch = make_batch(turn, record, options_.batch_bytes_max);
   if (!batch) return answer_static_member(turn, group, purpose, ErrorCode::unknown_server_error);
   append(turn, group, std::move(*batch), std::move(purpose));
 }

@@ -7,7 +7,7 @@
 namespace tailwater::group {
 
 ErrorCode GroupCoordinator::check_member(Group& group, std::string_view member_id,
-                                         const std::optional<std::string>& instance_id) const {
+                                         const std::optional<std::string_view>& instance_id) const {
   if (instance_id) {
     const Member* owner = group.find_static(*instance_id);
     if (owner == nullptr) return ErrorCode::unknown_member_id;

@@ -76,7 +76,7 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
                                                                     : ErrorCode::illegal_generation);
     }
     if (memory_is_full()) return refuse(ErrorCode::invalid_commit_offset_size);
-    group = &create(request.group_id, call.now.wall);
+    group = &create(std::string(request.group_id), call.now.wall);
   }
   if (const ErrorCode error = check_commit(*group, request); error != ErrorCode::none) return refuse(error);
 
@@ -91,8 +91,8 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
   finish(turn);
 }
 
-ErrorCode GroupCoordinator::check_offset(const Group& group, const std::string& topic, std::int32_t partition,
-                                         const std::string& metadata) const {
+ErrorCode GroupCoordinator::check_offset(const Group& group, std::string_view topic, std::int32_t partition,
+                                         std::string_view metadata) const {
   if (utf16_length(metadata) > options_.offset_metadata_max || metadata.size() > wire::kStringSizeMax) {
     return ErrorCode::offset_metadata_too_large;
   }
@@ -110,16 +110,16 @@ void GroupCoordinator::decide_commit(const Group& group, const wire::OffsetCommi
     for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
       const auto& partition = topic.partitions[index];
       ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
-      const std::string metadata = partition.committed_metadata.value_or(std::string());
+      const std::string_view metadata = partition.committed_metadata.value_or(std::string_view());
       error = check_offset(group, topic.name, partition.partition_index, metadata);
       if (error == ErrorCode::none) {
         commit.writes.changes.push_back(
-            {.group = request.group_id,
-             .topic = topic.name,
+            {.group = std::string(request.group_id),
+             .topic = std::string(topic.name),
              .partition = partition.partition_index,
              .value = CommittedOffset{.offset = partition.committed_offset,
                                       .leader_epoch = partition.committed_leader_epoch,
-                                      .metadata = metadata,
+                                      .metadata = std::string(metadata),
                                       .commit_time_ms = now.ms,
                                       .expire_time_ms = expires,
                                       .topic_id = topic.topic_id}});
@@ -133,8 +133,7 @@ void GroupCoordinator::write_commit(Turn& turn, Group& group, CommitAppend commi
     turn.out.replies.push_back({commit.ticket, std::move(commit.response)});
     return;
   }
-  std::vector<Change> changes(commit.writes.changes.begin(), commit.writes.changes.end());
-  std::optional<Buffer> batch = make_batch(turn, changes, options_.batch_bytes_max);
+  std::optional<Buffer> batch = make_batch(turn, commit.writes.changes, options_.batch_bytes_max);
   if (!batch) {
     set_error(commit.response, ErrorCode::unknown_server_error);
     turn.out.replies.push_back({commit.ticket, std::move(commit.response)});
@@ -225,8 +224,8 @@ void GroupCoordinator::offset_delete(const Call& call, const wire::OffsetDeleteR
   if (deletion.writes.changes.empty()) return refuse(ErrorCode::none);
   Turn turn{call.now, out};
   begin_writes(*group, deletion.writes);
-  std::vector<Change> changes(deletion.writes.changes.begin(), deletion.writes.changes.end());
-  append(turn, *group, make_batch_of_any_size(turn, changes), std::move(deletion));
+  Buffer batch = make_batch_of_any_size(turn, deletion.writes.changes);
+  append(turn, *group, std::move(batch), std::move(deletion));
   settle(*group);
   finish(turn);
 }

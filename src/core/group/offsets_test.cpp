@@ -96,8 +96,8 @@ TEST(Commit, OnePartitionsErrorIsNoneOfTheOthers) {
   request.generation_id_or_member_epoch = -1;
   auto& topic = request.topics.emplace_back();
   topic.name = "t";
-  topic.partitions.push_back(
-      {.partition_index = 0, .committed_offset = 1, .committed_metadata = std::string(5'000, 'x')});
+  const std::string metadata(5'000, 'x');
+  topic.partitions.push_back({.partition_index = 0, .committed_offset = 1, .committed_metadata = metadata});
   topic.partitions.push_back({.partition_index = 1, .committed_offset = 2});
   harness.persists_at_once = false;
   harness.coordinator->offset_commit({.ticket = Ticket{77}, .version = 8, .now = harness.now}, request,

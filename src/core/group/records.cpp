@@ -20,22 +20,22 @@ constexpr std::int16_t kOffsetVersionWithExpiry = 1;
 constexpr std::int16_t kOffsetVersionWithTopicId = 4;
 constexpr std::int16_t kGroupVersion = 3;
 
+// In place of what the record had.
 template <class Key>
-Buffer encode_key(const Key& key) {
-  Buffer bytes;
-  wire::Writer writer(bytes);
+void encode_key(const Key& key, KeyValue& record) {
+  record.key.clear();
+  wire::Writer writer(record.key);
   writer.int16(Key::kRecordKey);
   encode(writer, Key::kMaxVersion, key);
-  return bytes;
 }
 
 template <class Value>
-Buffer encode_value(std::int16_t version, const Value& value) {
-  Buffer bytes;
-  wire::Writer writer(bytes);
+void encode_value(std::int16_t version, const Value& value, KeyValue& record) {
+  if (!record.value) record.value.emplace();
+  record.value->clear();
+  wire::Writer writer(*record.value);
   writer.int16(version);
   encode(writer, version, value);
-  return bytes;
 }
 
 template <class Key>
@@ -63,7 +63,7 @@ Result<CommittedOffset> decode_offset(Bytes bytes) {
   if (!value) return std::unexpected(value.error());
   return CommittedOffset{.offset = value->offset,
                          .leader_epoch = value->leader_epoch,
-                         .metadata = std::move(value->metadata),
+                         .metadata = std::string(value->metadata),
                          .commit_time_ms = value->commit_timestamp,
                          .expire_time_ms = value->expire_timestamp,
                          .topic_id = value->topic_id};
@@ -73,7 +73,7 @@ Result<CommittedOffset> decode_legacy_offset(Bytes bytes) {
   auto value = decode_value<wire::LegacyOffsetCommitValue>(bytes);
   if (!value) return std::unexpected(value.error());
   return CommittedOffset{.offset = value->offset,
-                         .metadata = std::move(value->metadata),
+                         .metadata = std::string(value->metadata),
                          .commit_time_ms = value->commit_timestamp};
 }
 
@@ -82,7 +82,7 @@ Result<std::optional<Change>> decode_offset_change(wire::Reader& key_reader, std
   auto key = decode_key<Key>(key_reader);
   if (!key) return std::unexpected(key.error());
   OffsetChange change{
-      .group = std::move(key->group), .topic = std::move(key->topic), .partition = key->partition};
+      .group = std::string(key->group), .topic = std::string(key->topic), .partition = key->partition};
   if (value) {
     constexpr bool is_legacy = Key::kRecordKey == wire::LegacyOffsetCommitKey::kRecordKey;
     auto offset = decode_offset(*value);
@@ -121,28 +121,28 @@ Result<std::optional<Change>> decode_group_change(wire::Reader& key_reader, std:
 
 }  // namespace
 
-KeyValue encode(const OffsetChange& change) {
-  KeyValue record;
-  record.key = encode_key(
-      wire::OffsetCommitKey{.group = change.group, .topic = change.topic, .partition = change.partition});
-  if (!change.value) return record;
+void encode(const OffsetChange& change, KeyValue& record) {
+  encode_key(
+      wire::OffsetCommitKey{.group = change.group, .topic = change.topic, .partition = change.partition},
+      record);
+  if (!change.value) return record.value.reset();
   const CommittedOffset& value = *change.value;
   const std::int16_t version = value.expire_time_ms >= 0   ? kOffsetVersionWithExpiry
                                : !value.topic_id.is_zero() ? kOffsetVersionWithTopicId
                                                            : kOffsetVersion;
-  record.value = encode_value(version, wire::OffsetCommitValue{.offset = value.offset,
-                                                               .leader_epoch = value.leader_epoch,
-                                                               .metadata = value.metadata,
-                                                               .commit_timestamp = value.commit_time_ms,
-                                                               .expire_timestamp = value.expire_time_ms,
-                                                               .topic_id = value.topic_id});
-  return record;
+  encode_value(version,
+               wire::OffsetCommitValue{.offset = value.offset,
+                                       .leader_epoch = value.leader_epoch,
+                                       .metadata = value.metadata,
+                                       .commit_timestamp = value.commit_time_ms,
+                                       .expire_timestamp = value.expire_time_ms,
+                                       .topic_id = value.topic_id},
+               record);
 }
 
-KeyValue encode(const GroupChange& change) {
-  KeyValue record;
-  record.key = encode_key(wire::GroupMetadataKey{.group = change.group});
-  if (!change.value) return record;
+void encode(const GroupChange& change, KeyValue& record) {
+  encode_key(wire::GroupMetadataKey{.group = change.group}, record);
+  if (!change.value) return record.value.reset();
   const GroupRecord& value = *change.value;
   wire::GroupMetadataValue message{.protocol_type = value.protocol_type,
                                    .generation = value.generation,
@@ -159,8 +159,7 @@ KeyValue encode(const GroupChange& change) {
                                .subscription = member.subscription,
                                .assignment = member.assignment});
   }
-  record.value = encode_value(kGroupVersion, message);
-  return record;
+  encode_value(kGroupVersion, message, record);
 }
 
 Result<std::optional<Change>> decode(Bytes key, std::optional<Bytes> value) {

@@ -69,8 +69,15 @@ struct KeyValue {
   std::optional<Buffer> value;
 };
 
-KeyValue encode(const OffsetChange& change);
-KeyValue encode(const GroupChange& change);
+// In place of what the record was, and in its memory.
+void encode(const OffsetChange& change, KeyValue& record);
+void encode(const GroupChange& change, KeyValue& record);
+template <class AnyChange>
+KeyValue encode(const AnyChange& change) {
+  KeyValue record;
+  encode(change, record);
+  return record;
+}
 
 // Nothing for a key of another kind. malformed, truncated or unsupported for bytes that make no sense.
 Result<std::optional<Change>> decode(Bytes key, std::optional<Bytes> value);

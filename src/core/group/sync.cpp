@@ -1,5 +1,6 @@
 // SyncGroup: the leader's assignment is written to the log first; then the group is stable and everybody is
 // answered.
+#include <array>
 #include <utility>
 
 #include "core/group/coordinator.hpp"
@@ -78,9 +79,8 @@ void GroupCoordinator::store_assignment(Turn& turn, Group& group, const wire::Sy
     const auto found = purpose.assignments.find(given.member_id);
     if (found != purpose.assignments.end()) found->second = given.assignment;
   }
-  GroupRecord record = group.record_with(purpose.assignments, purpose.since);
-  std::optional<Buffer> batch =
-      make_batch(turn, {GroupChange{group.id(), std::move(record)}}, options_.batch_bytes_max);
+  const std::array record{GroupChange{group.id(), group.record_with(purpose.assignments, purpose.since)}};
+  std::optional<Buffer> batch = make_batch(turn, record, options_.batch_bytes_max);
   if (!batch) return assignment_stored(turn, group, purpose, ErrorCode::unknown_server_error);
   group.assignment_in_flight = group.generation();
   group.has_record = true;

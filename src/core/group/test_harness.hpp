@@ -124,12 +124,13 @@ class Harness {
   }
 
   ErrorCode heartbeat(const std::string& member, std::int32_t generation,
-                      std::optional<std::string> instance = std::nullopt, const std::string& group = "g") {
+                      const std::optional<std::string>& instance = std::nullopt,
+                      const std::string& group = "g") {
     wire::HeartbeatRequest request;
     request.group_id = group;
     request.generation_id = generation;
     request.member_id = member;
-    request.group_instance_id = std::move(instance);
+    request.group_instance_id = instance;
     const Call asked = call(4);
     coordinator->heartbeat(asked, request, out);
     return reply<wire::HeartbeatResponse>(done(asked)).error_code;

@@ -32,7 +32,7 @@ void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffset
   if (group == nullptr) {
     if (request.generation_id_or_member_epoch >= 0) return refuse(ErrorCode::illegal_generation);
     if (memory_is_full()) return refuse(ErrorCode::invalid_commit_offset_size);
-    group = &create(request.group_id, call.now.wall);
+    group = &create(std::string(request.group_id), call.now.wall);
   }
   Turn turn{call.now, out};
   const ErrorCode error = check_commit(*group, request);
@@ -46,10 +46,9 @@ void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffset
         .response = commit_response<wire::TxnOffsetCommitResponse>(request, ErrorCode::none),
         .writes = {}};
     decide_commit(*group, request, call.now.wall, commit);
-    std::vector<Change> changes(commit.writes.changes.begin(), commit.writes.changes.end());
     std::optional<Buffer> batch;
-    if (!changes.empty()) {
-      batch = make_batch(turn, changes, options_.batch_bytes_max,
+    if (!commit.writes.changes.empty()) {
+      batch = make_batch(turn, commit.writes.changes, options_.batch_bytes_max,
                          {.producer_id = commit.producer,
                           .producer_epoch = ProducerEpoch{request.producer_epoch},
                           .transactional = true});
@@ -75,16 +74,16 @@ void GroupCoordinator::decide_commit(const Group& group, const wire::TxnOffsetCo
     for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
       const auto& partition = topic.partitions[index];
       ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
-      const std::string metadata = partition.committed_metadata.value_or(std::string());
+      const std::string_view metadata = partition.committed_metadata.value_or(std::string_view());
       error = check_offset(group, topic.name, partition.partition_index, metadata);
       if (error != ErrorCode::none) continue;
       commit.writes.changes.push_back(
-          {.group = request.group_id,
-           .topic = topic.name,
+          {.group = std::string(request.group_id),
+           .topic = std::string(topic.name),
            .partition = partition.partition_index,
            .value = CommittedOffset{.offset = partition.committed_offset,
                                     .leader_epoch = partition.committed_leader_epoch,
-                                    .metadata = metadata,
+                                    .metadata = std::string(metadata),
                                     .commit_time_ms = now.ms,
                                     .topic_id = topic.topic_id}});
     }

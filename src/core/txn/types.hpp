@@ -120,6 +120,14 @@ struct TxnEffects {
     return replies.empty() && appends.empty() && markers.empty() && !producer_id_wanted && !wake_at &&
            notes.empty();
   }
+  void clear() {
+    replies.clear();
+    appends.clear();
+    markers.clear();
+    producer_id_wanted = false;
+    wake_at.reset();
+    notes.clear();
+  }
 };
 
 // Beside each: the broker's key, where Kafka has one.

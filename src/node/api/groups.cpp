@@ -1,6 +1,7 @@
 // The APIs of groups: each group's request goes to the shard of its coordinator, and the coordinator's answer
 // back.
 #include <algorithm>
+#include <utility>
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
@@ -21,7 +22,7 @@ struct CoordinatorPlace {
 };
 
 // Where a group's coordinator is. While there is no offsets topic, shard 0, which then refuses.
-CoordinatorPlace place_of(const Context& context, const std::string& group) {
+CoordinatorPlace place_of(const Context& context, std::string_view group) {
   const cluster::TopicHandle topic = context.image->topic(cluster::kOffsetsTopic);
   if (!topic || topic->partitions.empty()) return {ShardId{0}, 0};
   const std::int32_t partition =
@@ -37,33 +38,42 @@ GroupCaller caller_of(const ShardState& shard, const Request& request) {
           .client_host = "/" + std::string(client.host)};
 }
 
+// Of all but those who join it counts only what they speak.
+GroupCaller version_of(const Request& request) {
+  GroupCaller caller;
+  caller.version = request.version;
+  return caller;
+}
+
+// What the question borrows of the block stays until it is answered.
 template <class Asked>
-void ask_coordinator(ShardState& shard, const Request& request, Asked&& asked) {
+void ask_coordinator(ShardState& shard, const Request& request, GroupCaller caller, Asked&& asked,
+                     const session::BlockRef& block = {}) {
   using Response = typename wire::ApiOf<std::remove_cvref_t<Asked>>::Response;
   const CoordinatorPlace place = place_of(shard.context, asked.group_id);
-  auto gather = shard.calls.begin(1, [&shard, request](std::vector<AnswerBody>& answers) {
+  auto gather = shard.calls.begin(1, [&shard, request, block](std::vector<AnswerBody>& answers) {
     shard.connections.answer(request, std::get<Response>(std::get<group::ReplyBody>(answers.front())));
   });
-  gather.ask(place.shard, 0,
-             GroupCall{place.partition, caller_of(shard, request), std::forward<Asked>(asked)});
+  gather.ask(place.shard, 0, GroupCall{place.partition, std::move(caller), std::forward<Asked>(asked)});
 }
 
 }  // namespace
 
 void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& asked) {
-  ask_coordinator(shard, request, std::move(asked));
+  ask_coordinator(shard, request, caller_of(shard, request), std::move(asked));
 }
 
 void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& asked) {
-  ask_coordinator(shard, request, std::move(asked));
+  ask_coordinator(shard, request, version_of(request), std::move(asked));
 }
 
-void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked) {
-  ask_coordinator(shard, request, std::move(asked));
+void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked,
+           const session::BlockRef& block) {
+  ask_coordinator(shard, request, version_of(request), std::move(asked), block);
 }
 
 void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked) {
-  ask_coordinator(shard, request, std::move(asked));
+  ask_coordinator(shard, request, version_of(request), std::move(asked));
 }
 
 namespace {
@@ -81,64 +91,66 @@ void merge(Topics& answered, Topics& refused, Same same) {
   }
 }
 
-// Offsets are committed for partitions that exist; all others are refused here, the rest goes on.
+// Offsets are committed for partitions that exist; all others are taken out and refused here, the rest goes on.
 template <class Asked>
 auto refuse_unknown_partitions(const cluster::MetadataImage& image, Asked& asked, bool by_id) {
   using Response = typename wire::ApiOf<Asked>::Response;
   Response refused;
-  decltype(asked.topics) known;
   for (auto& topic : asked.topics) {
     const cluster::TopicHandle found = by_id ? image.topic(topic.topic_id) : image.topic(topic.name);
-    typename decltype(refused.topics)::value_type rejected{
-        .name = topic.name, .topic_id = topic.topic_id, .partitions = {}};
-    decltype(topic.partitions) partitions;
-    for (auto& partition : topic.partitions) {
-      if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) {
-        partitions.push_back(std::move(partition));
-        continue;
-      }
+    typename decltype(refused.topics)::value_type rejected;
+    std::erase_if(topic.partitions, [&](const auto& partition) {
+      if (found && found->partition(PartitionId{partition.partition_index}) != nullptr) return false;
       rejected.partitions.push_back({.partition_index = partition.partition_index,
                                      .error_code = by_id && !found
                                                        ? wire::ErrorCode::unknown_topic_id
                                                        : wire::ErrorCode::unknown_topic_or_partition});
+      return true;
+    });
+    if (!rejected.partitions.empty()) {
+      rejected.name = topic.name;
+      rejected.topic_id = topic.topic_id;
+      refused.topics.push_back(std::move(rejected));
     }
-    if (!rejected.partitions.empty()) refused.topics.push_back(std::move(rejected));
-    if (partitions.empty()) continue;
-    topic.partitions = std::move(partitions);
+    if (topic.partitions.empty()) continue;
     topic.name = found->name;
     topic.topic_id = found->id;
-    known.push_back(std::move(topic));
   }
-  asked.topics = std::move(known);
+  std::erase_if(asked.topics, [](const auto& topic) { return topic.partitions.empty(); });
   return refused;
 }
 
-// What the coordinator answers, and what was refused before, in one response.
+// What the coordinator answers, and what was refused before, in one response. The names that the question
+// bears lie in the block, or in the image.
 template <class Asked>
-void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, bool by_id) {
+void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, const session::BlockRef& block,
+                    bool by_id) {
   using Response = typename wire::ApiOf<std::remove_cvref_t<Asked>>::Response;
-  Response refused = refuse_unknown_partitions(*shard.context.image, asked, by_id);
+  const cluster::ImageHandle image = shard.context.image;
+  Response refused = refuse_unknown_partitions(*image, asked, by_id);
   if (asked.topics.empty() && !refused.topics.empty()) return shard.connections.answer(request, refused);
   const CoordinatorPlace place = place_of(shard.context, asked.group_id);
-  auto gather = shard.calls.begin(
-      1, [&shard, request, by_id, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
-        auto& response = std::get<Response>(std::get<group::ReplyBody>(answers.front()));
-        merge(response.topics, refused.topics, [by_id](const auto& one, const auto& other) {
-          return by_id ? one.topic_id == other.topic_id : one.name == other.name;
-        });
-        shard.connections.answer(request, response);
-      });
-  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(shard, request), std::move(asked)});
+  auto gather = shard.calls.begin(1, [&shard, request, by_id, block, image, refused = std::move(refused)](
+                                         std::vector<AnswerBody>& answers) mutable {
+    auto& response = std::get<Response>(std::get<group::ReplyBody>(answers.front()));
+    merge(response.topics, refused.topics, [by_id](const auto& one, const auto& other) {
+      return by_id ? one.topic_id == other.topic_id : one.name == other.name;
+    });
+    shard.connections.answer(request, response);
+  });
+  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(request), std::move(asked)});
 }
 
 }  // namespace
 
-void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked) {
-  commit_offsets(shard, request, std::move(asked), request.version >= kFirstCommitWithIds);
+void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked,
+           const session::BlockRef& block) {
+  commit_offsets(shard, request, std::move(asked), block, request.version >= kFirstCommitWithIds);
 }
 
-void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked) {
-  commit_offsets(shard, request, std::move(asked), request.version >= kFirstTxnCommitWithIds);
+void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked,
+           const session::BlockRef& block) {
+  commit_offsets(shard, request, std::move(asked), block, request.version >= kFirstTxnCommitWithIds);
 }
 
 void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked) {
@@ -165,7 +177,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&
         }
         shard.connections.answer(request, response);
       });
-  gather.ask(place.shard, 0, GroupCall{place.partition, caller_of(shard, request), std::move(asked)});
+  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(request), std::move(asked)});
 }
 
 namespace {
@@ -199,7 +211,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
       }
     }
   }
-  const std::vector<wire::OffsetFetchRequestGroup> groups = asked.groups;
+  std::vector<wire::OffsetFetchRequestGroup> groups = std::exchange(asked.groups, {});
   const auto stability = asked.require_stable ? group::GroupCoordinator::Stability::required
                                               : group::GroupCoordinator::Stability::as_committed;
   auto gather = shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked)](
@@ -212,9 +224,9 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
     shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
   });
   std::uint32_t part = 0;
-  for (const auto& group : groups) {
+  for (auto& group : groups) {
     const CoordinatorPlace place = place_of(shard.context, group.group_id);
-    gather.ask(place.shard, part++, OffsetFetchCall{place.partition, group, stability});
+    gather.ask(place.shard, part++, OffsetFetchCall{place.partition, std::move(group), stability});
   }
 }
 
@@ -266,7 +278,7 @@ void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&
   std::uint32_t part = 0;
   for (const std::string& group : asked.groups_names) {
     const CoordinatorPlace place = place_of(shard.context, group);
-    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, caller_of(shard, request)});
+    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, version_of(request)});
   }
 }
 

@@ -100,13 +100,16 @@ void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest
 void serve(ShardState& shard, const Request& request, wire::DescribeLogDirsRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::AlterReplicaLogDirsRequest&& asked);
 
-// groups.cpp: questions to group coordinators
+// groups.cpp: questions to group coordinators. The texts of the first three lie in the block.
+void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked,
+           const session::BlockRef& block);
+void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked,
+           const session::BlockRef& block);
+void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked,
+           const session::BlockRef& block);
 void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& asked);
-void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked);
-void serve(ShardState& shard, const Request& request, wire::OffsetCommitRequest&& asked);
-void serve(ShardState& shard, const Request& request, wire::TxnOffsetCommitRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&& asked);
 void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& asked);

@@ -76,6 +76,10 @@ inline void fill(Prng& prng, Bytes& value) {
   value = Bytes(kBorrowable).first(prng.below(9));
 }
 
+inline void fill(Prng& prng, std::string_view& value) {
+  value = std::string_view("borrowed").substr(0, prng.below(9));
+}
+
 template <class Item>
 void fill(Prng& prng, std::vector<Item>& items) {
   items.resize(prng.below(4));
