@@ -164,6 +164,7 @@ void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision
       break;
     }
     case Decision::Kind::write_then_ask:
+      take_producer_id(entry.second.proposed(), decision.next);
       wait(turn, entry, std::move(waiter));
       propose(turn, entry, std::move(decision.next), std::nullopt);
       break;
@@ -172,7 +173,7 @@ void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision
       break;
     case Decision::Kind::need_producer_id:
       waiting_for_ids_.push_back(std::move(waiter));
-      if (!std::exchange(id_asked_, true)) turn.out.producer_id_wanted = true;
+      want_producer_id(turn);
       break;
   }
 }
@@ -323,6 +324,10 @@ void TxnCoordinator::forget(std::string_view id) {
 }
 
 // --- producer ids
+
+void TxnCoordinator::want_producer_id(Turn& turn) {
+  if (!std::exchange(id_asked_, true)) turn.out.producer_id_wanted = true;
+}
 
 void TxnCoordinator::give_producer_id(ProducerId id, Now now, TxnEffects& out) {
   id_asked_ = false;

@@ -138,6 +138,7 @@ class TxnCoordinator {
   void withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorCode error);
   Answer answer_of(const Request& request, const Metadata& metadata) const;
   void take_producer_id(const Metadata& before, const Metadata& next);
+  void want_producer_id(Turn& turn);
   void settle(Entry& entry);
   void forget(std::string_view id);
 

@@ -310,6 +310,54 @@ TEST_F(TxnCoordinatorTest, what_outlives_its_timeout_is_aborted_and_fenced) {
   EXPECT_EQ(harness.error(harness.add("id", producer, {kA})), ErrorCode::producer_fenced);
 }
 
+// One transaction after the other, until the client has the last epoch, and some more.
+class UsedUpEpochs : public TxnCoordinatorTest {
+ protected:
+  void transact() {
+    ASSERT_EQ(harness.error(harness.add("id", producer, {kA}, ClientVersion::bumping)), ErrorCode::none);
+    end(Outcome::commit);
+  }
+  void end(Outcome outcome) {
+    const Ticket ended = harness.end("id", producer, outcome, ClientVersion::bumping);
+    ASSERT_EQ(harness.error(ended), ErrorCode::none);
+    producer = harness.producer(ended);
+  }
+  void use_up() {
+    producer = harness.producer(harness.init("id"));
+    while (producer.epoch.value < kLastEpoch && !HasFatalFailure()) transact();
+    ASSERT_EQ(producer.epoch.value, kLastEpoch);
+  }
+  ProducerIdentity producer;
+};
+
+TEST_F(UsedUpEpochs, the_next_transaction_waits_for_the_markers_of_the_last) {
+  use_up();
+  const ProducerId before = producer.id;
+  harness.marks_at_once = false;
+  transact();
+  ASSERT_NE(producer.id, before);
+  const Ticket added = harness.add("id", producer, {kB}, ClientVersion::bumping);
+  EXPECT_EQ(harness.answer(added), nullptr);
+  harness.marks_at_once = true;
+  harness.mark();
+  EXPECT_EQ(harness.error(added), ErrorCode::none);
+  end(Outcome::commit);
+  EXPECT_EQ(producer.epoch.value, 1);
+}
+
+TEST_F(UsedUpEpochs, an_abort_that_comes_after_the_timeout_brings_a_new_producer_id) {
+  use_up();
+  const ProducerId before = producer.id;
+  ASSERT_EQ(harness.error(harness.add("id", producer, {kA}, ClientVersion::bumping)), ErrorCode::none);
+  harness.advance_ms(90'000);
+  EXPECT_EQ(state(), "CompleteAbort");
+  end(Outcome::abort);
+  EXPECT_NE(producer.id, before);
+  EXPECT_EQ(producer.epoch.value, 0);
+  transact();
+  EXPECT_EQ(producer.epoch.value, 1);
+}
+
 TEST_F(TxnCoordinatorTest, a_timeout_goes_on_over_a_restart) {
   begin();
   harness.advance_ms(50'000);

@@ -74,12 +74,22 @@ bool is_repeated_end(const Metadata& current, const EndRequest& request) {
          current.producer.epoch.value == 0;
 }
 
+// Whether it is the producer. A client that bumps has its next identity as soon as an end is decided, and what
+// it asks for with that has to wait. The epoch above the last one is nobody's.
+ErrorCode check_producer(const Metadata& current, const ProducerIdentity& asked) {
+  if (is_deciding(current.state) && asked == identity_after(current)) return ErrorCode::none;
+  if (asked.id != current.producer.id) return ErrorCode::invalid_producer_id_mapping;
+  const bool holds = asked.epoch == current.producer.epoch && asked.epoch.value <= kLastEpoch;
+  return holds ? ErrorCode::none : ErrorCode::producer_fenced;
+}
+
 ErrorCode check_end(const Metadata& current, const EndRequest& request) {
   const bool may_repeat = is_deciding(current.state) || current.state == State::complete_commit ||
                           current.state == State::complete_abort;
-  if (may_repeat && is_repeated_end(current, request)) return ErrorCode::none;
-  if (request.producer.id != current.producer.id) return ErrorCode::invalid_producer_id_mapping;
-  return request.producer.epoch == current.producer.epoch ? ErrorCode::none : ErrorCode::producer_fenced;
+  if (!may_repeat || !is_repeated_end(current, request)) return check_producer(current, request.producer);
+  // No client aborts and then commits the same: this one was aborted by the coordinator, for its time was over.
+  const bool overtaken = request.outcome == Outcome::commit && outcome_of(current.state) == Outcome::abort;
+  return overtaken ? ErrorCode::producer_fenced : ErrorCode::none;
 }
 
 Decision decided(const Metadata& current, const EndRequest& request, WallTime now,
@@ -106,22 +116,24 @@ Decision decided(const Metadata& current, const EndRequest& request, WallTime no
 
 Decision decide(const Metadata& current, const InitRequest& request, WallTime now,
                 std::optional<ProducerId> fresh_id) {
+  if (is_deciding(current.state)) return wait();
   if (request.expected && !knows_producer(current, *request.expected)) {
     return refuse(ErrorCode::producer_fenced);
   }
-  if (is_deciding(current.state)) return wait();
   if (current.state != State::ongoing) return decide_idle(current, request, now, fresh_id);
   // Whoever has lost the epoch must not end the transaction of whoever has it.
   if (request.expected && request.expected->epoch != current.producer.epoch) {
     return refuse(ErrorCode::producer_fenced);
   }
   const ProducerEpoch last_epoch = request.expected ? request.expected->epoch : kNoEpoch;
-  return {.kind = Decision::Kind::write_then_ask, .error = {}, .next = fenced(current, now, last_epoch)};
+  auto next = fenced(current, now, fresh_id, last_epoch);
+  if (!next) return need_id();
+  return {.kind = Decision::Kind::write_then_ask, .error = {}, .next = std::move(*next)};
 }
 
 Decision decide(const Metadata& current, const AddRequest& request, WallTime now) {
-  if (request.producer.id != current.producer.id) return refuse(ErrorCode::invalid_producer_id_mapping);
-  if (request.producer.epoch != current.producer.epoch) return refuse(ErrorCode::producer_fenced);
+  const ErrorCode error = check_producer(current, request.producer);
+  if (error != ErrorCode::none) return refuse(error);
   if (is_deciding(current.state)) return wait();
   const bool begun = current.state == State::ongoing;
   const auto is_known = [&](const TopicPartition& each) { return current.partitions.contains(each); };
@@ -148,8 +160,8 @@ Decision decide(const Metadata& current, const EndRequest& request, WallTime now
       return decided(current, request, now, fresh_id);
     case State::prepare_commit:
     case State::prepare_abort:
-      // A client that bumps has the next epoch as soon as the end is decided: it ends its next transaction.
-      if (current.version >= ClientVersion::bumping && request.producer.epoch == current.producer.epoch) {
+      // A client that bumps is the next producer as soon as the end is decided: it ends its next transaction.
+      if (current.version >= ClientVersion::bumping && request.producer == identity_after(current)) {
         return wait();
       }
       return outcome_of(current.state) == request.outcome ? wait() : refuse(ErrorCode::invalid_txn_state);
@@ -171,16 +183,22 @@ Decision decide(const Metadata& current, const EndRequest& request, WallTime now
 }
 
 Decision decide(const Metadata& current, const VerifyRequest& request) {
-  if (request.producer.id != current.producer.id) return refuse(ErrorCode::invalid_producer_id_mapping);
-  if (request.producer.epoch != current.producer.epoch) return refuse(ErrorCode::producer_fenced);
+  const ErrorCode error = check_producer(current, request.producer);
+  if (error != ErrorCode::none) return refuse(error);
   if (is_deciding(current.state)) return wait();
   return refuse(ErrorCode::none);
 }
 
-Metadata fenced(const Metadata& current, WallTime now, ProducerEpoch last_epoch) {
+std::optional<Metadata> fenced(const Metadata& current, WallTime now, std::optional<ProducerId> fresh_id,
+                               ProducerEpoch last_epoch) {
   CHECK(current.state == State::ongoing);
   Metadata next = current;
   next.state = State::prepare_abort;
+  // A client that bumps may still abort this transaction, and is told who it is from then on.
+  if (current.version >= ClientVersion::bumping && is_exhausted(current.producer.epoch)) {
+    if (!fresh_id) return std::nullopt;
+    next.next_id = *fresh_id;
+  }
   next.producer.epoch = after(current.producer.epoch);
   next.last_epoch = last_epoch;
   next.last_update_ms = now.ms;

@@ -130,9 +130,18 @@ TEST(Init, used_up_epochs_bring_a_new_producer_id) {
   ASSERT_EQ(again.kind, Kind::write);
   EXPECT_EQ(again.next.producer, decision.next.producer);
   // The epoch above the last is there to fence whoever holds the last.
-  const Metadata fencing = fenced(metadata(State::ongoing, kLastEpoch), kNow);
+  const Metadata fencing = fenced(metadata(State::ongoing, kLastEpoch), kNow, {}).value();
   EXPECT_EQ(fencing.producer.epoch.value, INT16_MAX);
   EXPECT_EQ(decide(completed(fencing, kNow), init(), kNow, {}).kind, Kind::need_producer_id);
+}
+
+TEST(Init, of_the_next_producer_waits_for_the_end_that_made_it) {
+  const auto bumping = ClientVersion::bumping;
+  const Metadata last = metadata(State::ongoing, kLastEpoch, bumping);
+  const Metadata ending = decide(last, end(kLastEpoch, Outcome::commit, bumping), kNow, kFresh).next;
+  EXPECT_EQ(decide(ending, init(producer(0, kFresh.value)), kNow, {}).kind, Kind::wait);
+  const Metadata done = completed(ending, kNow);
+  EXPECT_EQ(decide(done, init(producer(0, kFresh.value)), kNow, {}).next.producer, producer(1, kFresh.value));
 }
 
 TEST(Add, begins_and_grows_a_transaction) {
@@ -160,6 +169,29 @@ TEST(Add, is_only_for_the_producer_of_now) {
     EXPECT_EQ(decide(metadata(state), other, kNow).error, ErrorCode::invalid_producer_id_mapping);
   }
   EXPECT_EQ(decide(metadata(State::prepare_abort), add(5), kNow).kind, Kind::wait);
+}
+
+TEST(Add, of_the_next_producer_waits_for_the_end_that_made_it) {
+  const auto bumping = ClientVersion::bumping;
+  const Metadata last = metadata(State::ongoing, kLastEpoch, bumping);
+  const Metadata ending = decide(last, end(kLastEpoch, Outcome::commit, bumping), kNow, kFresh).next;
+  AddRequest next = add(0);
+  next.producer.id = kFresh;
+  EXPECT_EQ(decide(ending, next, kNow).kind, Kind::wait);
+  EXPECT_EQ(decide(ending, VerifyRequest{"id", next.producer, {{"t", 1}}}).kind, Kind::wait);
+  EXPECT_EQ(decide(ending, add(kLastEpoch), kNow).error, ErrorCode::producer_fenced);
+  EXPECT_EQ(decide(ending, add(INT16_MAX), kNow).error, ErrorCode::producer_fenced);
+  EXPECT_EQ(decide(completed(ending, kNow), next, kNow).kind, Kind::write);
+}
+
+TEST(Add, nobody_has_the_epoch_that_is_there_to_fence) {
+  const Metadata fencing = fenced(metadata(State::ongoing, kLastEpoch), kNow, {}).value();
+  const Metadata over = completed(fencing, kNow);
+  EXPECT_EQ(decide(over, add(INT16_MAX), kNow).error, ErrorCode::producer_fenced);
+  for (const auto version : {ClientVersion::plain, ClientVersion::bumping}) {
+    EXPECT_EQ(decide(over, end(INT16_MAX, Outcome::abort, version), kNow, kFresh).error,
+              ErrorCode::producer_fenced);
+  }
 }
 
 TEST(End, of_a_plain_client_keeps_the_epoch) {
@@ -230,6 +262,37 @@ TEST(End, with_the_last_epoch_brings_a_new_producer_id) {
   const Metadata done = completed(commit.next, kNow);
   EXPECT_EQ(done.producer, (ProducerIdentity{kFresh, ProducerEpoch{0}}));
   EXPECT_EQ(decide(done, end(kLastEpoch, Outcome::commit, bumping), kNow, {}).error, ErrorCode::none);
+}
+
+TEST(End, that_the_coordinator_came_before_is_told_so) {
+  const auto bumping = ClientVersion::bumping;
+  const Metadata ending = fenced(metadata(State::ongoing, 5, bumping), kNow, {}).value();
+  for (const Metadata& each : {ending, completed(ending, kNow)}) {
+    EXPECT_EQ(decide(each, end(5, Outcome::commit, bumping), kNow, {}).error, ErrorCode::producer_fenced);
+  }
+  EXPECT_EQ(decide(ending, end(5, Outcome::abort, bumping), kNow, {}).kind, Kind::wait);
+  EXPECT_EQ(decide(completed(ending, kNow), end(5, Outcome::abort, bumping), kNow, {}).error,
+            ErrorCode::none);
+}
+
+TEST(End, with_the_last_epoch_that_the_coordinator_came_before_gets_a_new_producer_id) {
+  const auto bumping = ClientVersion::bumping;
+  const Metadata last = metadata(State::ongoing, kLastEpoch, bumping);
+  EXPECT_FALSE(fenced(last, kNow, {}));
+  EXPECT_EQ(decide(last, init(), kNow, {}).kind, Kind::need_producer_id);
+  const Metadata ending = fenced(last, kNow, kFresh).value();
+  EXPECT_EQ(ending.producer, producer(INT16_MAX));
+  const Metadata over = completed(ending, kNow);
+  EXPECT_EQ(decide(over, end(kLastEpoch, Outcome::abort, bumping), kNow, {}).error, ErrorCode::none);
+  EXPECT_EQ(identity_after(over), producer(0, kFresh.value));
+  EXPECT_EQ(decide(over, end(kLastEpoch, Outcome::commit, bumping), kNow, {}).error,
+            ErrorCode::producer_fenced);
+  // Whoever began anew meanwhile, and waited, goes on as the new one.
+  const Decision begun = decide(last, init(producer(kLastEpoch)), kNow, kFresh);
+  ASSERT_EQ(begun.kind, Kind::write_then_ask);
+  const Decision again = decide(completed(begun.next, kNow), init(producer(kLastEpoch)), kNow, {});
+  ASSERT_EQ(again.kind, Kind::write);
+  EXPECT_EQ(again.next.producer, producer(0, kFresh.value));
 }
 
 TEST(Timeout, counts_from_the_beginning) {

@@ -61,9 +61,15 @@ void TxnCoordinator::abort_overdue(Turn& turn) {
     Entry& entry = *transactions_.find(id);
     Transaction& transaction = entry.second;
     if (transaction.abort_at > turn.now.monotonic || !transaction.in_flight.empty()) continue;
+    auto next = fenced(transaction.committed, turn.now.wall, fresh_id_);
+    if (!next) {
+      want_producer_id(turn);
+      continue;
+    }
     turn.out.notes.push_back("the transaction of " + id + " has outlived its timeout of " +
                              std::to_string(transaction.committed.timeout_ms) + " ms and is aborted");
-    propose(turn, entry, fenced(transaction.committed, turn.now.wall), std::nullopt);
+    take_producer_id(transaction.committed, *next);
+    propose(turn, entry, std::move(*next), std::nullopt);
     settle(entry);
   }
 }
