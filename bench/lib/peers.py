@@ -176,7 +176,7 @@ class Kafka:
 
     def launched(self):
         """The script waits until the broker says that it has started."""
-        if self.script and self.script.wait(90):
+        if self.script and self.script.wait(200):
             raise Broke(f"Kafka did not start: {tail(self.folder)}")
         self.script = None
 

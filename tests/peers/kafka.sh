@@ -80,7 +80,7 @@ start() {
   nohup "${java[@]}" "-Xmx${KAFKA_HEAP:-512m}" "-Xms${KAFKA_HEAP:-512m}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
     kafka.Kafka "$directory/server.properties" >>"$directory/server.log" 2>&1 </dev/null &
   echo $! >"$directory/pid"
-  for _ in $(seq 600); do
+  for _ in $(seq 1800); do
     grep -q 'Kafka Server started' "$directory/server.log" && return 0
     alive "$directory" || break
     sleep 0.1
