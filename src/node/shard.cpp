@@ -121,15 +121,16 @@ void ShardState::deliver(ShardMail& mail) {
 
 bool ShardState::deliver_own_mail() {
   passing_.swap(context.outbox);
+  // What goes elsewhere stays before all that this delivery sends there.
+  for (Envelope& envelope : passing_) {
+    if (!context.is_self(envelope.to)) context.outbox.push_back(std::move(envelope));
+  }
   bool any = false;
   for (Envelope& envelope : passing_) {
-    if (context.is_self(envelope.to)) {
-      deliver(*envelope.mail);
-      context.discard(std::move(envelope.mail));
-      any = true;
-    } else {
-      context.outbox.push_back(std::move(envelope));
-    }
+    if (!context.is_self(envelope.to)) continue;
+    deliver(*envelope.mail);
+    context.discard(std::move(envelope.mail));
+    any = true;
   }
   passing_.clear();
   return any;

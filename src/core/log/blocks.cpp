@@ -186,9 +186,10 @@ void BlockReader::completed(const DiskDone& done, Directory& dir) {
     if (live && (done.outcome || gone)) {
       segment->stored.entries = segment->stored.time_entries = 0;
       shared_.note_damaged_index(log.path(load.segment_base, load.kind));
-    } else if (live) {
+    } else if (live && done.outcome.error().code != Errc::out_of_space) {
       dir.check(done);
     }
+    // No descriptor for the file, which says nothing of the disk: whoever asked begins anew.
   }
   for (const std::size_t ticket : load.waiting) {
     if (--tickets_[ticket].outstanding == 0) announce(ticket);

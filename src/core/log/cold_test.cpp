@@ -206,6 +206,23 @@ TEST_F(ColdTest, ABatchThatLiesInTwoBlocksIsReadThoughMemoryHoldsOne) {
   EXPECT_EQ(all.size(), content(kSegment).size());
 }
 
+TEST_F(ColdTest, AShortageOfDescriptorsIsNoFaultOfTheDisk) {
+  Log& log = restart();
+  world.disk.no_descriptors = true;
+  for (int tries = 0; tries < 3; ++tries) {
+    std::vector<Bytes> pieces;
+    const ReadPlan plan = world.storage->plan_read(log, {Offset{0}, 4'000, log.end_offset(), true}, pieces);
+    ASSERT_EQ(plan.kind, ReadPlan::Kind::need);
+    while (world.ready.empty()) world.step();
+    world.ready.clear();
+  }
+  world.disk.no_descriptors = false;
+  Buffer all;
+  EXPECT_EQ(read(log, all), ReadPlan::Kind::at_end);
+  EXPECT_EQ(all.size(), content(kSegment).size());
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::online);
+}
+
 TEST_F(ColdTest, AWalkGoesOnWhereItWaitedThoughMemoryHoldsLittleOfIt) {
   leave_memory_for(2);
   world.disk.lose(std::string(kIndex));

@@ -94,6 +94,7 @@ class TestDisk {
   // --- faults
   bool in_order = false;
   bool no_room = false;  // preallocating, creating and replacing find no room
+  bool no_descriptors = false;
   bool can_zero = true;  // else zeroing is unsupported
   std::string failing;   // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
@@ -285,6 +286,10 @@ class TestDisk {
 };
 
 inline void TestDisk::perform_open(const DiskOp& op, DiskDone& done) {
+  if (no_descriptors) {
+    done.outcome = fail(Errc::out_of_space, "too many open files");
+    return;
+  }
   if (!names_.contains(op.path)) {
     if (!op.create) {
       done.outcome = fail(Errc::not_found, op.path + " does not exist");

@@ -48,13 +48,16 @@ Decision decide_idle(const Metadata& current, const InitRequest& request, WallTi
   Metadata next = begun_anew(current, request, now);
   const auto& expected = request.expected;
   const bool is_new = current.producer.epoch == kNoEpoch;
-  const bool continues = !expected || is_new || expected->epoch == current.producer.epoch;
+  // Its own initialization has aborted what it left open with the last epoch, and nobody can have the one above.
+  const bool is_beyond =
+      current.producer.epoch.value > kLastEpoch && expected && expected->epoch == current.last_epoch;
+  const bool continues = !expected || is_new || is_beyond || expected->epoch == current.producer.epoch;
   if (!continues) {
     // The answer to this request was lost: it is the same again.
     return expected->epoch == current.last_epoch ? write(std::move(next))
                                                  : refuse(ErrorCode::producer_fenced);
   }
-  next.last_epoch = expected ? current.producer.epoch : kNoEpoch;
+  next.last_epoch = expected && !is_new ? expected->epoch : kNoEpoch;
   if (is_new || is_exhausted(current.producer.epoch)) {
     if (!fresh_id) return need_id();
     if (!is_new) next.previous_id = current.producer.id;
@@ -199,7 +202,7 @@ std::optional<Metadata> fenced(const Metadata& current, WallTime now, std::optio
     if (!fresh_id) return std::nullopt;
     next.next_id = *fresh_id;
   }
-  next.producer.epoch = after(current.producer.epoch);
+  if (current.producer.epoch.value <= kLastEpoch) next.producer.epoch = after(current.producer.epoch);
   next.last_epoch = last_epoch;
   next.last_update_ms = now.ms;
   return next;

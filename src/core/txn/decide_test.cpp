@@ -133,6 +133,14 @@ TEST(Init, used_up_epochs_bring_a_new_producer_id) {
   const Metadata fencing = fenced(metadata(State::ongoing, kLastEpoch), kNow, {}).value();
   EXPECT_EQ(fencing.producer.epoch.value, INT16_MAX);
   EXPECT_EQ(decide(completed(fencing, kNow), init(), kNow, {}).kind, Kind::need_producer_id);
+  // Whoever has fenced it itself, by beginning anew, does not get that epoch either.
+  const Decision own = decide(metadata(State::ongoing, kLastEpoch), init(producer(kLastEpoch)), kNow, {});
+  ASSERT_EQ(own.kind, Kind::write_then_ask);
+  const Metadata over = completed(own.next, kNow);
+  EXPECT_EQ(decide(over, init(producer(kLastEpoch)), kNow, {}).kind, Kind::need_producer_id);
+  const Decision begun = decide(over, init(producer(kLastEpoch)), kNow, kFresh);
+  EXPECT_EQ(begun.next.producer, producer(0, kFresh.value));
+  EXPECT_EQ(decide(begun.next, init(producer(kLastEpoch)), kNow, {}).next.producer, begun.next.producer);
 }
 
 TEST(Init, of_the_next_producer_waits_for_the_end_that_made_it) {
@@ -293,6 +301,11 @@ TEST(End, with_the_last_epoch_that_the_coordinator_came_before_gets_a_new_produc
   const Decision again = decide(completed(begun.next, kNow), init(producer(kLastEpoch)), kNow, {});
   ASSERT_EQ(again.kind, Kind::write);
   EXPECT_EQ(again.next.producer, producer(0, kFresh.value));
+}
+
+TEST(Timeout, of_a_transaction_with_the_epoch_above_the_last_keeps_that) {
+  const Metadata fencing = fenced(metadata(State::ongoing, INT16_MAX), kNow, {}).value();
+  EXPECT_EQ(fencing.producer.epoch.value, INT16_MAX);
 }
 
 TEST(Timeout, counts_from_the_beginning) {

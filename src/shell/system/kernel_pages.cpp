@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstdint>
 
 #include "base/check.hpp"
@@ -40,7 +41,10 @@ std::byte* KernelPages::take(std::size_t size) {
 }
 
 void KernelPages::give(std::byte* memory, std::size_t size) {
-  unmap(memory, size);
+  if (::munmap(memory, size) == 0) return;
+  // The process has as many mappings as the kernel allows (vm.max_map_count), and this would split one: the
+  // memory goes back, and its addresses are never used again.
+  CHECK(errno == ENOMEM && ::madvise(memory, size, MADV_DONTNEED) == 0);
 }
 
 }  // namespace tailwater::shell
