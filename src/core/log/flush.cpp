@@ -504,8 +504,18 @@ void Flusher::write(std::size_t index, Part& part) {
   pump();
 }
 
+// What is on its way stands before the journal's next frame at the disk. So it is little at the beginning of a
+// round, and more the nearer the next one is.
+std::uint64_t Flusher::writes_at_once() const {
+  const bool holds_back = dir_.ring_demand() > dir_.taking_end() || dir_.growth.needs_empty_ring() ||
+                          dir_.shared.tail.dirty_bytes() >= dir_.shared.dirty_bytes_max();
+  if (dir_.stopping || holds_back) return kWritesInFlightMax;
+  const std::uint64_t passed = std::min(journaled() - round_began_, round_distance());
+  return std::max<std::uint64_t>(kWritesInFlightMax * passed / round_distance(), 1);
+}
+
 void Flusher::pump() {
-  while (!writes_.empty() && writes_in_flight_ < kWritesInFlightMax) {
+  while (!writes_.empty() && writes_in_flight_ < writes_at_once()) {
     Write next = std::move(writes_.front());
     writes_.pop_front();
     ++writes_in_flight_;

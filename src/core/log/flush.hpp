@@ -7,6 +7,7 @@
 //            whole blocks; else up to the end, the cut block filled with zeros. The block that a flush leaves
 //            cut is written again later: the next journal entry brings its first bytes along
 //            (LogState::head_due)
+//   how      a few writes at once, more the nearer the next round is
 //   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
 //            again until there is
 // A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it go the index of
@@ -118,6 +119,7 @@ class Flusher {
   void remove(std::size_t index, const std::string& name);
   void submit(std::size_t index, FileHandle file, DiskOp op);
   DiskOp op(DiskOpKind kind, Role role, std::size_t index, FileKind file) const;
+  std::uint64_t writes_at_once() const;
   void pump();
   void begin_sync();
   void end_round();
