@@ -119,6 +119,13 @@ class TestDisk {
     return all;
   }
   std::uint64_t bytes_written = 0;
+  // Writes of this file that are on their way.
+  std::size_t writes_queued(const std::string& path) const {
+    return static_cast<std::size_t>(std::ranges::count_if(queue_, [&](const Queued& queued) {
+      const auto file = open_.find(queued.op.file.value);
+      return queued.op.kind == DiskOpKind::write && file != open_.end() && file->second.path == path;
+    }));
+  }
 
  private:
   struct Write {

@@ -1,0 +1,57 @@
+// Goal: a flush leaves the disk to the journal, but for a few writes, as long as nobody waits for it. Method: one
+// log with many MiB that are due; the writes of its segment that are on their way are counted at every step.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/log/test_world.hpp"
+
+namespace tailwater::log {
+namespace {
+
+constexpr std::string_view kSegment = "a-0/00000000000000000000.log";
+constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
+constexpr int kBatches = 17;  // a round is due after an eighth of the ring
+
+class FlushTest : public ::testing::Test {
+ protected:
+  FlushTest() : world(1) {
+    world.options.ring_bytes_start = world.options.ring_bytes_max = 32 << 20;
+    world.options.frame_bytes_max = 1 << 20;
+    world.options.direct_run_bytes = 0;
+    world.start_and_recover();
+    world.create("a");
+  }
+
+  void append() {
+    ASSERT_TRUE(world.append(world.log("a"), {.value_size = kBatchBytes, .count = 1}).has_value());
+  }
+  // Steps until nothing is left to do; the most writes that were on their way at once.
+  std::size_t most_at_once() {
+    std::size_t most = 0;
+    world.turn();
+    while (!world.disk.idle()) {
+      world.step();
+      most = std::max(most, world.disk.writes_queued(std::string(kSegment)));
+    }
+    return most;
+  }
+
+  World world;
+};
+
+TEST_F(FlushTest, HasOneWriteOnItsWayWhileTheNextRoundIsFar) {
+  for (int each = 0; each < kBatches; ++each) append();
+  EXPECT_EQ(most_at_once(), 1u);
+  EXPECT_GE(world.disk.bytes_written, 2 * kBatches * kBatchBytes);  // journal and segment
+}
+
+TEST_F(FlushTest, HasMoreWhenThereIsNobodyToWaitFor) {
+  for (int each = 0; each < kBatches; ++each) append();
+  world.storage->stop();
+  EXPECT_GT(most_at_once(), 1u);
+  EXPECT_TRUE(world.storage->stopped());
+}
+
+}  // namespace
+}  // namespace tailwater::log
