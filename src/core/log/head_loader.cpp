@@ -42,8 +42,13 @@ HeadLoader::~HeadLoader() {
 }
 
 void HeadLoader::load_if_missing(LogState& log) {
-  if (log.loading_head) return;
-  if (cache::Chunk* chunk = lacking(log, log.active())) begin(log, *chunk);
+  if (!log.lacks_head || log.loading_head) return;
+  if (cache::Chunk* chunk = lacking(log, log.active())) return begin(log, *chunk);
+  // A look at all chunks is dear, and most logs never need one again.
+  log.lacks_head = false;
+  for (std::size_t each = 0; each < log.chunks.size() && !log.lacks_head; ++each) {
+    log.lacks_head = log.chunks[each]->valid > log.chunks[each]->start;
+  }
 }
 
 void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {

@@ -162,6 +162,7 @@ struct LogState {
   bool folder_made = false;
   bool folder_possible = false;  // the folder may exist since an earlier run
   bool loading_head = false;     // see HeadLoader
+  bool lacks_head = false;       // some chunk may not have the first bytes of its first block
   bool newcomer = false;         // see Newcomers
   std::vector<Pending> held;     // entries that wait for the one or the other, or for its direct run
 

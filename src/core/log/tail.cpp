@@ -126,6 +126,7 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
     const Bytes head = last->range(chunk->valid, place.position);
     std::copy(head.begin(), head.end(), chunk->at(chunk->valid));
   }
+  log.lacks_head = log.lacks_head || chunk->valid > chunk->start;
   log.chunks.push_back(chunk);
   return chunk;
 }
