@@ -1,28 +1,14 @@
 // Counters of one shard, as plain numbers; the shell adds the shards up and writes Prometheus text.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/duration_histogram.hpp"
+
 namespace tailwater::node {
-
-// A histogram of durations with power-of-two buckets: bucket i counts values in [2^i, 2^(i+1)) microseconds.
-struct DurationHistogram {
-  std::array<std::uint64_t, 32> buckets{};
-  std::uint64_t count = 0;
-  std::uint64_t sum_us = 0;
-
-  void add_us(std::uint64_t us) {
-    std::size_t bucket = 0;
-    while (bucket + 1 < buckets.size() && (us >> (bucket + 1)) != 0) ++bucket;
-    ++buckets[bucket];
-    ++count;
-    sum_us += us;
-  }
-};
 
 struct ApiMetrics {
   std::uint64_t requests = 0;
@@ -93,7 +79,7 @@ struct MetricsSnapshot {
   std::uint64_t recycle_bytes = 0;
   std::uint64_t offline_directories = 0;
   std::uint64_t corrupt_reads = 0;
-  DurationHistogram journal_write;
+  DurationHistogram journal_write;  // of the journals whose frames are durable when they count
   CompactionMetrics compaction;
   std::map<std::string, ApiMetrics> apis;  // by Kafka's API name
   std::vector<PartitionMetrics> partitions;

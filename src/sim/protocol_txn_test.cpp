@@ -337,6 +337,7 @@ TEST(TransactionCost, is_two_frames_of_the_journal_where_all_is_in_one) {
   EXPECT_EQ(client.produce("t", 2, 1), ErrorCode::none);
   EXPECT_EQ(client.end(true), ErrorCode::none);
   EXPECT_EQ(frames() - before, 24U);
+  EXPECT_EQ(world.broker.metrics().at(0).journal_write.count, frames());
 }
 
 // --- transactions that nobody ends

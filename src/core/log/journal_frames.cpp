@@ -64,7 +64,9 @@ void JournalFrames::completed(const DiskDone& done) {
   const auto found = std::find_if(frames_.begin() + static_cast<std::ptrdiff_t>(written_), frames_.end(),
                                   [&](const Frame& frame) { return frame.lsn == lsn; });
   CHECK(found != frames_.end());
-  if (!dir_.soft) dir_.shared.pace.journal_written(dir_.now.monotonic - found->sent);
+  const Duration took = dir_.now.monotonic - found->sent;
+  if (!dir_.soft) dir_.shared.pace.journal_written(took);
+  dir_.report.frame_times.add_us(static_cast<std::uint64_t>(took.nanoseconds / 1'000));
   dir_.shared.pool.give(found->memory);
   found->memory = {};
   if (!dir_.online() || dir_.check(done)) return;

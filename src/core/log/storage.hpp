@@ -28,6 +28,7 @@
 
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
+#include "base/duration_histogram.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -153,6 +154,7 @@ struct DirReport {
   std::uint64_t frames = 0;  // since start; with the two below: journal_padding_ratio
   std::uint64_t frame_bytes = 0;
   std::uint64_t frame_payload_bytes = 0;
+  DurationHistogram frame_times;  // from a frame's forming until it is durable
   std::uint64_t flushed_bytes = 0;
   std::uint64_t direct_runs = 0;  // see DirectRuns
   std::uint64_t direct_bytes = 0;

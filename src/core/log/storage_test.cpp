@@ -50,6 +50,9 @@ TEST(StorageTest, AnAppendIsDurableAfterOneFrameAndReadableAtOnce) {
   world.pump();
   EXPECT_EQ(world.disk.submitted() - before, 1u);
   EXPECT_EQ(log.durable_end(), Offset{3});
+  const DirReport& report = world.storage->report(DirId{0});
+  EXPECT_GT(report.frames, 0u);
+  EXPECT_EQ(report.frame_times.count, report.frames);
   world.verify();
 }
 

@@ -22,19 +22,12 @@ struct TopicSums {
   std::uint64_t bytes = 0;
 };
 
-void add_to(node::DurationHistogram& sum, const node::DurationHistogram& more) {
-  for (std::size_t bucket = 0; bucket < sum.buckets.size(); ++bucket)
-    sum.buckets[bucket] += more.buckets[bucket];
-  sum.count += more.count;
-  sum.sum_us += more.sum_us;
-}
-
 void add_to(node::ApiMetrics& sum, const node::ApiMetrics& more) {
   sum.requests += more.requests;
   sum.errors += more.errors;
   sum.request_bytes += more.request_bytes;
   sum.response_bytes += more.response_bytes;
-  add_to(sum.latency, more.latency);
+  sum.latency.add(more.latency);
 }
 
 // What of all shards belongs together, in an order that does not depend on shards.
@@ -231,8 +224,8 @@ void write_storage(const View& view) {
              &Snapshot::recycled_segments);
   view.total("tailwater_recycle_bytes", "gauge", "Files of removed segments that wait for new ones.",
              &Snapshot::recycle_bytes);
-  node::DurationHistogram writes;
-  for (const Snapshot& shard : view.input.shards) add_to(writes, shard.journal_write);
+  DurationHistogram writes;
+  for (const Snapshot& shard : view.input.shards) writes.add(shard.journal_write);
   view.out.family("tailwater_journal_write_seconds", "histogram",
                   "From the forming of a frame until it is durable.");
   view.out.histogram({}, writes);

@@ -62,7 +62,7 @@ class MetricsWriter {
   void sample(const Labels& labels, std::int64_t value);
   void sample(const Labels& labels, double value);
   // Buckets from 64 us to 16 s.
-  void histogram(const Labels& labels, const node::DurationHistogram& histogram);
+  void histogram(const Labels& labels, const DurationHistogram& histogram);
 
   std::string take() { return std::move(text_); }
 

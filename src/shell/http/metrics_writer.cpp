@@ -72,7 +72,7 @@ void MetricsWriter::sample(const Labels& labels, double value) {
   fmt::format_to(std::back_inserter(text_), " {:.3f}\n", value);
 }
 
-void MetricsWriter::histogram(const Labels& labels, const node::DurationHistogram& histogram) {
+void MetricsWriter::histogram(const Labels& labels, const DurationHistogram& histogram) {
   Labels with_bound = labels;
   with_bound.emplace_back("le", "");
   std::uint64_t below = 0;
