@@ -137,6 +137,7 @@ void Connections::answer_frame(const Request& request, session::Response&& frame
   store_big(frame.bytes.data(), static_cast<std::uint32_t>(size - kSizeField));
   ApiMetrics& metrics = api_metrics_[request.key];
   metrics.response_bytes += size;
+  if (frame.tells_error) ++metrics.errors;
   metrics.latency.add_us(
       static_cast<std::uint64_t>((context_.now.monotonic - request.received).nanoseconds / 1000));
   if (context_.options.config.request_log) {

@@ -47,6 +47,7 @@ class Connections {
     begin_frame(request, frame.bytes);
     wire::Writer writer(frame.bytes);
     encode(writer, request.version, response);
+    frame.tells_error = writer.tells_error();
     answer_frame(request, std::move(frame));
   }
   // A frame that begins with room for its size and the response header.

@@ -66,6 +66,7 @@ session::Response Fetches::response_of(Fetch& fetch) {
   }
   writer.finish();
   if (failures) ++failed;
+  frame.tells_error = failures;
   give_back_all(fetch);
   frame.splices.reserve(releases_.size());
   std::size_t payload = 0;

@@ -176,6 +176,7 @@ session::Response Produces::response_of(const Pending& pending) {
     }
   }
   writer.finish(0);
+  frame.tells_error = pending.any_error;
   return frame;
 }
 

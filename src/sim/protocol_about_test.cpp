@@ -113,6 +113,37 @@ TEST_P(About, metadata_creates_topics_only_if_told_so) {
   EXPECT_EQ(invalid.topics[0].error_code, ErrorCode::invalid_topic_exception);
 }
 
+TEST_P(About, answers_that_tell_of_an_error_are_counted) {
+  const auto told = [&](const std::string& api) {
+    std::uint64_t errors = 0;
+    for (const auto& shard : world.broker.metrics()) {
+      if (const auto found = shard.apis.find(api); found != shard.apis.end()) errors += found->second.errors;
+    }
+    return errors;
+  };
+  create_topic(line, "one", 1);
+  describe({{.topic_id = {}, .name = "one"}});
+  EXPECT_EQ(told("Metadata"), 0U);
+  describe({{.topic_id = {}, .name = "one"}, {.topic_id = {}, .name = "nobody knows"}});
+  EXPECT_EQ(told("Metadata"), 1U);
+
+  wire::FetchRequest fetch;
+  auto& topic = fetch.topics.emplace_back();
+  topic.topic = "one";
+  topic.partitions.push_back({.partition = 7, .fetch_offset = 0, .partition_max_bytes = 1});
+  line.ask(11, fetch);
+  EXPECT_EQ(told("Fetch"), 1U);
+
+  wire::ProduceRequest produce;
+  produce.acks = -1;
+  produce.timeout_ms = 1'000;
+  auto& data = produce.topic_data.emplace_back();
+  data.name = "one";
+  data.partition_data.push_back({.index = 7, .records = Bytes{}});
+  line.ask(9, produce);
+  EXPECT_EQ(told("Produce"), 1U);
+}
+
 TEST_P(About, describe_cluster) {
   wire::DescribeClusterRequest request;
   const auto response = line.ask(2, request);

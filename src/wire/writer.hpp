@@ -29,6 +29,9 @@ class Writer {
   // Bytes written, or counted, so far.
   std::size_t size() const { return to_ != nullptr ? to_->size() - start_ : counted_; }
 
+  // Whether any error code was written but `none`.
+  bool tells_error() const { return tells_error_; }
+
   void boolean(bool value) { number(static_cast<std::uint8_t>(value ? 1 : 0)); }
   void int8(std::int8_t value) { number(value); }
   void int16(std::int16_t value) { number(value); }
@@ -37,7 +40,10 @@ class Writer {
   void uint32(std::uint32_t value) { number(value); }
   void int64(std::int64_t value) { number(value); }
   void float64(double value) { number(std::bit_cast<std::uint64_t>(value)); }
-  void error_code(ErrorCode value) { number(static_cast<std::int16_t>(value)); }
+  void error_code(ErrorCode value) {
+    tells_error_ = tells_error_ || value != ErrorCode::none;
+    number(static_cast<std::int16_t>(value));
+  }
   void uuid(const Uuid& value);
   void uvarint(std::uint32_t value);
   void raw(Bytes value);
@@ -80,6 +86,7 @@ class Writer {
   Buffer* to_ = nullptr;
   std::size_t start_ = 0;
   std::size_t counted_ = 0;
+  bool tells_error_ = false;
 };
 
 }  // namespace tailwater::wire

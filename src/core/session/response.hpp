@@ -21,6 +21,7 @@ struct Splice {
 struct Response {
   Buffer bytes;
   std::vector<Splice> splices;
+  bool tells_error = false;  // of the request, or of any part of it
 
   std::size_t size() const {
     std::size_t total = bytes.size();
@@ -45,6 +46,7 @@ class ResponsePool {
     if (memory_of(response) > spare.memory_max - spare.memory) return;
     response.bytes.clear();
     response.splices.clear();
+    response.tells_error = false;
     spare.memory += memory_of(response);
     spare.responses.push_back(std::move(response));
   }
