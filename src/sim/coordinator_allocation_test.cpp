@@ -95,6 +95,8 @@ TEST_F(CoordinatorAllocation, a_heartbeat_costs_nothing) {
   request.generation_id = generation;
   request.member_id = member;
   EXPECT_LE(cost_of(CountedShard::frame_of(4, request)), 0.01);
+  // What is refused would cost as little.
+  EXPECT_EQ(shard.ask(4, request).error_code, wire::ErrorCode::none);
 }
 
 TEST_F(CoordinatorAllocation, of_a_commit_and_a_fetch_of_offsets) {
@@ -109,6 +111,7 @@ TEST_F(CoordinatorAllocation, of_a_commit_and_a_fetch_of_offsets) {
   const double committing = cost_of(CountedShard::frame_of(8, commit));
   RecordProperty("allocations_per_commit", std::to_string(committing));
   EXPECT_LE(committing, 12.5);
+  EXPECT_EQ(shard.ask(8, commit).topics.at(0).partitions.at(0).error_code, wire::ErrorCode::none);
 
   wire::OffsetFetchRequest fetch;
   auto& group = fetch.groups.emplace_back();
@@ -117,6 +120,7 @@ TEST_F(CoordinatorAllocation, of_a_commit_and_a_fetch_of_offsets) {
   const double fetching = cost_of(CountedShard::frame_of(8, fetch));
   RecordProperty("allocations_per_fetch_of_offsets", std::to_string(fetching));
   EXPECT_LE(fetching, 10);
+  EXPECT_EQ(shard.ask(8, fetch).groups.at(0).topics.at(0).partitions.at(0).committed_offset, 1);
 }
 
 // An addition of a partition and the end of the transaction, its marker included.
