@@ -81,7 +81,8 @@ class Play {
     if (joined != nullptr && members_.size() < 50) members_.push_back(joined->member_id);
   }
 
-  std::string some(const std::vector<std::string>& from) { return from[script_.byte() % from.size()]; }
+  // By reference: a request may hold a view of it.
+  const std::string& some(const std::vector<std::string>& from) { return from[script_.byte() % from.size()]; }
   std::optional<std::string> instance() {
     if (script_.byte() % 2 == 0) return std::nullopt;
     return some(instances_);

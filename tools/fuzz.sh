@@ -18,7 +18,8 @@ for target in "$build"/fuzz/*_fuzz; do
   echo "fuzz: $name for $seconds s"
   if ! "$target" -max_total_time="$seconds" -max_len=65536 -print_final_stats=1 -rss_limit_mb=4096 \
     -artifact_prefix="$build/findings/$name-" "${dictionary[@]}" "$build/corpus/$name" >"$build/$name.log" 2>&1; then
-    tail -n 30 "$build/$name.log"
+    grep -m 1 -A 20 -E 'ERROR: |runtime error: ' "$build/$name.log"
+    tail -n 8 "$build/$name.log"
     echo "fuzz: $name found something: see $build/findings"
     failed=$((failed + 1))
   fi
