@@ -38,12 +38,23 @@ struct ColdBlock {
   bool loading() const { return loading_; }
   Bytes content() const { return memory.first(size); }
 
+  // Its user found these bytes of the content to be right, and need not look again.
+  bool is_checked(std::size_t from, std::size_t to) const {
+    return from >= checked_from_ && to <= checked_to_;
+  }
+  void checked(std::size_t from, std::size_t to) {
+    if (from != checked_to_) checked_from_ = from;
+    checked_to_ = to;
+  }
+
  private:
   friend class ColdCache;
   std::uint32_t pins_ = 0;
   bool loading_ = true;
   bool used_ = true;
   bool dropped_ = false;
+  std::size_t checked_from_ = 0;
+  std::size_t checked_to_ = 0;
   std::size_t place_ = 0;  // on the clock
 };
 

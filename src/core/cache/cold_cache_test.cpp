@@ -68,5 +68,22 @@ TEST_F(ColdCacheTest, ABlockDroppedWhileItIsReadNeverAppears) {
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
+TEST_F(ColdCacheTest, ABlockKnowsWhichOfItsBytesWereChecked) {
+  ColdBlock* block = load(0);
+  EXPECT_FALSE(block->is_checked(0, 1));
+  block->checked(100, 200);
+  block->checked(200, 300);
+  EXPECT_TRUE(block->is_checked(100, 300));
+  EXPECT_TRUE(block->is_checked(150, 250));
+  EXPECT_FALSE(block->is_checked(99, 300));
+  EXPECT_FALSE(block->is_checked(100, 301));
+  block->checked(400, 500);  // one stretch is all that it remembers
+  EXPECT_TRUE(block->is_checked(400, 500));
+  EXPECT_FALSE(block->is_checked(300, 500));
+  EXPECT_FALSE(block->is_checked(100, 300));
+  cache.drop({1, 0});
+  EXPECT_FALSE(load(0)->is_checked(400, 500));
+}
+
 }  // namespace
 }  // namespace tailwater::cache

@@ -10,16 +10,26 @@ namespace {
 TEST(TailRoom, GrowsByWhatWasMissedUpToItsBound) {
   TailRoom room(100, 1'000);
   EXPECT_EQ(room.bytes(), 100U);
-  room.missed(300, 500);
+  room.missed(300, 200, 0);
   EXPECT_EQ(room.bytes(), 400U);
-  room.missed(5'000, 1'000);
+  room.missed(5'000, 700, 0);
   EXPECT_EQ(room.bytes(), 1'000U);
 }
 
-TEST(TailRoom, WhatNoMemoryWouldHaveHeldChangesNothing) {
+TEST(TailRoom, WhatTwiceAsMuchWouldNotHaveHeldChangesNothing) {
   TailRoom room(100, 1'000);
-  room.missed(300, 1'001);
+  room.missed(300, 202, 0);
   EXPECT_EQ(room.bytes(), 100U);
+}
+
+TEST(TailRoom, WhatCameForOtherLogsSinceCounts) {
+  TailRoom room(100, 1'000);
+  const std::uint64_t newest = room.came(50);
+  EXPECT_EQ(room.came(180), newest + 180);
+  room.missed(300, 22, newest);
+  EXPECT_EQ(room.bytes(), 100U);
+  room.missed(300, 20, newest);
+  EXPECT_EQ(room.bytes(), 400U);
 }
 
 TEST(TailRoom, ASmallBudgetIsTheStart) {

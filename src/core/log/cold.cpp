@@ -64,20 +64,36 @@ Reader::Look Reader::cold_header(const BlockReader::Source& source, const Spot& 
   return peek_batch(header).base > batch.last ? Look::found : Look::bad;
 }
 
+// What lies in memory does not change: a batch is looked at once for as long as its blocks stay there, however
+// often a fetch that waits for others is tried.
 bool Reader::cold_crc_matches(const BlockReader::Source& source, std::uint64_t position, std::uint64_t size) {
+  const std::uint64_t end = position + size;
+  const auto each_block = [&](std::uint64_t at, auto&& visit) {
+    while (at < end) {
+      cache::ColdBlock* block = blocks_.block(source, at);
+      CHECK(block != nullptr);
+      const std::uint64_t from = at % blocks_.block_bytes();
+      const std::uint64_t count = std::min<std::uint64_t>(end - at, blocks_.block_bytes() - from);
+      visit(*block, from, from + count);
+      at += count;
+    }
+  };
+  bool is_checked = true;
+  each_block(position, [&](const cache::ColdBlock& block, std::uint64_t from, std::uint64_t to) {
+    is_checked = is_checked && block.is_checked(from, to);
+  });
+  if (is_checked) return true;
   std::byte stored[sizeof(std::uint32_t)];
   CHECK(blocks_.copy(source, position + records::at::kCrc, stored));
   std::uint32_t crc = 0;
-  const std::uint64_t end = position + size;
-  for (std::uint64_t at = position + records::at::kAttributes; at < end;) {
-    const cache::ColdBlock* block = blocks_.block(source, at);
-    CHECK(block != nullptr);
-    const std::uint64_t from = at % blocks_.block_bytes();
-    const std::uint64_t count = std::min<std::uint64_t>(end - at, blocks_.block_bytes() - from);
-    crc = crc32c(block->content().subspan(from, count), crc);
-    at += count;
-  }
-  return crc == load_big<std::uint32_t>(stored);
+  each_block(position + records::at::kAttributes,
+             [&](const cache::ColdBlock& block, std::uint64_t from, std::uint64_t to) {
+               crc = crc32c(block.content().subspan(from, to - from), crc);
+             });
+  if (crc != load_big<std::uint32_t>(stored)) return false;
+  each_block(position,
+             [](cache::ColdBlock& block, std::uint64_t from, std::uint64_t to) { block.checked(from, to); });
+  return true;
 }
 
 // From run.begin as many whole batches as are wanted, allowed and here; the first in any case, if it is
@@ -162,7 +178,7 @@ ReadPlan Reader::plan_cold(LogState& log, const ReadRequest& request, std::vecto
     at = end;
   }
   log.hint = {run.next, segment.number, run.end, run.floor};
-  shared_.room.missed(plan.bytes, bytes_behind(log, segment, run.begin));
+  shared_.room.missed(plan.bytes, bytes_behind(log, segment, run.begin), log.newest);
   for (std::uint32_t ahead = 0; ahead <= shared_.options.read_ahead_blocks; ++ahead) {
     blocks_.read_ahead(records, run.end + ahead * size);
   }

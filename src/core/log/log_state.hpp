@@ -179,6 +179,7 @@ struct LogState {
     Offset segment;
     std::uint64_t position = 0;
   } hot_hint;
+  std::uint64_t newest = 0;  // of cache::TailRoom::came()
 
   Segment& active() { return segments.back(); }
   const Segment& active() const { return segments.back(); }

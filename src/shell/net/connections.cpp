@@ -18,6 +18,9 @@ constexpr std::uint64_t kSequenceBits = 32;
 // Order of activity is kept to this precision, so that a busy connection does not move in the list at each
 // request.
 constexpr Duration kTouchPrecision = Duration::from_ms(1000);
+// So close together comes what is many requests (Connections::last_reads_). Readers alone ask for their next
+// megabytes less often.
+constexpr Duration kCloseTogether = Duration::from_ms(2);
 
 }  // namespace
 
@@ -31,7 +34,8 @@ Connections::Connections(ShardId shard, Poller& poller, ConnectionMachine& machi
       make_stream_(std::move(make_stream)),
       slots_(1),
       pieces_(kPiecesMax),
-      iovecs_(kPiecesMax) {}
+      iovecs_(kPiecesMax),
+      send_left_(options.send_per_turn) {}
 
 Connections::~Connections() {
   for (Connection& connection : slots_) {
@@ -101,22 +105,19 @@ void Connections::on_event(std::uint64_t key, std::uint32_t events) {
 }
 
 void Connections::gather(Now now) {
-  working_.swap(to_send_);
-  for (const ConnectionId id : working_) {
-    if (Connection* connection = find(id)) {
-      connection->queued_send = false;
-      flush(id, now);
-    }
-  }
-  working_.clear();
+  const std::uint64_t before = counters_.bytes_received;
   working_.swap(to_read_);
   for (const ConnectionId id : working_) {
     if (Connection* connection = find(id)) {
       connection->queued_read = false;
       read(*connection, now);
+      last_reads_[next_read_++ % last_reads_.size()] = now.monotonic;
     }
   }
   working_.clear();
+  const bool busy = now.monotonic < last_reads_[next_read_ % last_reads_.size()] + kCloseTogether;
+  const std::size_t came = counters_.bytes_received - before;
+  send_left_ = busy ? std::max(options_.send_per_busy_turn, came) : options_.send_per_turn;
 }
 
 void Connections::read(Connection& connection, Now now) {
@@ -167,39 +168,80 @@ std::size_t Connections::collect(ConnectionId id) {
   return count;
 }
 
+// Shortens what was collected to so many bytes; gives the pieces that are left.
+std::size_t Connections::cut(std::size_t bytes) {
+  collected_bytes_ = bytes;
+  std::size_t count = 0;
+  for (; bytes > 0; ++count) {
+    iovecs_[count].iov_len = std::min(iovecs_[count].iov_len, bytes);
+    bytes -= iovecs_[count].iov_len;
+  }
+  return count;
+}
+
+// Sends the collected pieces; gives the bytes that went. The connection may have ended, or be blocked.
+std::size_t Connections::transmit(Connection& connection, std::size_t count, Now now) {
+  CHECK(collected_bytes_ > 0);
+  ++counters_.sends;
+  const StreamResult result = connection.stream->send(std::span(iovecs_).first(count));
+  if (result.status == StreamStatus::failed || result.status == StreamStatus::ended) {
+    end(connection);
+    return 0;
+  }
+  if (result.status != StreamStatus::done || result.bytes < collected_bytes_) {
+    // The socket is full; its readiness makes a new edge.
+    connection.send_blocked = true;
+    connection.send_wants_read = result.status == StreamStatus::wait_read;
+  }
+  if (result.bytes == 0) return 0;
+  touch(connection, now);
+  counters_.bytes_sent += result.bytes;
+  machine_.sent(connection.id, result.bytes, now);
+  return result.bytes;
+}
+
 bool Connections::flush(ConnectionId id, Now now) {
   Connection* connection = find(id);
-  if (connection == nullptr || connection->ended || connection->send_blocked) return false;
-  std::size_t budget = options_.send_per_turn;
+  if (connection == nullptr || !connection->can_send() || connection->queued_send) return false;
+  const std::size_t count = collect(id);
+  if (count == 0) return false;
+  const bool sent = collected_bytes_ <= options_.small_send && transmit(*connection, count, now) > 0;
+  if (connection->can_send() && (!sent || collect(id) > 0)) queue_send(*connection);
+  return sent;
+}
+
+bool Connections::send_in_line(Connection& connection, Now now) {
   bool any = false;
-  for (;;) {
-    const std::size_t count = collect(id);
-    if (count == 0) return any;
-    if (budget == 0) {
-      queue_send(*connection);
-      return any;
+  while (connection.can_send()) {
+    std::size_t count = collect(connection.id);
+    if (count == 0) break;
+    if (send_left_ == 0) {
+      queue_send(connection);
+      break;
     }
-    CHECK(collected_bytes_ > 0);
-    ++counters_.sends;
-    const StreamResult result = connection->stream->send(std::span(iovecs_).first(count));
-    if (result.status == StreamStatus::failed || result.status == StreamStatus::ended) {
-      end(*connection);
-      return any;
-    }
-    if (result.bytes > 0) {
-      any = true;
-      touch(*connection, now);
-      counters_.bytes_sent += result.bytes;
-      budget -= std::min(budget, result.bytes);
-      machine_.sent(id, result.bytes, now);
-    }
-    if (result.status != StreamStatus::done || result.bytes < collected_bytes_) {
-      // The socket is full; its readiness makes a new edge.
-      connection->send_blocked = true;
-      connection->send_wants_read = result.status == StreamStatus::wait_read;
-      return any;
+    if (send_left_ < collected_bytes_) count = cut(send_left_);
+    const std::size_t sent = transmit(connection, count, now);
+    send_left_ -= sent;
+    any = any || sent > 0;
+  }
+  return any;
+}
+
+bool Connections::send_waiting(Now now) {
+  if (to_send_.empty()) return false;
+  bool any = false;
+  working_.swap(to_send_);
+  auto next = working_.begin();
+  for (; next != working_.end() && send_left_ > 0; ++next) {
+    if (Connection* connection = find(*next)) {
+      connection->queued_send = false;
+      any |= send_in_line(*connection, now);
     }
   }
+  // Those whose turn did not come are before those who had theirs and have more.
+  to_send_.insert(to_send_.begin(), next, working_.end());
+  working_.clear();
+  return any;
 }
 
 void Connections::resume(ConnectionId id) {

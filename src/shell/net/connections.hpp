@@ -8,6 +8,7 @@
 // here.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,7 +39,12 @@ class ConnectionMachine {
 
 struct ConnectionOptions {
   std::size_t read_per_turn = 1 << 20;
+  // Whoever reads a lot does not hold up the others. Small answers go at once; of larger ones all connections
+  // together send so much in a turn, in the order in which they came. While requests come close together that is
+  // as much as came with them, but at least the smaller figure.
+  std::size_t small_send = 64 << 10;
   std::size_t send_per_turn = 4 << 20;
+  std::size_t send_per_busy_turn = 256 << 10;
   Duration idle_max = Duration::max();  // max: never closed for idling
 };
 
@@ -65,10 +71,13 @@ class Connections {
   // What the poller reported under one of this object's keys.
   void on_event(std::uint64_t key, std::uint32_t events);
 
-  // Sends what could not be sent before and reads what is readable.
+  // Reads what is readable.
   void gather(Now now);
-  // Sends what the machine has for this connection. True: something was sent.
+  // Sends what the machine has for this connection, or puts it in line if that is a lot. True: something was
+  // sent.
   bool flush(ConnectionId id, Now now);
+  // Sends what waits in line, as far as this turn allows. True: something was sent.
+  bool send_waiting(Now now);
   void resume(ConnectionId id);
   // The machine's wish: it hears no more of this connection.
   void close(ConnectionId id);
@@ -103,10 +112,14 @@ class Connections {
     bool ended = false;                // no more reading or sending; disconnected() follows
     bool queued_read = false;
     bool queued_send = false;
+
+    bool can_send() const { return !ended && !send_blocked; }
   };
 
   Connection* find(ConnectionId id);
   void read(Connection& connection, Now now);
+  std::size_t transmit(Connection& connection, std::size_t count, Now now);
+  bool send_in_line(Connection& connection, Now now);
   void end(Connection& connection);
   void forget(Connection& connection);
   void queue_read(Connection& connection);
@@ -115,6 +128,7 @@ class Connections {
   void unlink(Connection& connection);
   void link_newest(Connection& connection);
   std::size_t collect(ConnectionId id);
+  std::size_t cut(std::size_t bytes);
 
   const ShardId shard_;
   Poller& poller_;
@@ -131,6 +145,9 @@ class Connections {
   std::vector<Bytes> pieces_;
   std::vector<iovec> iovecs_;
   std::size_t collected_bytes_ = 0;
+  std::size_t send_left_ = 0;            // of large answers in this turn
+  std::array<Instant, 4> last_reads_{};  // when connections were read, in turn
+  std::size_t next_read_ = 0;            // in it
   std::uint64_t sequence_ = 0;
   std::size_t count_ = 0;
   ConnectionCounters counters_;

@@ -1,6 +1,6 @@
 // Goal: bytes arrive whole and in order in both directions whatever the socket's moods; a machine without
-// room stops reading; nothing is lost when a peer ends; idlers are closed, busy ones not. Method: socket
-// pairs and a machine that follows a script; time is handed in.
+// room stops reading; large answers do not hold up small ones; nothing is lost when a peer ends; idlers are
+// closed, busy ones not. Method: socket pairs and a machine that follows a script; time is handed in.
 #include "shell/net/connections.hpp"
 
 #include <gtest/gtest.h>
@@ -72,6 +72,7 @@ class ConnectionsTest : public ::testing::Test {
   void turn(std::int64_t ms = 0) {
     for (const epoll_event& event : poller.wait(0)) connections->on_event(event.data.u64, event.events);
     connections->gather(at_ms(ms));
+    connections->send_waiting(at_ms(ms));
     connections->settle();
   }
 
@@ -180,6 +181,61 @@ TEST_F(ConnectionsTest, LargeAnswerWaitsForASlowReader) {
   }
   EXPECT_EQ(got, text);
   EXPECT_EQ(connections->counters().bytes_sent, text.size());
+}
+
+TEST_F(ConnectionsTest, ASmallAnswerGoesBeforeALargeOne) {
+  make({.small_send = 1'000});
+  const Descriptor reader = connect();
+  const Descriptor writer = connect();
+  side(0).to_send = pattern(20'000);
+  side(1).to_send = "acknowledged";
+  EXPECT_FALSE(connections->flush(machine.order[0], at_ms(0)));
+  EXPECT_TRUE(connections->flush(machine.order[1], at_ms(0)));
+  EXPECT_EQ(drain(writer), "acknowledged");
+  EXPECT_EQ(drain(reader), "");
+  EXPECT_TRUE(connections->has_work());
+  EXPECT_TRUE(connections->send_waiting(at_ms(0)));
+  EXPECT_EQ(drain(reader), pattern(20'000));
+  EXPECT_FALSE(connections->has_work());
+}
+
+TEST_F(ConnectionsTest, LargeAnswersShareATurnInTheOrderInWhichTheyCame) {
+  make({.small_send = 1'000, .send_per_turn = 10'000});
+  std::vector<Descriptor> readers;
+  std::vector<std::size_t> got(3);
+  for (std::size_t each = 0; each < got.size(); ++each) {
+    readers.push_back(connect());
+    side(each).to_send = pattern(20'000);
+    connections->flush(machine.order[each], at_ms(0));
+  }
+  for (std::size_t round = 0; round < 6; ++round) {
+    turn(1'000);
+    for (std::size_t each = 0; each < got.size(); ++each) got[each] += drain(readers[each]).size();
+    EXPECT_EQ(got[round % 3], 10'000 * (round / 3 + 1)) << round;
+    EXPECT_EQ(got[0] + got[1] + got[2], 10'000 * (round + 1)) << round;
+  }
+  EXPECT_FALSE(connections->has_work());
+}
+
+TEST_F(ConnectionsTest, WhileRequestsComeCloseTogetherLargeAnswersGetLess) {
+  make({.small_send = 1'000, .send_per_turn = 100'000, .send_per_busy_turn = 5'000});
+  const Descriptor reader = connect();
+  const Descriptor writer = connect();
+  const auto sent_in_turn = [&](std::int64_t ms) {
+    side(0).to_send = pattern(100'000);
+    connections->flush(machine.order[0], at_ms(ms));
+    turn(ms);
+    return drain(reader).size();
+  };
+  EXPECT_EQ(sent_in_turn(10), 100'000U);
+  for (int request = 0; request < 4; ++request) {
+    say(writer, pattern(2'000));
+    turn(20);
+  }
+  EXPECT_EQ(sent_in_turn(20), 5'000U);
+  say(writer, pattern(8'000));  // as much as came
+  EXPECT_EQ(sent_in_turn(20), 8'000U);
+  EXPECT_EQ(sent_in_turn(30), 100'000U);
 }
 
 TEST_F(ConnectionsTest, WhatWasSentBeforeTheEndArrivesFirst) {

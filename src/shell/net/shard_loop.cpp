@@ -154,6 +154,8 @@ void ShardLoop::run() {
   set_phase(ShardPhase::recovering);
   for (;;) {
     turn(now);
+    // Large answers last: small ones, and what goes to the disk, do not wait for them.
+    unsettled_ |= connections_.send_waiting(now);
     observe(now);
     if (phase_.load() == ShardPhase::stopped || abandoned_.load()) break;
     const auto ready = wait();
