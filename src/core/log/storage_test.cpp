@@ -677,35 +677,6 @@ TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
   EXPECT_EQ(log.durable_start(), Offset{4});
 }
 
-// Whether a read at this offset finds its bytes in memory.
-bool in_memory(World& world, Log& log, Offset from) {
-  std::vector<Bytes> pieces;
-  const ReadPlan plan = world.storage->plan_read(log, {from, 1, log.end_offset(), true}, pieces);
-  if (plan.kind == ReadPlan::Kind::hot) world.storage->unpin(plan.pin);
-  return plan.kind == ReadPlan::Kind::hot;
-}
-
-TEST(StorageTest, MemoryGrowsByWhatReadersMissedAndNotBefore) {
-  World world(23);
-  world.options.tail_bytes_start = 2 << 20;
-  world.options.flush_run_bytes = 32'000;
-  world.start_and_recover();
-  Log& log = world.create("a");
-  const auto write_eight_megabytes = [&] {
-    for (int each = 0; each < 8'000; ++each) {
-      ASSERT_TRUE(world.append(log, {.value_size = 1'000}).has_value());
-      if (each % 20 == 19) world.pump();
-    }
-  };
-  write_eight_megabytes();
-  EXPECT_TRUE(in_memory(world, log, Offset{7'500}));
-  ASSERT_FALSE(in_memory(world, log, Offset{3'000}));
-  Offset begin{0};
-  world.read_all(log, begin, log.end_offset());
-  write_eight_megabytes();
-  EXPECT_TRUE(in_memory(world, log, Offset{10'000}));
-}
-
 TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndACheckpointInBetween) {
   World world(11);
   world.disk.in_order = true;
