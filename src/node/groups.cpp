@@ -99,6 +99,8 @@ constexpr std::int16_t kFirstAddingCommit = 5;     // the broker adds the partit
 
 // What a producer is told when its transaction cannot take offsets.
 wire::ErrorCode commit_error(wire::ErrorCode verification, std::int16_t version) {
+  // Whoever is late is told so in one way, whether the log of offsets or the coordinator knows it first.
+  if (verification == wire::ErrorCode::producer_fenced) return wire::ErrorCode::invalid_producer_epoch;
   if (verification == wire::ErrorCode::transaction_abortable && version < kFirstAbortableCommit) {
     return wire::ErrorCode::invalid_txn_state;
   }
@@ -115,6 +117,7 @@ bool Groups::admit(Coordinator& coordinator, const Asking& asking, GroupCall& as
                    const wire::TxnOffsetCommitRequest& request) {
   PartitionState* partition = coordinator.log.partition();
   if (partition == nullptr || partition->log == nullptr || coordinator.log.loading()) return true;
+  if (request.group_id.empty()) return true;  // refused by the machine, and no reason to begin a transaction
   const txn::ProducerIdentity producer{ProducerId{request.producer_id},
                                        ProducerEpoch{request.producer_epoch}};
   const auto known = partition->log->producer(producer.id);

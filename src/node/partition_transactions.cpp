@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int16_t kFirstAbortableVersion = 11;  // of Produce: knows TRANSACTION_ABORTABLE
 constexpr std::int16_t kFirstAddingVersion = 12;     // of Produce: the broker adds the partition
+constexpr std::size_t kUnvouchedMax = 100;  // of a partition: clients that fail must not fill the memory
 
 // What a producer is told of a verification that failed. Older clients would take the coordinator's retriable
 // errors for fatal ones; NOT_ENOUGH_REPLICAS makes them send again without looking for another leader.
@@ -48,6 +49,24 @@ records::BatchInfo info_of(const records::BatchView& marker) {
           .records_walked = true};
 }
 
+void note_unvouched(PartitionState& partition, const txn::ProducerIdentity& producer, std::int32_t sequence) {
+  auto& all = partition.unvouched;
+  const auto known = std::ranges::find(all, producer, &PartitionState::Unvouched::producer);
+  if (known != all.end()) {
+    known->sequence = std::min(known->sequence, sequence);
+    return;
+  }
+  if (all.size() == kUnvouchedMax) all.erase(all.begin());
+  all.push_back({producer, sequence});
+}
+
+bool is_behind_unvouched(const PartitionState& partition, const txn::ProducerIdentity& producer,
+                         std::int32_t sequence) {
+  return std::ranges::any_of(partition.unvouched, [&](const auto& each) {
+    return each.producer == producer && each.sequence < sequence;
+  });
+}
+
 }  // namespace
 
 bool Partitions::in_transaction(const PartitionState& partition,
@@ -71,12 +90,17 @@ bool Partitions::admit(PartitionState& partition, const Asker& asker, const Prod
   if (!first_waits) {
     // What the log refuses or knows already it answers by itself.
     if (!partition.log->is_new(info)) return true;
+    const bool follows = info.base_sequence != 0 && !partition.log->producer(producer.id);
     // A client that bumps its epoch begins each transaction at sequence 0.
-    if (adds && info.base_sequence != 0 && !partition.log->producer(producer.id)) {
+    if (follows && adds) {
       refuse(asker, terms, ask, ErrorCode::out_of_order_sequence_number);
       return false;
     }
-    if (in_transaction(partition, producer)) return true;
+    if (in_transaction(partition, producer)) {
+      if (!follows || !is_behind_unvouched(partition, producer, info.base_sequence)) return true;
+      refuse(asker, terms, ask, ErrorCode::out_of_order_sequence_number);
+      return false;
+    }
     if (!adds && !verifies_transactions()) return true;
   }
   verify(partition,
@@ -84,8 +108,9 @@ bool Partitions::admit(PartitionState& partition, const Asker& asker, const Prod
           .transactional_id = std::string(terms.transactional_id),
           .producer = producer,
           .adds = adds},
-         [this, asker, terms, ask](ErrorCode error) {
+         [this, asker, terms, ask, producer, sequence = info.base_sequence](ErrorCode error) {
            if (error == ErrorCode::none) return produce(asker, terms, ask);
+           if (PartitionState* asked = find(ask.key)) note_unvouched(*asked, producer, sequence);
            refuse(asker, terms, ask, produce_error(error, terms.version));
          });
   return false;
@@ -190,6 +215,8 @@ void Partitions::overtake(PartitionState& partition, const MarkerCall& marker) {
     return each.producer.id == marker.producer.id && !(bumps && each.producer.epoch >= marker.producer.epoch);
   };
   std::erase_if(partition.verifications, [&](const auto& each) { return each.granted && is_ended(each); });
+  std::erase_if(partition.unvouched,
+                [&](const auto& each) { return each.producer.id == marker.producer.id; });
   for (auto& each : partition.verifications) {
     if (is_ended(each)) each.overtaken = true;
   }

@@ -431,6 +431,8 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
     std::erase_if(partition.verifications, [&](const PartitionState::Verification& each) {
       return each.granted && each.producer.id == info.producer_id;
     });
+    std::erase_if(partition.unvouched,
+                  [&](const auto& each) { return each.producer.id == info.producer_id; });
   }
   messages_in += static_cast<std::uint64_t>(info.records_count);
   bytes_in += bytes->size();

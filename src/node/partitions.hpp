@@ -78,6 +78,14 @@ struct PartitionState {
   };
   std::vector<Verification> verifications;
 
+  // A producer whose batch was refused because its coordinator did not vouch for it: what it sent behind that batch
+  // must not become the first of its transaction. Until a batch comes, or a marker; only the newest few.
+  struct Unvouched {
+    txn::ProducerIdentity producer;
+    std::int32_t sequence = 0;  // the lowest that was refused
+  };
+  std::vector<Unvouched> unvouched;
+
   struct Marked {
     std::optional<MarkerAsker> asker;  // none: was answered
     Offset last;

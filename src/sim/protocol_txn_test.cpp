@@ -150,6 +150,21 @@ TEST_P(Transactions, records_of_a_partition_that_was_not_added_are_refused) {
   EXPECT_EQ(latest(1, kUncommitted), 0);
 }
 
+TEST_P(Transactions, what_follows_a_refused_batch_does_not_become_the_first) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0}), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 2), ErrorCode::invalid_txn_state);
+  EXPECT_EQ(client.add("t", {1}), ErrorCode::none);
+  client.skip("t", 1, 2);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::out_of_order_sequence_number);
+  client.skip("t", 1, -2);
+  EXPECT_EQ(client.produce("t", 1, 2), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 1, 1), ErrorCode::none);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(1, 4);
+}
+
 TEST_P(Transactions, records_of_a_transaction_need_its_id) {
   TxnClient client(line, "id", TxnClient::Kind::plain);
   EXPECT_EQ(client.init(), ErrorCode::none);
@@ -286,8 +301,31 @@ TEST_P(Transactions, offsets_of_a_transaction_that_does_not_run_are_refused) {
   EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 3), ErrorCode::invalid_txn_state);
   EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 4), ErrorCode::transaction_abortable);
   --client.identity.epoch;
-  EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 5), ErrorCode::producer_fenced);
+  EXPECT_EQ(client.ask_to_commit("g", "t", 0, 7, 5), ErrorCode::invalid_producer_epoch);
   EXPECT_EQ(fetch_offset(line, "g", "t", 0, true).committed_offset, -1);
+}
+
+TEST_P(Transactions, offsets_of_a_group_without_a_name_begin_no_transaction) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.ask_to_commit("", "t", 0, 7, 5), ErrorCode::invalid_group_id);
+  EXPECT_EQ(client.end(true), ErrorCode::invalid_txn_state);
+}
+
+TEST_P(Transactions, clients_that_take_loading_for_the_end_are_told_to_look_for_the_coordinator) {
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.commit_offset("g", "t", 0, 7), ErrorCode::none);
+  for (const auto& [version, expected] : {std::pair{1, ErrorCode::coordinator_not_available},
+                                          std::pair{2, ErrorCode::coordinator_load_in_progress}}) {
+    world.stop();
+    world.start();
+    Line after(world);
+    client.use(after);
+    const ErrorCode answer = client.ask_to_commit("g", "t", 0, 7, static_cast<std::int16_t>(version));
+    // With more shards it may have loaded by then.
+    if (GetParam() == 1 || answer != ErrorCode::none) EXPECT_EQ(answer, expected) << version;
+  }
 }
 
 // --- restarts

@@ -80,6 +80,8 @@ bool is_repeated_end(const Metadata& current, const EndRequest& request) {
 // Whether it is the producer. A client that bumps has its next identity as soon as an end is decided, and what
 // it asks for with that has to wait. The epoch above the last one is nobody's.
 ErrorCode check_producer(const Metadata& current, const ProducerIdentity& asked) {
+  // Nobody was given an identity yet, not even one of -1.
+  if (current.producer.epoch == kNoEpoch) return ErrorCode::invalid_producer_id_mapping;
   if (is_deciding(current.state) && asked == identity_after(current)) return ErrorCode::none;
   if (asked.id != current.producer.id) return ErrorCode::invalid_producer_id_mapping;
   const bool holds = asked.epoch == current.producer.epoch && asked.epoch.value <= kLastEpoch;

@@ -192,6 +192,16 @@ TEST(Add, of_the_next_producer_waits_for_the_end_that_made_it) {
   EXPECT_EQ(decide(completed(ending, kNow), next, kNow).kind, Kind::write);
 }
 
+TEST(Add, nobody_owns_an_id_that_was_not_given_out) {
+  Metadata fresh;
+  AddRequest asked = add(-1);
+  asked.producer = fresh.producer;
+  EXPECT_EQ(decide(fresh, asked, kNow).error, ErrorCode::invalid_producer_id_mapping);
+  EndRequest ending = end(-1, Outcome::abort, ClientVersion::bumping);
+  ending.producer = fresh.producer;
+  EXPECT_EQ(decide(fresh, ending, kNow, kFresh).error, ErrorCode::invalid_producer_id_mapping);
+}
+
 TEST(Add, nobody_has_the_epoch_that_is_there_to_fence) {
   const Metadata fencing = fenced(metadata(State::ongoing, kLastEpoch), kNow, {}).value();
   const Metadata over = completed(fencing, kNow);

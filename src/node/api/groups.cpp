@@ -120,6 +120,21 @@ auto refuse_unknown_partitions(const cluster::MetadataImage& image, Asked& asked
   return refused;
 }
 
+constexpr std::int16_t kFirstTxnCommitThatLoads =
+    2;  // clients before took COORDINATOR_LOAD_IN_PROGRESS for fatal
+
+void speak_to(wire::OffsetCommitResponse&, std::int16_t) {}
+void speak_to(wire::TxnOffsetCommitResponse& response, std::int16_t version) {
+  if (version >= kFirstTxnCommitThatLoads) return;
+  for (auto& topic : response.topics) {
+    for (auto& partition : topic.partitions) {
+      if (partition.error_code == wire::ErrorCode::coordinator_load_in_progress) {
+        partition.error_code = wire::ErrorCode::coordinator_not_available;
+      }
+    }
+  }
+}
+
 // What the coordinator answers, and what was refused before, in one response. The names that the question
 // bears lie in the block, or in the image.
 template <class Asked>
@@ -136,6 +151,7 @@ void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, co
     merge(response.topics, refused.topics, [by_id](const auto& one, const auto& other) {
       return by_id ? one.topic_id == other.topic_id : one.name == other.name;
     });
+    speak_to(response, request.version);
     shard.connections.answer(request, response);
   });
   gather.ask(place.shard, 0, GroupCall{place.partition, version_of(request), std::move(asked)});
