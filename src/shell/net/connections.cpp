@@ -244,6 +244,12 @@ bool Connections::send_waiting(Now now) {
   return any;
 }
 
+void Connections::send_rest(Now now) {
+  send_left_ = SIZE_MAX;
+  while (send_waiting(now)) {
+  }
+}
+
 void Connections::resume(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr || !connection->paused) return;

@@ -78,6 +78,8 @@ class Connections {
   bool flush(ConnectionId id, Now now);
   // Sends what waits in line, as far as this turn allows. True: something was sent.
   bool send_waiting(Now now);
+  // At the end: all that waits in line, as far as the peers take it at once.
+  void send_rest(Now now);
   void resume(ConnectionId id);
   // The machine's wish: it hears no more of this connection.
   void close(ConnectionId id);

@@ -238,6 +238,20 @@ TEST_F(ConnectionsTest, WhileRequestsComeCloseTogetherLargeAnswersGetLess) {
   EXPECT_EQ(sent_in_turn(30), 100'000U);
 }
 
+TEST_F(ConnectionsTest, AtTheEndAllThatWaitsIsSent) {
+  make({.small_send = 1'000, .send_per_turn = 10'000});
+  const Descriptor one = connect();
+  const Descriptor other = connect();
+  for (std::size_t each = 0; each < 2; ++each) {
+    side(each).to_send = pattern(50'000);
+    connections->flush(machine.order[each], at_ms(0));
+  }
+  connections->send_rest(at_ms(0));
+  EXPECT_EQ(drain(one), pattern(50'000));
+  EXPECT_EQ(drain(other), pattern(50'000));
+  EXPECT_FALSE(connections->has_work());
+}
+
 TEST_F(ConnectionsTest, WhatWasSentBeforeTheEndArrivesFirst) {
   make();
   Descriptor peer = connect();

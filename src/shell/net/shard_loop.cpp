@@ -163,6 +163,7 @@ void ShardLoop::run() {
     awake_since_ns_ = now.monotonic.nanoseconds;
     gather(ready, now);
   }
+  if (!abandoned_.load()) connections_.send_rest(now);
   std::vector<DiskDone> rest;
   disk_.drain(rest);
 }
