@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/txn_client.hpp"
+#include "wire/api/delete_records.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
 
 namespace tailwater::sim {
@@ -106,6 +107,27 @@ TEST_P(Transactions, the_last_stable_offset_holds_back_what_came_later) {
   EXPECT_EQ(slow.end(false), ErrorCode::none);
   expect_marked(0, 4);
   EXPECT_EQ(read(line, "t", 0, 0, kCommitted).values.size(), 1U);
+}
+
+TEST_P(Transactions, an_open_one_whose_records_were_deleted_holds_back_what_is_left_and_no_more) {
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.produce("t", 0, 5), ErrorCode::none);
+  EXPECT_EQ(produce(line, "t", 0, batch_of(3, 1'000)).base_offset, 5);
+  wire::DeleteRecordsRequest cut;
+  cut.topics.push_back({.name = "t", .partitions = {{.partition_index = 0, .offset = 5}}});
+  cut.timeout_ms = 10'000;
+  EXPECT_EQ(line.ask(2, cut).topics.at(0).partitions.at(0).low_watermark, 5);
+  EXPECT_EQ(latest(0, kCommitted), 5) << "not below the first record";
+  EXPECT_EQ(latest(0, kUncommitted), 8);
+  auto request = fetching("t", 0, 5);
+  request.isolation_level = kCommitted;
+  const auto part = line.ask(12, request).responses.at(0).partitions.at(0);
+  EXPECT_EQ(part.error_code, ErrorCode::none);
+  EXPECT_EQ(part.last_stable_offset, 5);
+  EXPECT_EQ(part.log_start_offset, 5);
+  EXPECT_EQ(client.end(true), ErrorCode::none);
+  expect_marked(0, 9);
 }
 
 TEST_P(Transactions, batches_that_follow_the_first_without_waiting_keep_their_order) {

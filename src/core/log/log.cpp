@@ -1,5 +1,6 @@
 #include "core/log/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/log/log_state.hpp"
@@ -83,7 +84,8 @@ bool Log::is_new(const records::BatchInfo& info) const {
 Offset Log::first_unstable_offset() const {
   if (!state_->producers) return state_->end;
   const Offset high_watermark = state_->high_watermark.value_or(state_->durable_end);
-  return state_->producers->first_unstable(high_watermark).value_or(state_->end);
+  // A transaction's first records may be gone already.
+  return std::max(state_->producers->first_unstable(high_watermark).value_or(state_->end), state_->start);
 }
 
 }  // namespace tailwater::log

@@ -59,8 +59,8 @@ class Log {
   // known.
   EpochEnd end_offset_for(LeaderEpoch epoch) const;
 
-  // The first offset that a transaction leaves undecided below the high watermark; end_offset() if there is
-  // none.
+  // The first offset that is left and that a transaction leaves undecided below the high watermark;
+  // end_offset() if there is none.
   Offset first_unstable_offset() const;
 
   // The producers that have written here and are not forgotten yet.

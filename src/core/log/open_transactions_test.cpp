@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.hpp"
+#include "core/log/log_state.hpp"
 #include "records/builder.hpp"
 #include "records/control.hpp"
 
@@ -74,6 +75,22 @@ TEST_F(OpenTransactionsTest, a_transaction_is_unstable_until_its_marker_is_below
   EXPECT_EQ(table_.first_unstable(end + 1), std::nullopt);
   table_.release_below(end + 1);
   EXPECT_EQ(table_.first_unstable(end), std::nullopt);
+}
+
+TEST_F(OpenTransactionsTest, nothing_is_unstable_below_the_first_record_that_is_left) {
+  data(1, 0, 0);
+  data(1, 0, 1);
+  const Offset left = data(2, 0, 0, false);
+  auto state = std::make_unique<LogState>();
+  LogState& log_state = *state;
+  log_state.end = log_state.durable_end = end_;
+  log_state.producer_table() = table_;
+  const Log log(std::move(state));
+  EXPECT_EQ(log.first_unstable_offset(), Offset{0});
+  log_state.start = left;
+  EXPECT_EQ(log.first_unstable_offset(), left);
+  log_state.start = end_;
+  EXPECT_EQ(log.first_unstable_offset(), end_) << "when retention has removed everything";
 }
 
 TEST_F(OpenTransactionsTest, aborted_transactions_are_named_where_they_overlap) {
