@@ -85,9 +85,11 @@ Result<void> Fetches::serve(const Request& request, Bytes body) {
   fetch.session_id = begun.session->id();
   fetch.incremental = begun.incremental;
   fetch.by_id = by_id;
-  fetch.min_bytes = std::max(head.min_bytes, 0);
   fetch.max_bytes = static_cast<std::size_t>(
       std::clamp<std::int64_t>(head.max_bytes, 0, context_.options.config.fetch_max_bytes));
+  // It would wait in vain for more than it takes.
+  fetch.min_bytes = static_cast<std::int32_t>(
+      std::min(static_cast<std::size_t>(std::max(head.min_bytes, 0)), fetch.max_bytes));
   fetch.deadline = context_.now.monotonic + Duration::from_ms(std::max(head.max_wait_ms, 0));
   fetch.terms = {.session = begun.session->number(),
                  .read_committed = head.isolation_level == kReadCommitted,

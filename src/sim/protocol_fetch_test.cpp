@@ -166,6 +166,24 @@ TEST_P(Fetch, waits_until_min_bytes_have_come) {
   EXPECT_EQ(size_of(parts.at(0)) + size_of(parts.at(1)), batch.size() * 3);
 }
 
+TEST_P(Fetch, waits_for_no_more_bytes_than_it_takes) {
+  create_topic(line, "t", 1);
+  auto request = fetching("t", 0, 0);
+  request.min_bytes = 1 << 20;
+  request.max_bytes = 100;
+  request.max_wait_ms = 30'000;
+  const std::int64_t begin = ms();
+  Line reader(world);
+  const auto correlation = reader.post(kByName, request);
+  world.pass(Duration::from_ms(100));
+  EXPECT_FALSE(reader.whole_frame());
+  produce(line, "t", 0, batch_of(1, kTime, {}, 500));
+  const auto woken = reader.take<wire::FetchRequest>(kByName, correlation);
+  EXPECT_EQ(batches_in(woken.responses.at(0).partitions.at(0)), 1U);
+  EXPECT_EQ(batches_in(line.ask(kByName, request).responses.at(0).partitions.at(0)), 1U);
+  EXPECT_LT(ms() - begin, 300);
+}
+
 TEST_P(Fetch, of_a_topic_that_is_deleted_ends_at_once) {
   create_topic(line, "t", 3);
   for (std::int32_t partition = 0; partition < 3; ++partition)
