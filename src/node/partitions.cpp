@@ -420,6 +420,10 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
   if (!bytes) {
     return refuse(asker, terms, ask, ErrorCode::invalid_record, bytes.error().message);
   }
+  if (bytes->size() > partition.topic->rules.batch_bytes_max) {
+    return refuse(asker, terms, ask, ErrorCode::message_too_large,
+                  "the record batch, as the topic's compression makes it, is larger than max.message.bytes");
+  }
   const auto appended =
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended && appended.error() == log::AppendRefusal::held_back) {

@@ -257,6 +257,16 @@ TEST_P(Produce, compression_is_the_topics_or_the_producers) {
       << "zstd came with version 7";
 }
 
+TEST_P(Produce, what_the_topics_compression_makes_too_large_is_refused) {
+  create_topic(line, "t", 1, {{"compression.type", "uncompressed"}, {"max.message.bytes", "1000"}});
+  const records::BatchOptions gzip{.codec = records::Codec::gzip};
+  const Buffer small = batch_of(1, kTime, gzip, 3'000);
+  ASSERT_LT(small.size(), 1'000U);
+  EXPECT_EQ(produce(line, "t", 0, small).error_code, ErrorCode::message_too_large);
+  EXPECT_EQ(fetch(line, "t", 0, 0).high_watermark, 0) << "nothing was appended";
+  EXPECT_EQ(produce(line, "t", 0, batch_of(1, kTime, gzip, 500)).error_code, ErrorCode::none);
+}
+
 TEST_P(Produce, a_changed_configuration_holds_for_the_next_batch) {
   create_topic(line, "t", 4);
   wire::IncrementalAlterConfigsRequest request;
