@@ -91,7 +91,10 @@ void reencode(const BatchView& batch, Codec codec, Codecs& codecs) {
 
 void produce(Bytes bytes, Codecs& codecs) {
   Buffer batch(bytes.begin(), bytes.end());
-  if (parse_batch(batch) && parse_batch(batch)->size() == batch.size()) update_crc(batch);
+  if (parse_batch(batch) && parse_batch(batch)->size() == batch.size()) {
+    set_base_offset(batch, Offset{0});  // or nothing that a broker stored gets any further
+    update_crc(batch);
+  }
   for (const bool open : {false, true}) {
     const ProduceRules rules{.compacted = open, .decompress = open};
     const auto info = validate_for_produce(batch, rules, kNow, &codecs);

@@ -100,6 +100,9 @@ std::optional<Rejection> check_header(const BatchView& batch, const ProduceRules
   if (codec == Codec::zstd && !rules.zstd_allowed) {
     return no(RejectReason::unsupported_codec, "zstd needs version 7 of Produce");
   }
+  if (batch.base_offset() != Offset{0}) {
+    return no(RejectReason::invalid_record, "the base offset of a produced record batch must be 0");
+  }
   if (batch.size() > rules.batch_bytes_max) {
     return no(RejectReason::too_large, "the record batch is larger than max.message.bytes");
   }

@@ -141,6 +141,8 @@ TEST(Validate, OneChangeOneReason) {
       << "a record more than announced";
   EXPECT_EQ(reason({put(at::kAttributes, kControlBit)}), invalid_record);
   EXPECT_EQ(reason({put(at::kAttributes, kDeleteHorizonBit)}), invalid_record);
+  EXPECT_EQ(reason({put(at::kBaseOffset, std::int64_t{1})}), invalid_record);
+  EXPECT_EQ(reason({put(at::kBaseOffset, std::int64_t{-1})}), invalid_record);
   EXPECT_EQ(reason({put(at::kProducerId, std::int64_t{1})}), invalid_record) << "without a sequence";
   EXPECT_EQ(reason({put(at::kProducerId, std::int64_t{1}), put(at::kBaseSequence, std::int32_t{0})}),
             std::nullopt);
