@@ -127,6 +127,9 @@ std::optional<Rejection> check_header(const BatchView& batch, const ProduceRules
     return no(RejectReason::invalid_record, "clients must not set a delete horizon");
   if (batch.records().empty())
     return no(RejectReason::invalid_record, "the record batch has no bytes of records");
+  // On topics with CreateTime, Kafka clears the bit; but then the timestamps are not what the client said.
+  if (batch.timestamp_type() == TimestampType::log_append_time)
+    return no(RejectReason::invalid_timestamp, "clients must not set the timestamp type LogAppendTime");
   return std::nullopt;
 }
 

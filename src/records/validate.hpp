@@ -30,7 +30,7 @@ enum class RejectReason : std::uint8_t {
   beyond_segment,      // RECORD_LIST_TOO_LARGE: beyond segment.bytes
   corrupt,             // CORRUPT_MESSAGE: impossible length or wrong CRC; the client may send again
   invalid_record,      // INVALID_RECORD: header or records contradict themselves or the rules
-  invalid_timestamp,   // INVALID_TIMESTAMP: at least one timestamp is outside the window
+  invalid_timestamp,  // INVALID_TIMESTAMP: at least one is outside the window, or their type is not the client's
 };
 
 // A record that is to blame, by its index in the batch.

@@ -143,6 +143,11 @@ TEST(Validate, OneChangeOneReason) {
   EXPECT_EQ(reason({put(at::kAttributes, kDeleteHorizonBit)}), invalid_record);
   EXPECT_EQ(reason({put(at::kBaseOffset, std::int64_t{1})}), invalid_record);
   EXPECT_EQ(reason({put(at::kBaseOffset, std::int64_t{-1})}), invalid_record);
+  EXPECT_EQ(reason({put(at::kAttributes, kLogAppendTimeBit)}), invalid_timestamp);
+  EXPECT_EQ(
+      reason({put(at::kAttributes, kLogAppendTimeBit)}, {.timestamp_type = TimestampType::log_append_time}),
+      invalid_timestamp)
+      << "it is the broker's to set";
   EXPECT_EQ(reason({put(at::kProducerId, std::int64_t{1})}), invalid_record) << "without a sequence";
   EXPECT_EQ(reason({put(at::kProducerId, std::int64_t{1}), put(at::kBaseSequence, std::int32_t{0})}),
             std::nullopt);
