@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/prng.hpp"
+
 namespace tailwater::log {
 
 namespace {
@@ -10,6 +12,20 @@ bool too_old(const LogState& log, const Segment& segment, WallTime now) {
   const std::int64_t newest = segment.index.max_timestamp;
   const std::int64_t since = newest >= 0 ? newest : segment.untimed_since;
   return log.config.retention_ms >= 0 && since >= 0 && now.ms - since > log.config.retention_ms;
+}
+
+// So much earlier the active segment is rolled, so that logs that were made together do not roll together.
+// Drawn for each segment, and the same after a restart.
+std::int64_t jitter(const LogState& log, std::int64_t age_max) {
+  const std::int64_t most = std::min(log.config.segment_jitter_ms, age_max);
+  if (most <= 0) return 0;
+  const LogIdentity& identity = log.identity;
+  std::uint64_t seed = identity.topic_id.high;
+  for (const std::uint64_t part :
+       {identity.topic_id.low, static_cast<std::uint64_t>(identity.partition.value),
+        static_cast<std::uint64_t>(log.active().base.value)})
+    seed = Prng(seed ^ part).next();
+  return static_cast<std::int64_t>(Prng(seed).below(static_cast<std::uint64_t>(most)));
 }
 
 }  // namespace
@@ -54,7 +70,7 @@ bool must_roll(const LogState& log, const Arrival& batch, WallTime now) {
   const std::int64_t newest = batch.max_timestamp >= 0 ? batch.max_timestamp : now.ms;
   std::int64_t age_max = log.config.segment_ms;
   if (log.config.compact) age_max = std::min(age_max, log.config.max_compaction_lag_ms);
-  return newest - active.first_timestamp > age_max - log.config.segment_jitter_ms;
+  return newest - active.first_timestamp > age_max - jitter(log, age_max);
 }
 
 }  // namespace tailwater::log

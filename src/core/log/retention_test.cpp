@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace tailwater::log {
 namespace {
 
@@ -154,8 +156,37 @@ TEST(Roll, by_the_time_between_the_first_record_and_this_one) {
   EXPECT_TRUE(must_roll(plan.log, arrival(1, 10'001), WallTime{0}));
   EXPECT_TRUE(must_roll(plan.log, arrival(1, -1), WallTime{10'001}))
       << "without a timestamp the clock counts";
-  plan.log.config.segment_jitter_ms = 1'000;
-  EXPECT_TRUE(must_roll(plan.log, arrival(1, 9'001), WallTime{0}));
+}
+
+// How old the segment that begins at `base` may get.
+std::int64_t oldest(Plan& plan, Offset base) {
+  plan.log.segments.back().base = base;
+  std::int64_t age = 0;
+  while (!must_roll(plan.log, arrival(1, age + 1, base.value + 1), WallTime{0})) ++age;
+  return age;
+}
+
+TEST(Roll, segments_that_began_together_do_not_end_together_where_there_is_jitter) {
+  Plan plan(1);
+  plan.log.config.segment_ms = 1'000;
+  EXPECT_EQ(oldest(plan, Offset{0}), 1'000);
+  plan.log.config.segment_jitter_ms = 100;
+  std::set<std::int64_t> by_base;
+  std::set<std::int64_t> by_log;
+  for (std::int64_t each = 0; each < 50; ++each) {
+    plan.log.identity.topic_id = {};
+    const std::int64_t age = oldest(plan, Offset{each * 100});
+    EXPECT_GT(age, 900);
+    EXPECT_LE(age, 1'000);
+    EXPECT_EQ(oldest(plan, Offset{each * 100}), age) << "the same every time";
+    by_base.insert(age);
+    plan.log.identity.topic_id = {7, static_cast<std::uint64_t>(each)};
+    by_log.insert(oldest(plan, Offset{0}));
+  }
+  EXPECT_GT(by_base.size(), 20U);
+  EXPECT_GT(by_log.size(), 20U);
+  plan.log.config.segment_jitter_ms = INT64_MAX;
+  EXPECT_GT(oldest(plan, Offset{0}), 0) << "never more than all of the time";
 }
 
 TEST(Roll, a_compacted_log_in_time_for_its_largest_lag) {
