@@ -611,6 +611,7 @@ Partitions::QueryOutcome Partitions::query(const OffsetQuery& query) {
     case special_timestamp::kEarliest:
     case special_timestamp::kEarliestLocal:
       answer.offset = log.start_offset().value;
+      answer.leader_epoch = log.start_epoch().value;
       return outcome;
     case special_timestamp::kLatestTiered:
     case special_timestamp::kEarliestPendingUpload:  // nothing is tiered here

@@ -45,7 +45,9 @@ TEST_P(Offsets, first_and_last) {
   create_topic(line, "t", 2);
   EXPECT_EQ(list(line, "t", 0, -1).offset, 0);
   EXPECT_EQ(list(line, "t", 0, -2).offset, 0);
+  for (const std::int64_t timestamp : {-1, -2, -4}) EXPECT_EQ(list(line, "t", 0, timestamp).leader_epoch, 0);
   produce(line, "t", 0, batch_of(5, kTime));
+  for (const std::int64_t timestamp : {-1, -2, -4}) EXPECT_EQ(list(line, "t", 0, timestamp).leader_epoch, 0);
   EXPECT_EQ(list(line, "t", 0, -1).offset, 5);
   EXPECT_EQ(list(line, "t", 0, -2).offset, 0);
   EXPECT_EQ(list(line, "t", 0, -4).offset, 0) << "earliest local";

@@ -34,6 +34,9 @@ Offset Log::durable_start() const {
 LeaderEpoch Log::epoch() const {
   return state_->epochs.latest();
 }
+LeaderEpoch Log::start_epoch() const {
+  return state_->epochs.at(state_->start);
+}
 EpochEnd Log::end_offset_for(LeaderEpoch epoch) const {
   return state_->epochs.end_of(epoch, state_->end);
 }

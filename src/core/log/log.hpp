@@ -55,6 +55,8 @@ class Log {
 
   // The latest epoch that this log has an entry for; -1 if none.
   LeaderEpoch epoch() const;
+  // That of the first record, or of the next where there is none; -1 if unknown.
+  LeaderEpoch start_epoch() const;
   // KIP-101/279: the largest epoch <= `epoch` that this log knows, and where that one ended. {-1, -1}: not
   // known.
   EpochEnd end_offset_for(LeaderEpoch epoch) const;

@@ -710,6 +710,23 @@ TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndAC
   }
 }
 
+TEST(StorageTest, TheStartHasTheEpochOfTheFirstRecordThatIsLeft) {
+  World world(5);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  EXPECT_EQ(log.start_epoch(), LeaderEpoch{-1}) << "nothing was said yet";
+  world.storage->begin_epoch(log, LeaderEpoch{1});
+  EXPECT_EQ(log.start_epoch(), LeaderEpoch{1}) << "that of the next record";
+  for (int each = 0; each < 10; ++each)
+    ASSERT_TRUE(world.append(log, {}, LeaderEpoch{each < 5 ? 1 : 4}).has_value());
+  EXPECT_EQ(log.start_epoch(), LeaderEpoch{1});
+  EXPECT_EQ(log.epoch(), LeaderEpoch{4});
+  world.storage->set_log_start(log, Offset{4});
+  EXPECT_EQ(log.start_epoch(), LeaderEpoch{1});
+  world.storage->set_log_start(log, Offset{5});
+  EXPECT_EQ(log.start_epoch(), LeaderEpoch{4});
+}
+
 TEST(StorageTest, ASealedSegmentHasAllItsFilesAlsoIfItIsWrittenOnlyThen) {
   World world(29);
   world.start_and_recover();
