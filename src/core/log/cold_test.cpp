@@ -263,6 +263,68 @@ TEST_F(ColdTest, SoDoesALookForTheLargestTimestampBelowABound) {
   }
 }
 
+class LargestTest : public ColdTest, public ::testing::WithParamInterface<std::uint32_t> {};
+
+// With segments of some batches, and with one.
+INSTANTIATE_TEST_SUITE_P(Segments, LargestTest, ::testing::Values(25'000U, 1U << 20));
+
+TEST_P(LargestTest, TimestampIsThatOfARecordThatCanBeSeen) {
+  Log& log = restart();
+  world.storage->set_config(log, {.segment_bytes = GetParam()});
+  const auto put = [&](std::int64_t timestamp, std::int32_t count) {
+    const auto appended = world.append(log, {.value_size = 1'000, .count = count, .timestamp = timestamp});
+    EXPECT_TRUE(appended.has_value());
+    return appended->base;
+  };
+  const auto expect = [&](Offset upper, Offset offset, std::int64_t timestamp) {
+    const TimestampAnswer answer = max_timestamp(log, upper);
+    ASSERT_EQ(answer.kind, TimestampAnswer::Kind::found) << "up to " << upper.value;
+    EXPECT_EQ(answer.offset, offset) << "up to " << upper.value;
+    EXPECT_EQ(answer.timestamp, WallTime{timestamp}) << "up to " << upper.value;
+  };
+  // Segments follow whose largest are at their beginning, each below that of the one before.
+  const Offset high = put(9'000, 10);  // 9'000 to 9'009
+  const Offset low = put(500, 20);
+  const Offset middle = put(700, 20);
+  const Offset untimed = put(-1, 1);
+  const Offset end = put(9'900, 1);  // a bound: in a segment whose rest is not the largest
+  world.pump();
+  const std::size_t last = model.batches.size() - 1;
+  expect(end, high + 9, 9'009);
+  // Behind the bound: what came before counts, also of another segment.
+  expect(high, model.batches[last].last, 1'002 + 10 * static_cast<std::int64_t>(last));
+  // Below the start, wholly and in part.
+  world.storage->set_log_start(log, high + 4);
+  expect(end, high + 9, 9'009);
+  world.storage->set_log_start(log, low);
+  expect(end, middle + 19, 719);
+  world.storage->set_log_start(log, low + 19);
+  expect(middle, low + 19, 519);
+  world.storage->set_log_start(log, middle + 5);
+  expect(end, middle + 19, 719);
+  world.storage->set_log_start(log, untimed);
+  EXPECT_EQ(max_timestamp(log, end).kind, TimestampAnswer::Kind::none) << "it has none";
+}
+
+TEST_F(ColdTest, TheLargestTimestampMayBeInTheMiddleOfABatchThatTheStartCuts) {
+  Log& log = restart();
+  records::BatchBuilder builder({});
+  for (const std::int64_t timestamp : {9'000, 8'000, 8'500, 7'000})
+    EXPECT_TRUE(builder.add(timestamp, std::nullopt, as_bytes("v")));
+  Buffer batch;
+  EXPECT_TRUE(builder.finish(batch).has_value());
+  const Offset base = log.end_offset();
+  ASSERT_TRUE(world.storage->append(log, batch, info_of(batch), {.epoch = LeaderEpoch{1}}, world.now));
+  for (const auto& [start, offset, timestamp] :
+       {std::tuple{0, 0, 9'000}, {1, 2, 8'500}, {2, 2, 8'500}, {3, 3, 7'000}}) {
+    if (start > 0) world.storage->set_log_start(log, base + start);
+    const TimestampAnswer answer = max_timestamp(log, log.end_offset());
+    ASSERT_EQ(answer.kind, TimestampAnswer::Kind::found) << start;
+    EXPECT_EQ(answer.offset, base + offset);
+    EXPECT_EQ(answer.timestamp, WallTime{timestamp});
+  }
+}
+
 TEST_F(ColdTest, BehindADamagedBatchAllIsGivenAgainFromTheNextEntryOfTheIndex) {
   const std::size_t size = model.batches[0].bytes.size();
   ASSERT_LT(size, 1'000U) << "not every batch has an entry";

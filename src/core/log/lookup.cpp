@@ -120,8 +120,8 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
 }
 
 Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t position,
-                                  const StoredBatch& stored, std::int64_t timestamp, Offset upper_bound,
-                                  TimestampAnswer& answer) {
+                                  const StoredBatch& stored, std::optional<std::int64_t> timestamp,
+                                  Offset upper_bound, TimestampAnswer& answer) {
   const Look look = copy_batch(log, segment, position, stored.size);
   if (look != Look::found) return look;
   const Result<records::BatchView> batch = records::parse_batch(scratch_);
@@ -141,12 +141,18 @@ Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t
   // What cannot be opened is opaque: its last offset is the best that can be said.
   if (!opened) return found(batch->last_offset(), batch->max_timestamp());
   records::RecordCursor cursor(*opened, batch->records_count());
+  Look largest = Look::absent;
   while (const auto record = cursor.next()) {
     const std::int64_t time = records::timestamp_of(*batch, *record);
     const Offset offset = records::offset_of(*batch, *record);
-    if (time >= timestamp && offset >= log.start) return found(offset, time);
+    if (offset < log.start) continue;
+    if (timestamp) {
+      if (time >= *timestamp) return found(offset, time);
+    } else if (offset < upper_bound && (largest == Look::absent || time > answer.timestamp.ms)) {
+      largest = found(offset, time);
+    }
   }
-  return Look::absent;
+  return largest;
 }
 
 Reader::Look Reader::time_floor(LogState& log, Segment& segment, std::int64_t timestamp, Offset& from) {
@@ -219,57 +225,75 @@ TimestampAnswer Reader::find_timestamp(LogState& log, WallTime at_least, Offset 
 }
 
 Reader::Look Reader::largest_below(LogState& log, Segment& segment, Offset from, Offset upper_bound,
-                                   std::int64_t& largest, Offset& holder) {
-  largest = -1;
-  const auto count = [&](std::int64_t timestamp, Offset offset) {
-    if (timestamp > largest) {
-      largest = timestamp;
-      holder = offset;
-    }
-    return true;
-  };
+                                   Largest& largest) {
   Spot spot;
   Look look = find_offset(log, segment, from, spot);
   while (look == Look::found && spot.position < segment.size) {
     pass_known(segment, spot, [&](const Walked::Row& row) {
-      return row.floor <= upper_bound && count(row.max_timestamp, row.max_timestamp_offset);
+      if (row.floor > upper_bound) return false;
+      largest.count(row.max_timestamp, row.max_timestamp_offset);
+      return true;
     });
     if (spot.position >= segment.size) break;
     StoredBatch batch;
     look = batch_at(log, segment, spot, batch);
     if (look != Look::found || batch.last >= upper_bound) break;
-    count(batch.max_timestamp, batch.last);
+    largest.count(batch.max_timestamp, batch.last);
     pass(segment, spot, batch);
   }
   return look;
 }
 
+Reader::Look Reader::largest_visible(LogState& log, Segment& segment, Offset upper_bound, Largest& largest) {
+  const Largest of_all{segment.index.max_timestamp, segment.index.max_timestamp_offset};
+  Offset from = segment.base;
+  Offset whole = segment.base;  // from here on all of every batch can be seen
+  StoredBatch cut;
+  Spot spot;
+  if (segment.base < log.start) {
+    from = log.start;
+    Look look = find_offset(log, segment, from, spot);
+    if (look == Look::found && spot.position < segment.size) look = peek(log, segment, spot.position, cut);
+    if (look != Look::found) return look;
+    whole = cut.size > 0 && cut.base < from ? cut.last + 1 : from;
+  }
+  if (of_all.holder >= whole && of_all.holder < upper_bound) {
+    largest = of_all;
+    return Look::found;
+  }
+  if (whole > from) {
+    TimestampAnswer answer;
+    const Look look = search_batch(log, segment, spot.position, cut, std::nullopt, upper_bound, answer);
+    if (look == Look::missing || look == Look::bad) return look;
+    if (look == Look::found) largest.count(answer.timestamp.ms, cut.last);
+  }
+  return largest_below(log, segment, whole, upper_bound, largest);
+}
+
 TimestampAnswer Reader::max_timestamp(LogState& log, Offset upper_bound) {
   if (!log.dir->online() || log.removed) return {.kind = TimestampAnswer::Kind::failed};
   blocks_.begin();
-  Segment* newest = nullptr;
+  Segment* holds = nullptr;
+  Largest largest;
   for (Segment& segment : log.segments) {
-    if (segment.base >= upper_bound || segment.size == 0) continue;
-    if (newest == nullptr || segment.index.max_timestamp > newest->index.max_timestamp) newest = &segment;
-  }
-  if (newest == nullptr) return {};
-  // The maximum of the segment may lie behind the bound; then the largest before it counts, found by walking.
-  std::int64_t largest = newest->index.max_timestamp;
-  Offset holder = newest->index.max_timestamp_offset;
-  if (holder >= upper_bound) {
-    const Offset from = std::max(newest->base, log.start);
-    const Look look = largest_below(log, *newest, from, upper_bound, largest, holder);
+    if (segment.next <= log.start || segment.base >= upper_bound || segment.size == 0) continue;
+    if (segment.index.max_timestamp <= largest.timestamp) continue;
+    Largest here;
+    const Look look = largest_visible(log, segment, upper_bound, here);
     if (look == Look::missing) return answer_need();
     if (look == Look::bad) return {.kind = TimestampAnswer::Kind::corrupt};
-    if (largest < 0) return {};
+    if (here.timestamp <= largest.timestamp) continue;
+    largest = here;
+    holds = &segment;
   }
+  if (holds == nullptr) return {};
   TimestampAnswer answer;
   Spot spot;
-  Look look = find_offset(log, *newest, holder, spot);
+  Look look = find_offset(log, *holds, largest.holder, spot);
   StoredBatch batch;
-  if (look == Look::found) look = peek(log, *newest, spot.position, batch);
+  if (look == Look::found) look = peek(log, *holds, spot.position, batch);
   if (look == Look::found)
-    look = search_batch(log, *newest, spot.position, batch, largest, upper_bound, answer);
+    look = search_batch(log, *holds, spot.position, batch, std::nullopt, upper_bound, answer);
   if (look == Look::missing) return answer_need();
   if (look == Look::bad) return {.kind = TimestampAnswer::Kind::corrupt};
   return answer;

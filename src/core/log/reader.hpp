@@ -105,16 +105,25 @@ class Reader {
   template <class Below>
   Look count_entries(Segment& segment, FileKind kind, Below below, std::uint32_t& count);
 
-  // The largest timestamp of the batches from `from` on that end below `upper_bound`, and the last offset of
-  // the first that has it; -1 if there is none.
-  Look largest_below(LogState& log, Segment& segment, Offset from, Offset upper_bound, std::int64_t& largest,
-                     Offset& holder);
+  // A timestamp, and the last offset of the batch that has it; -1 if there is none.
+  struct Largest {
+    std::int64_t timestamp = -1;
+    Offset holder;
+    void count(std::int64_t other, Offset last) {
+      if (other > timestamp) *this = {other, last};
+    }
+  };
+  // The largest of what can be seen of the segment.
+  Look largest_visible(LogState& log, Segment& segment, Offset upper_bound, Largest& largest);
+  // Counts the batches from `from` on that end below `upper_bound`.
+  Look largest_below(LogState& log, Segment& segment, Offset from, Offset upper_bound, Largest& largest);
   // Where the batches that a time index leaves open begin.
   Look time_floor(LogState& log, Segment& segment, std::int64_t timestamp, Offset& from);
   Look first_at_least(LogState& log, Segment& segment, std::int64_t timestamp, Offset upper_bound,
                       TimestampAnswer& answer);
+  // The first record with such a timestamp or a later one; without one, the first that has the largest.
   Look search_batch(LogState& log, Segment& segment, std::uint64_t position, const StoredBatch& batch,
-                    std::int64_t timestamp, Offset upper_bound, TimestampAnswer& answer);
+                    std::optional<std::int64_t> timestamp, Offset upper_bound, TimestampAnswer& answer);
   Look index_at(LogState& log, Segment& segment, std::uint64_t position, Offset end, IndexState& index);
   TimestampAnswer answer_need() { return {.kind = TimestampAnswer::Kind::need, .ticket = blocks_.need()}; }
 
