@@ -122,7 +122,7 @@ void apply_truncate(Directory& dir, LogState& log, const CutPlace& place) {
   segment.next = place.end;
   segment.index = place.index;
   segment.walked.clear();
-  if (place.position == 0) segment.first_timestamp = -1;
+  if (place.position == 0) segment.first_timestamp = segment.untimed_since = -1;
   cut_chunks(log, dir.shared.tail, place.segment, place.position, place.end);
   log.end = place.end;
   log.start = std::min(log.start, log.end);

@@ -30,11 +30,13 @@ std::int64_t jitter(const LogState& log, std::int64_t age_max) {
 
 }  // namespace
 
+void note_untimed(Segment& segment, WallTime now) {
+  if (segment.size > 0 && segment.index.max_timestamp < 0 && segment.untimed_since < 0)
+    segment.untimed_since = now.ms;
+}
+
 void note_untimed(LogState& log, WallTime now) {
-  for (Segment& segment : log.segments) {
-    if (segment.size > 0 && segment.index.max_timestamp < 0 && segment.untimed_since < 0)
-      segment.untimed_since = now.ms;
-  }
+  for (Segment& segment : log.segments) note_untimed(segment, now);
 }
 
 RetentionPlan plan_retention(const LogState& log, WallTime now) {
@@ -66,11 +68,15 @@ bool must_roll(const LogState& log, const Arrival& batch, WallTime now) {
   if (batch.last_offset - active.base > INT32_MAX) return true;
   if (active.index.entries >= log.config.segment_index_bytes / kIndexEntrySize) return true;
   if (active.index.time_entries + 1 >= log.config.segment_index_bytes / kTimeEntrySize) return true;
-  if (active.first_timestamp < 0) return false;
-  const std::int64_t newest = batch.max_timestamp >= 0 ? batch.max_timestamp : now.ms;
+  // Where there are timestamps, only these tell the time.
+  const bool timed = active.first_timestamp >= 0;
+  const std::int64_t since = timed ? active.first_timestamp : active.untimed_since;
+  const std::int64_t newest = timed ? batch.max_timestamp : now.ms;
+  if (since < 0 || newest < since) return false;
   std::int64_t age_max = log.config.segment_ms;
   if (log.config.compact) age_max = std::min(age_max, log.config.max_compaction_lag_ms);
-  return newest - active.first_timestamp > age_max - jitter(log, age_max);
+  const std::int64_t age = newest - since;
+  return age > age_max - jitter(log, age_max);
 }
 
 }  // namespace tailwater::log

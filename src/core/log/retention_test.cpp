@@ -154,8 +154,19 @@ TEST(Roll, by_the_time_between_the_first_record_and_this_one) {
   plan.log.config.segment_ms = 10'000;
   EXPECT_FALSE(must_roll(plan.log, arrival(1, 10'000), WallTime{0}));
   EXPECT_TRUE(must_roll(plan.log, arrival(1, 10'001), WallTime{0}));
-  EXPECT_TRUE(must_roll(plan.log, arrival(1, -1), WallTime{10'001}))
-      << "without a timestamp the clock counts";
+  EXPECT_FALSE(must_roll(plan.log, arrival(1, -1), WallTime{1'000'000})) << "which has none";
+}
+
+TEST(Roll, by_the_clock_where_no_record_has_a_timestamp) {
+  Plan plan(1);
+  plan.log.config.segment_ms = 10'000;
+  Segment& active = plan.log.segments.back();
+  active.first_timestamp = active.index.max_timestamp = -1;
+  EXPECT_FALSE(must_roll(plan.log, arrival(1, -1), WallTime{1'000'000})) << "nobody knows since when";
+  note_untimed(plan.log, WallTime{1'000'000});
+  EXPECT_FALSE(must_roll(plan.log, arrival(1, -1), WallTime{1'010'000}));
+  EXPECT_TRUE(must_roll(plan.log, arrival(1, -1), WallTime{1'010'001}));
+  EXPECT_TRUE(must_roll(plan.log, arrival(1, 5), WallTime{1'010'001})) << "whatever comes";
 }
 
 // How old the segment that begins at `base` may get.

@@ -66,7 +66,7 @@ struct Segment {
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
   bool fresh = false;               // begun in this run: no file of it can be there yet
-  std::int64_t untimed_since = -1;  // when retention first saw it, if it has no timestamps
+  std::int64_t untimed_since = -1;  // when it first was seen to have records and no timestamp
   bool extended = false;            // the file of records has as much size as blocks
   struct Blocks {
     std::uint64_t from = 0;

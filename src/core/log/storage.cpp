@@ -430,6 +430,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
                  .last = last,
                  .size = bytes.size(),
                  .max_timestamp = stamp || info.wrong_max_timestamp ? newest : came.max_timestamp()});
+  note_untimed(log.active(), now.wall);
   log.newest = state_->shared.room.came(bytes.size());
   log.epochs.begin(replica ? came.leader_epoch() : terms.epoch, base);
   if (came.has_producer()) log.producer_table().apply(records::BatchView(batch));

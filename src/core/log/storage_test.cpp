@@ -727,6 +727,30 @@ TEST(StorageTest, TheStartHasTheEpochOfTheFirstRecordThatIsLeft) {
   EXPECT_EQ(log.start_epoch(), LeaderEpoch{4});
 }
 
+TEST(StorageTest, ASegmentWithoutTimestampsIsRolledByTheClock) {
+  World world(5);
+  world.start_and_recover();
+  Log& log = world.create("a", {.segment_ms = 10'000});
+  const auto segments = [&] { return state_of(log).segments.size(); };
+  const auto append = [&](std::int64_t timestamp) {
+    EXPECT_TRUE(world.append(log, {.timestamp = timestamp}).has_value());
+    return segments();
+  };
+  EXPECT_EQ(append(-1), 1U);
+  world.advance(Duration::from_ms(9'000));
+  EXPECT_EQ(append(-1), 1U);
+  world.advance(Duration::from_ms(1'001));
+  EXPECT_EQ(append(-1), 2U) << "since its first batch";
+  // In one that has timestamps only these count.
+  EXPECT_EQ(append(1'000), 2U);
+  world.advance(Duration::from_ms(100'000));
+  EXPECT_EQ(append(-1), 2U);
+  EXPECT_EQ(append(11'000), 2U);
+  EXPECT_EQ(append(11'001), 3U);
+  world.pump();
+  world.verify();
+}
+
 TEST(StorageTest, ASealedSegmentHasAllItsFilesAlsoIfItIsWrittenOnlyThen) {
   World world(29);
   world.start_and_recover();
