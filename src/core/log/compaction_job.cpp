@@ -63,6 +63,7 @@ CompactionJob::~CompactionJob() {
 Instant CompactionJob::next_deadline() const {
   if (phase_ == Phase::over || outstanding_ > 0) return Instant::max();
   if (!dir_.online() || log_.removed) return Instant{};
+  if (place_at_ > dir_.now.monotonic) return place_at_;
   const bool waits_for_journal = phase_ == Phase::begin || phase_ == Phase::swap;
   if (waits_for_journal && !compaction_settled(log_)) return Instant::max();
   const bool computes = phase_ != Phase::swap && phase_ != Phase::discard;
@@ -127,6 +128,7 @@ void CompactionJob::turn() {
     abandon();
     return;
   }
+  if (place_at_ > dir_.now.monotonic) return;
   if (phase_ == Phase::swap) {
     if (compaction_settled(log_)) place();
     return;
@@ -410,9 +412,17 @@ void CompactionJob::completed(const DiskDone& done) {
   const Errc code = done.outcome ? Errc{} : done.outcome.error().code;
   if (role == Role::name || role == Role::aborted) {
     // What was renamed is there already; and for an export for others a full disk is no reason to stop.
-    const bool is_fine = code == (role == Role::name ? Errc::not_found : Errc::out_of_space);
-    if ((!done.outcome && !is_fine && dir_.check(done)) || outstanding_ > 0) return;
-    named();
+    const bool is_full = code == Errc::out_of_space;
+    const bool is_fine = role == Role::name ? code == Errc::not_found || is_full : is_full;
+    if (!done.outcome && !is_fine && dir_.check(done)) return;
+    // A name may need a block of the directory. Until it has one, the log stays at this step.
+    if (role == Role::name && is_full) place_at_ = dir_.room_retry_at();
+    if (outstanding_ > 0) return;
+    if (place_at_ > dir_.now.monotonic) {
+      phase_ = log_.compaction.step == CompactionStep::swapped ? Phase::swap : Phase::discard;
+    } else {
+      named();
+    }
     return;
   }
   if (role == Role::output) {

@@ -112,6 +112,7 @@ class CompactionJob {
   std::uint32_t generation_ = 0;
   std::uint32_t outstanding_ = 0;
   bool cancelled_ = false;
+  Instant place_at_{};  // a full disk is asked for names again
   CompactionResult result_;
 
   std::unique_ptr<CompactionFilter> filter_;

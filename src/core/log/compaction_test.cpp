@@ -166,6 +166,26 @@ TEST(Compaction, a_full_disk_ends_the_round_and_nothing_else) {
   world.check(Offset{0});
 }
 
+TEST(Compaction, new_segments_wait_for_room_for_their_names) {
+  KeyedWorld world(8);
+  world.start();
+  fill(world, 300, 5);
+  world.stop();
+  world.start();
+  world.disk.failing = ".cleaned";
+  world.disk.failing_kind = DiskOpKind::rename;
+  world.disk.failing_code = Errc::out_of_space;
+  world.compact();
+  ASSERT_NE(world.storage->report(DirId{0}).state, DirState::offline)
+      << world.storage->report(DirId{0}).failure.message;
+  EXPECT_EQ(world.storage->compaction().rounds, 0U);
+  world.disk.failing.clear();
+  world.compact();
+  EXPECT_GE(world.storage->compaction().rounds, 1U);
+  EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+  world.check(Offset{0});
+}
+
 TEST(Compaction, removal_of_the_log_ends_the_round) {
   KeyedWorld world(9);
   world.options.compaction_bytes_per_second = 1;

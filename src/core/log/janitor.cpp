@@ -275,7 +275,9 @@ void Janitor::completed(const DiskDone& done) {
     if (last) remove(index);
     return;
   }
-  if (doomed.phase == Phase::mark && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  // A longer name may need a block of the directory, as a new folder does.
+  const bool names = doomed.phase == Phase::rename || doomed.phase == Phase::mark;
+  if (names && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
     doomed.phase = Phase::entry;
     doomed.due = dir_.room_retry_at();
     return;

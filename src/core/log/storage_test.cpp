@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/journal/format.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/log_state.hpp"
@@ -455,6 +457,33 @@ TEST(StorageTest, ACleanStopDoesNotSpinForFilesThatTheNextRunRemoves) {
   ASSERT_FALSE(world.disk.idle());
   EXPECT_GT(world.storage->next_deadline(), world.now.monotonic);
   world.stop();
+}
+
+TEST(StorageTest, ALogThatIsRemovedOnAFullDiskGoesWhenThereIsRoomForItsNewName) {
+  World world(17);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  world.stop();
+  world.start_and_recover();
+  Log& log = *world.storage->logs()[0];
+  Log& other = world.create("b");
+  const std::string folder = state_of(log).folder();
+  const auto in_folder = [&](const std::string& path) { return path.starts_with(folder + "/"); };
+  ASSERT_TRUE(std::ranges::any_of(world.disk.paths(), in_folder));
+  world.disk.failing = folder;
+  world.disk.failing_kind = DiskOpKind::rename;
+  world.disk.failing_code = Errc::out_of_space;
+  world.remove(log);
+  world.pump();
+  ASSERT_NE(world.storage->report(DirId{0}).state, DirState::offline)
+      << world.storage->report(DirId{0}).failure.message;
+  ASSERT_TRUE(world.append(other, {}).has_value()) << "others go on";
+  world.pump();
+  world.disk.failing.clear();
+  world.advance(world.options.full_retry_interval);
+  world.pump();
+  EXPECT_TRUE(std::ranges::none_of(world.disk.paths(), in_folder)) << "it has not got its new name";
+  world.verify();
 }
 
 TEST(StorageTest, ACleanStopOnAFullDiskWaitsForRoom) {

@@ -52,7 +52,7 @@ class TestDisk {
     done.dir = queued.op.dir;
     ++performed_;
     if (fails(queued.op)) {
-      done.outcome = fail(Errc::storage, "input/output error");
+      done.outcome = fail(failing_code, "input/output error");
     } else {
       perform(queued, done);
     }
@@ -98,6 +98,7 @@ class TestDisk {
   bool can_zero = true;  // else zeroing is unsupported
   std::string failing;   // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
+  Errc failing_code = Errc::storage;
   bool torn_by_byte = false;  // a write in flight may be cut anywhere, not only between sectors
 
   // --- looks
