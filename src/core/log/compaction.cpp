@@ -189,7 +189,9 @@ void Compactor::report(const CompactionJob& job) {
   const std::string name = job.log().folder();
   if (result.broken) {
     shared_.news.faults.push_back(
-        name + " cannot be compacted: its files hold bytes that are no batches, or would outgrow a segment");
+        name +
+        " cannot be compacted: its files hold bytes that are no batches, or batches with "
+        "offsets that cannot be there, or would outgrow a segment");
   }
   if (result.counts.unreadable > 0) {
     shared_.news.faults.push_back(name + " has " + std::to_string(result.counts.unreadable) +

@@ -19,12 +19,19 @@ constexpr std::uint64_t kAllocateStep = std::uint64_t{16} << 20;
 
 // --- SegmentWalk
 
-void SegmentWalk::open(std::uint64_t size) {
+void SegmentWalk::open(std::uint64_t size, Offset base, Offset next) {
   size_ = size;
+  floor_ = base;
+  next_ = next;
   read_ = 0;
   window_.clear();
   walked_ = 0;
   broken_ = false;
+}
+
+bool SegmentWalk::in_place(const records::BatchView& batch) const {
+  const Offset base = batch.base_offset();
+  return base >= floor_ && base < next_ && batch.last_offset() >= base && batch.last_offset() < next_;
 }
 
 std::optional<records::BatchView> SegmentWalk::next() {
@@ -32,7 +39,10 @@ std::optional<records::BatchView> SegmentWalk::next() {
   const Bytes rest = Bytes(window_).subspan(walked_);
   const Result<records::BatchView> batch = records::parse_batch(rest);
   if (batch) {
+    broken_ = !in_place(*batch);
+    if (broken_) return std::nullopt;
     walked_ += batch->size();
+    floor_ = batch->last_offset() + 1;
     return *batch;
   }
   const std::uint64_t left = size_ - read_ + rest.size();

@@ -20,12 +20,13 @@ inline constexpr std::size_t kCompactionBlock = std::size_t{1} << 20;
 
 class SegmentWalk {
  public:
-  // A segment of `size` bytes, from its beginning.
-  void open(std::uint64_t size);
+  // A segment of `size` bytes, from its beginning, with the offsets from `base` up to `next`, exclusive.
+  void open(std::uint64_t size, Offset base, Offset next);
 
   // The next whole batch among what was fed; valid until feed().
   std::optional<records::BatchView> next();
-  // All of it was given, or bytes were met that cannot be batches.
+  // All of it was given. Broken: bytes were met that cannot be batches, or a batch with offsets that cannot be
+  // there; no checksum covers its base offset.
   bool at_end() const { return read_ == size_ && walked_ == window_.size(); }
   bool broken() const { return broken_; }
   // What to read next, at a disk block; nothing if all was read.
@@ -38,8 +39,12 @@ class SegmentWalk {
   void feed(Bytes bytes);
 
  private:
+  bool in_place(const records::BatchView& batch) const;
+
   std::uint64_t size_ = 0;
   std::uint64_t read_ = 0;
+  Offset floor_;  // no batch that follows begins below
+  Offset next_;
   Buffer window_;
   std::size_t walked_ = 0;  // of window_
   bool broken_ = false;

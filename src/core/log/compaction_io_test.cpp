@@ -43,7 +43,7 @@ TEST(SegmentWalk, gives_every_batch_once) {
     const std::vector<Buffer> batches = some_batches(seed, 5 * kCompactionBlock);
     const Buffer segment = joined(batches);
     SegmentWalk walk;
-    walk.open(segment.size());
+    walk.open(segment.size(), Offset{0}, Offset{static_cast<std::int64_t>(batches.size())});
     std::size_t given = 0;
     while (!walk.at_end()) {
       if (const auto batch = walk.next()) {
@@ -69,7 +69,7 @@ TEST(SegmentWalk, stops_at_bytes_that_are_no_batches) {
   const std::size_t second = batch_at(0, 100).size();
   const auto breaks = [&](Buffer bytes, std::size_t batches) {
     SegmentWalk walk;
-    walk.open(bytes.size());
+    walk.open(bytes.size(), Offset{0}, Offset{2});
     walk.feed(bytes);
     for (std::size_t count = 0; count < batches; ++count) EXPECT_TRUE(walk.next().has_value());
     EXPECT_FALSE(walk.next().has_value());
@@ -91,6 +91,11 @@ TEST(SegmentWalk, stops_at_bytes_that_are_no_batches) {
   Buffer negative = segment;
   store_big(negative.data() + records::at::kBatchLength, std::int32_t{-1});
   breaks(negative, 0);
+  for (const std::int64_t wrong : {-1, 0, 2}) {
+    Buffer displaced = segment;
+    store_big(displaced.data() + second, wrong);
+    breaks(displaced, 1);
+  }
 }
 
 TEST(SegmentOutput, makes_exact_files_with_their_index) {

@@ -40,7 +40,7 @@ CompactionJob::CompactionJob(Directory& dir, LogState& log, CompactionPace& pace
     if (segment.next <= range.terms.first_dirty) source_ = each + 1;
   }
   filter_ = std::make_unique<CompactionFilter>(range.terms, log.producers.get());
-  if (source_ < sources_.size()) walk_.open(sources_[source_].size);
+  if (source_ < sources_.size()) walk_source();
   ++log_.references;
   dir_.compacting = true;
 }
@@ -158,6 +158,11 @@ void CompactionJob::turn() {
   }
 }
 
+void CompactionJob::walk_source() {
+  const Source& source = sources_[source_];
+  walk_.open(source.size, source.base, source.next);
+}
+
 // --- pass 1
 
 void CompactionJob::map() {
@@ -176,7 +181,7 @@ void CompactionJob::map() {
       // Decompression is the dear part: such a batch is a step of its own.
       looked += batch->codec() == records::Codec::none ? batch->size() : kStepBytes;
     } else if (walk_.at_end()) {
-      if (++source_ < sources_.size()) walk_.open(sources_[source_].size);
+      if (++source_ < sources_.size()) walk_source();
     } else {
       read_on();
       return;
@@ -219,7 +224,7 @@ void CompactionJob::begin_group() {
   const Offset base = sources_[group_begin_].base;
   output_.emplace(dir_.shared.pool, base, log_.config.index_interval_bytes);
   source_ = group_begin_;
-  walk_.open(sources_[source_].size);
+  walk_source();
   begin_compaction(dir_, log_, base);
   phase_ = Phase::begin;
 }
@@ -239,7 +244,7 @@ void CompactionJob::copy() {
       if (cancelled_) return;
       looked += batch->codec() == records::Codec::none ? cleaned.work : kStepBytes;
     } else if (walk_.at_end()) {
-      if (++source_ < group_end_) walk_.open(sources_[source_].size);
+      if (++source_ < group_end_) walk_source();
     } else {
       read_on();
       return;

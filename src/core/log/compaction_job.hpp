@@ -31,7 +31,7 @@ struct CompactionRange {
 
 struct CompactionResult {
   bool finished = false;  // else it was cancelled
-  bool broken = false;    // met bytes that are no batches: no use in trying again
+  bool broken = false;    // met bytes that are no batches of this log: no use in trying again
   bool no_room = false;
   std::uint64_t bytes_before = 0;  // of the groups that were swapped
   std::uint64_t bytes_after = 0;
@@ -99,6 +99,7 @@ class CompactionJob {
   void export_aborted(Offset base);
   void named();
 
+  void walk_source();
   void read_on();
   bool write_on();
   void submit(FileHandle file, Role role, DiskOp op);

@@ -149,6 +149,32 @@ TEST(Compaction, what_is_not_a_batch_is_reported_and_left_alone) {
   EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
 }
 
+// No checksum covers a batch's base offset. One that says less made compaction prefer older values, one that
+// says more made newer ones go.
+TEST(Compaction, a_batch_whose_offset_cannot_be_there_is_reported_and_left_alone) {
+  for (const bool less : {true, false}) {
+    KeyedWorld world(7);
+    world.start();
+    fill(world, 300, 5);
+    world.stop();
+    const std::string path = world.paths_with(".log").at(1);
+    Buffer bytes = world.disk.content(path);
+    const std::size_t second = records::parse_batch(bytes)->size();
+    const std::int64_t base = records::parse_batch(Bytes(bytes).subspan(second))->base_offset().value;
+    store_big(bytes.data() + second, less ? base - (base & -base) : base + 2);
+    world.disk.set_content(path, bytes);
+    world.start();
+    const auto before = world.disk.paths();
+    world.compact();
+    ASSERT_FALSE(world.faults.empty());
+    EXPECT_NE(world.faults.front().find("t-0"), std::string::npos);
+    EXPECT_EQ(world.storage->compaction().uncleanable_logs, 1U);
+    ASSERT_TRUE(world.disk.exists(path));
+    EXPECT_TRUE(world.disk.content(path) == bytes);
+    EXPECT_EQ(world.disk.paths(), before);
+  }
+}
+
 TEST(Compaction, a_full_disk_ends_the_round_and_nothing_else) {
   KeyedWorld world(8);
   world.start();
