@@ -22,7 +22,9 @@ CompactionFilter::CompactionFilter(const CompactionTerms& terms, const ProducerT
   std::ranges::sort(aborted_, {}, [](const Aborted& each) { return std::tuple(each.producer, each.first); });
   for (const Producer& producer : producers->producers()) {
     const ProducerBatch* const newest = producer.newest();
-    last_batches_.push_back({producer.id, producer.epoch, newest ? newest->last_offset : Offset{-1}});
+    last_batches_.push_back({.id = producer.id,
+                             .epoch = producer.epoch,
+                             .last_offset = newest ? newest->last_offset : Offset{-1}});
   }
 }
 
@@ -38,12 +40,24 @@ bool CompactionFilter::is_aborted(const BatchView& batch) const {
   return aborted.producer == batch.producer_id() && batch.base_offset() < aborted.last;
 }
 
-bool CompactionFilter::keeps_producer(const BatchView& batch) const {
-  if (!batch.has_producer()) return false;
+// What the table knows of the batch's producer, if the batch is of the present epoch of one without a last
+// batch: markers are all that this epoch left.
+CompactionFilter::LastOf* CompactionFilter::known_by_markers(const BatchView& batch) {
+  LastOf* const last = last_of(batch);
+  if (last == nullptr || last->last_offset.value >= 0) return nullptr;
+  return batch.is_control() && batch.producer_epoch() == last->epoch ? last : nullptr;
+}
+
+CompactionFilter::LastOf* CompactionFilter::last_of(const BatchView& batch) {
+  if (!batch.has_producer()) return nullptr;
   const auto last = std::ranges::lower_bound(last_batches_, batch.producer_id(), {}, &LastOf::id);
-  if (last == last_batches_.end() || last->id != batch.producer_id()) return false;
-  if (last->last_offset.value >= 0) return batch.last_offset() == last->last_offset;
-  return batch.is_control() && batch.producer_epoch() == last->epoch;
+  return last == last_batches_.end() || last->id != batch.producer_id() ? nullptr : &*last;
+}
+
+bool CompactionFilter::keeps_producer(const BatchView& batch) {
+  if (const LastOf* last = known_by_markers(batch)) return batch.last_offset() >= last->last_marker;
+  const LastOf* const last = last_of(batch);
+  return last != nullptr && last->last_offset.value >= 0 && batch.last_offset() == last->last_offset;
 }
 
 // Whether the marker goes now. Then readers must not be told of its transaction any more, or they would wait
@@ -90,8 +104,9 @@ bool CompactionFilter::note(const BatchView& batch) {
   const Offset next = batch.last_offset() + 1;
   if (next <= map_end_) return true;
   if (next > terms_.end) return true;  // what its header says cannot be
-  const bool has_keys = batch.crc_matches() && !batch.is_control() && !is_aborted(batch);
-  if (has_keys) {
+  const bool sound = batch.crc_matches();
+  if (LastOf* last = sound ? known_by_markers(batch) : nullptr) last->last_marker = batch.last_offset();
+  if (sound && !batch.is_control() && !is_aborted(batch)) {
     // What cannot be read stays as it is, and replaces nothing.
     const auto opened = open(batch);
     records::RecordCursor cursor(opened.value_or(Bytes{}), opened ? batch.records_count() : 0);

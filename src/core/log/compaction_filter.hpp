@@ -7,7 +7,8 @@
 //   aborted      data of aborted transactions goes at once
 //   marker       of a transaction without data in the log is stamped likewise, and goes after that time
 //   empty batch  stays without records where a producer's last sequence or epoch would be lost, and at the
-//                end of the round
+//                end of the round; an epoch of which only markers are known stays by the newest that was noted
+//                and what lies behind it (if none was, by what earlier rounds left, which is the newest)
 // A batch of which nothing goes is kept byte for byte; so is one that cannot be read, which is counted.
 // Offsets never change. Nothing here does I/O.
 #pragma once
@@ -81,10 +82,13 @@ class CompactionFilter {
     ProducerId id;
     ProducerEpoch epoch;
     Offset last_offset{-1};
+    Offset last_marker{-1};  // of this epoch, among what was noted; wanted only without a last offset
   };
 
   bool is_aborted(const records::BatchView& batch) const;
-  bool keeps_producer(const records::BatchView& batch) const;
+  LastOf* last_of(const records::BatchView& batch);
+  LastOf* known_by_markers(const records::BatchView& batch);
+  bool keeps_producer(const records::BatchView& batch);
   bool drops_marker(const records::BatchView& batch, bool data_is_gone);
   bool keeps_record(const records::BatchView& batch, const records::RecordView& record) const;
   std::optional<Bytes> open(const records::BatchView& batch);

@@ -367,6 +367,33 @@ TEST(CompactionFilter, the_last_marker_of_a_producer_without_batches_stays_empty
   EXPECT_EQ(log.at(0).producer_epoch(), ProducerEpoch{1});
 }
 
+// As the offsets that a transaction commits are written: their producer has no sequences.
+TEST(CompactionFilter, of_a_producer_without_sequences_only_the_newest_marker_stays) {
+  Log log;
+  const auto transaction = [&](std::int16_t epoch) {
+    log.add({{"a", "1"}}, of_producer(7, -1, true, epoch));
+    return log.add_marker(7, records::ControlType::commit, epoch);
+  };
+  transaction(0);
+  std::int64_t newest = 0;
+  for (int each = 0; each < 10; ++each) newest = transaction(1);
+  log.add({{"a", "2"}});
+  const std::int64_t last = log.add({{"z", "1"}});
+  for (const std::int64_t now : {kNow, kNow + 1, kNow + 1 + kRetention}) log.compact(now);
+  const Lines left{std::to_string(newest) + "-", std::to_string(last - 1) + ":a=2",
+                   std::to_string(last) + ":z=1"};
+  EXPECT_EQ(log.text(), left);
+  EXPECT_EQ(log.at(0).producer_epoch(), ProducerEpoch{1});
+  // It also stays when no newer one was written since the last round, until one is.
+  log.compact(kNow + 2 + kRetention, last);
+  EXPECT_EQ(log.text(), left);
+  const std::int64_t newer = log.add_marker(7, records::ControlType::commit, 1);
+  log.add({{"y", "1"}});
+  log.compact(kNow + 2 + kRetention, last + 1);
+  EXPECT_EQ(log.text(),
+            (Lines{left[1], left[2], std::to_string(newer) + "!", std::to_string(newer + 1) + ":y=1"}));
+}
+
 TEST(CompactionFilter, batches_that_cannot_be_read_stay_as_they_are) {
   Log log;
   log.add({{"a", "1"}, {"b", "1"}});
