@@ -439,7 +439,12 @@ void CompactionJob::completed(const DiskDone& done) {
     }
     return;
   }
-  if (!may_go_on()) return;  // also the reason why the file may be gone
+  if (!may_go_on()) return;                           // also the reason why the file may be gone
+  if (!done.outcome && code == Errc::out_of_space) {  // of descriptors
+    result_.no_room = true;
+    cancel();
+    return;
+  }
   if (dir_.check(done)) return;
   const auto range = walk_.wanted();
   CHECK(range.has_value());

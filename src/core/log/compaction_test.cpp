@@ -192,6 +192,22 @@ TEST(Compaction, a_full_disk_ends_the_round_and_nothing_else) {
   world.check(Offset{0});
 }
 
+TEST(Compaction, too_many_open_files_end_the_round_and_nothing_else) {
+  KeyedWorld world(8);
+  world.start();
+  fill(world, 300, 5);
+  world.stop();
+  world.start();
+  world.disk.no_descriptors = true;
+  world.compact();
+  world.disk.no_descriptors = false;
+  EXPECT_EQ(world.storage->compaction().rounds, 0U);
+  world.check(Offset{0});
+  world.compact();
+  EXPECT_GE(world.storage->compaction().rounds, 1U);
+  world.check(Offset{0});
+}
+
 TEST(Compaction, new_segments_wait_for_room_for_their_names) {
   KeyedWorld world(8);
   world.start();

@@ -86,9 +86,9 @@ struct StorageOptions {
   std::uint32_t flush_run_bytes = std::uint32_t{256}
                                   << 10;  // a log with so much unflushed is flushed without need
   std::uint32_t flush_round_bytes = std::uint32_t{32} << 20;
-  std::uint32_t flush_round_logs = 2'048;
-  std::uint32_t sync_each_max = 16;  // a round over more files ends with one sync_all
-  std::uint32_t open_files_max = 4'096;
+  std::uint32_t flush_round_logs = 2'048;  // less where their files would be too many
+  std::uint32_t sync_each_max = 16;        // a round over more files ends with one sync_all
+  std::uint32_t open_files_max = 4'096;    // of segments; those in use may be more
   // In retired files that wait for new segments, of a directory. 0: no such files, and those there go; absent:
   // they are left alone.
   std::optional<std::uint64_t> recycle_bytes;

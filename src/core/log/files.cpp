@@ -60,10 +60,15 @@ void Files::release(FileHandle file) {
     return;
   }
   link(file);
-  if (open_count_ <= options_.open_files_max) return;
-  const FileHandle unused = oldest_;
-  unlink(unused);
-  close(unused);
+  close_surplus();
+}
+
+void Files::close_surplus() {
+  while (open_count_ > options_.open_files_max && oldest_ != 0) {
+    const FileHandle unused = oldest_;
+    unlink(unused);
+    close(unused);
+  }
 }
 
 void Files::forget(FileHandle file) {
@@ -82,6 +87,8 @@ void Files::forget(FileHandle file) {
 }
 
 void Files::open(FileHandle file) {
+  ++open_count_;
+  close_surplus();
   Entry& entry = entries_[file];
   entry.state = State::opening;
   entry.id = FileId{next_id_++};
@@ -132,7 +139,6 @@ void Files::opened(FileHandle file, const DiskDone& done, Now now) {
   if (done.outcome) {
     entry.state = State::open;
     entry.retry_at = entry.give_up_at = {};
-    ++open_count_;
     for (DiskOp& op : entry.waiting) {
       op.file = entry.id;
       outbox_.push_back(std::move(op));
@@ -140,6 +146,7 @@ void Files::opened(FileHandle file, const DiskDone& done, Now now) {
     entry.waiting.clear();
     return;
   }
+  --open_count_;
   if (done.outcome.error().code == Errc::busy) {
     if (entry.give_up_at == Instant{}) entry.give_up_at = now.monotonic + options_.lock_wait_max;
     if (now.monotonic < entry.give_up_at) {

@@ -101,6 +101,8 @@ class Files {
 
   void open(FileHandle file);
   void close(FileHandle file);
+  // The longest unused first; also for a file that is about to be opened.
+  void close_surplus();
   void opened(FileHandle file, const DiskDone& done, Now now);
   void close_unused(const Terms& terms);
   void fail_waiting(FileHandle file, const Error& error);
@@ -117,7 +119,7 @@ class Files {
   FileHandle oldest_ = 0;
   FileHandle newest_ = 0;
   std::uint64_t next_id_ = 1;
-  std::size_t open_count_ = 0;
+  std::size_t open_count_ = 0;  // open, or being opened
 };
 
 }  // namespace tailwater::log

@@ -100,11 +100,20 @@ void Flusher::turn() {
 
 void Flusher::select() {
   bytes_ = 0;
+  files_ = 0;
   if (dir_.stopping) return select_everything();
   const bool pressure = under_pressure();
   if (pressure) select_oldest();
   // Under pressure these come along as far as the round has room.
   if (pressure || journaled() - round_began_ >= round_distance()) select_ripe();
+}
+
+// The files of a round stay open to its end; those of all directories' rounds fit what may be open.
+bool Flusher::has_room() const {
+  const StorageOptions& options = dir_.shared.options;
+  const std::size_t rounds = options.dirs.size() * (options.os_ring ? 2 : 1);
+  const bool files_fit = jobs_.empty() || (files_ + kPartFiles) * rounds <= options.open_files_max;
+  return files_fit && bytes_ < options.flush_round_bytes && jobs_.size() < options.flush_round_logs;
 }
 
 void Flusher::select_oldest() {
@@ -118,15 +127,14 @@ void Flusher::select_oldest() {
     if (ready(*log)) chosen.push_back(log);
   }
   for (LogState* log : chosen) {
-    if (bytes_ >= dir_.shared.options.flush_round_bytes) break;
+    if (!has_room()) break;
     take(*log);
   }
 }
 
 void Flusher::select_ripe() {
   std::size_t looks = dir_.ripe.size();
-  while (looks-- > 0 && bytes_ < dir_.shared.options.flush_round_bytes &&
-         jobs_.size() < dir_.shared.options.flush_round_logs) {
+  while (looks-- > 0 && has_room()) {
     LogState* const log = dir_.ripe.front();
     dir_.ripe.pop_front();
     log->ripe = false;
@@ -141,8 +149,7 @@ void Flusher::select_everything() {
     const bool ends_exactly = !active.exists || active.exact;
     if (!log->dirty && ends_exactly && active.flushed == active.size) continue;
     if (dir_.janitor.occupies(*log)) dir_.janitor.want(*log);
-    if (waiting || !ready(*log) || bytes_ >= dir_.shared.options.flush_round_bytes ||
-        jobs_.size() >= dir_.shared.options.flush_round_logs) {
+    if (waiting || !ready(*log) || !has_room()) {
       waiting = true;
       break;
     }
@@ -186,7 +193,11 @@ bool Flusher::take(LogState& log) {
   log.flushing = true;
   log.flushing_generation = log.generation;
   ++log.references;
-  for (const Part& part : job.parts) bytes_ += part.to - part.from;
+  for (const Part& part : job.parts) {
+    bytes_ += part.to - part.from;
+    files_ += static_cast<std::size_t>(
+        std::count_if(part.files, part.files + kPartFiles, [](FileHandle file) { return file != 0; }));
+  }
   jobs_.push_back(std::move(job));
   return true;
 }
@@ -627,15 +638,8 @@ void Flusher::begin_sync() {
   if (planted(Plant::trim_before_sync)) return end_round();
   if (planted(Plant::file_without_directory_sync)) names_ = false;
   phase_ = Phase::sync;
-  std::size_t files = 0;
-  bool single = true;
-  for (const Job& job : jobs_) {
-    single = single && job.parts.size() == 1;
-    for (const Part& part : job.parts)
-      files += static_cast<std::size_t>(
-          std::count_if(part.files, part.files + kPartFiles, [](FileHandle file) { return file != 0; }));
-  }
-  if (names_ || !single || files > dir_.shared.options.sync_each_max) {
+  const bool single = std::ranges::all_of(jobs_, [](const Job& job) { return job.parts.size() == 1; });
+  if (names_ || !single || files_ > dir_.shared.options.sync_each_max) {
     syncs_ = 1;
     dir_.shared.outbox.push_back(op(DiskOpKind::sync_all, Role::sync, jobs_.size(), FileKind::records));
     return;

@@ -90,6 +90,7 @@ class Flusher {
   };
 
   void select();
+  bool has_room() const;
   void select_oldest();
   void select_ripe();
   void select_everything();
@@ -133,7 +134,8 @@ class Flusher {
   std::uint64_t round_began_ = 0;
   std::vector<Job> jobs_;
   std::size_t unwritten_ = 0;  // jobs that are not in step done
-  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_ = 0;    // of the round
+  std::size_t files_ = 0;
   bool names_ = false;  // files or folders were made
   std::uint32_t syncs_ = 0;
   struct Write {

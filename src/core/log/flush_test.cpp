@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "core/log/test_world.hpp"
 
@@ -51,6 +52,28 @@ TEST_F(FlushTest, HasMoreWhenThereIsNobodyToWaitFor) {
   world.storage->stop();
   EXPECT_GT(most_at_once(), 1u);
   EXPECT_TRUE(world.storage->stopped());
+}
+
+TEST(FlushRoundTest, OpensNoMoreFilesThanItMay) {
+  World world(2);
+  world.disk.in_order = true;
+  world.options.open_files_max = 12;
+  world.start_and_recover();
+  const std::size_t others = world.disk.files_open();
+  for (int each = 0; each < 20; ++each) {
+    ASSERT_TRUE(world.append(world.create(std::string(1, static_cast<char>('a' + each))), {}).has_value());
+  }
+  world.pump();
+  world.storage->stop();
+  std::size_t most = 0;
+  world.turn();
+  while (!world.disk.idle()) {
+    world.step();
+    most = std::max(most, world.disk.files_open());
+  }
+  EXPECT_TRUE(world.storage->stopped());
+  EXPECT_GT(most, others);
+  EXPECT_LE(most, others + world.options.open_files_max);
 }
 
 }  // namespace

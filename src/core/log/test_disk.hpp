@@ -119,6 +119,7 @@ class TestDisk {
     for (const auto& [path, inode] : names_) all.push_back(path);
     return all;
   }
+  std::size_t files_open() const { return open_.size(); }
   std::uint64_t bytes_written = 0;
   // Writes of this file that are on their way.
   std::size_t writes_queued(const std::string& path) const {
