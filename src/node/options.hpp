@@ -31,6 +31,7 @@ struct ShardOptions {
   cluster::BrokerConfig config;
   std::uint64_t memory_budget = 0;  // bytes, of this shard
   Pages* pages = nullptr;           // as in log::StorageOptions
+  std::uint32_t files_max = 0;      // that it may have open; 0: as log::StorageOptions has it
   std::uint64_t seed = 0;           // of every random choice of the shard
   Uuid boot_id;                     // of the running kernel
 };

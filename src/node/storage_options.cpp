@@ -42,6 +42,9 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.direct_run_bytes =
       static_cast<std::uint32_t>(std::min<std::int64_t>(options.config.direct_bytes, UINT32_MAX));
   storage.recycle_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(options.config.recycle_bytes, 0));
+  // A quarter is for journals, and for folders and files that are looked at only once.
+  if (options.files_max > 0)
+    storage.open_files_max = std::min(storage.open_files_max, options.files_max - options.files_max / 4);
   storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
   storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
   storage.compaction = options.config.log_cleaner_enable;

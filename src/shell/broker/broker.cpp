@@ -204,6 +204,7 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   options.log_dirs = settings_.config.log_dirs;
   options.config = settings_.config;
   options.memory_budget = memory_budget_ / shard_count_;
+  options.files_max = static_cast<std::uint32_t>(descriptors_.files_per_shard);
   options.seed = seed_ + shard * 0x9e3779b97f4a7c15ULL;
   options.boot_id = boot_id();
   return options;

@@ -572,7 +572,9 @@ void Disk::State::reopen_ended(const Running& running, FolderResult& result) {
   }
   // What waited for the descriptor fails; a `close` goes its way; anything later tries again.
   slot.state = FileSlot::State::resting;
-  const Error why{Errc::storage, result.outcome.error().message};
+  // Too few descriptors pass, and say nothing of the disk; a file that went or is another one now does.
+  const Error& found = result.outcome.error();
+  const Error why{found.code == Errc::out_of_space ? found.code : Errc::storage, found.message};
   while (!slot.waiting.empty()) {
     const auto parked = parked_.find(slot.waiting.front());
     if (parked == parked_.end() || parked->second.kind == DiskOpKind::close) break;
