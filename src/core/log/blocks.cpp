@@ -94,6 +94,7 @@ std::optional<std::size_t> BlockReader::load(const Source& source, std::uint64_t
   load = {block, source.log, source.segment->base, source.segment->number, source.kind, 0, wanted, {}};
   load.file = source.log->dir->file_of(*source.log, *source.segment, source.kind);
   ++source.log->references;
+  ++source.log->file_uses;
   DiskOp op = source.log->dir->op(DiskOpKind::read, Part::reader, slot);
   op.at = at;
   op.memory = block->memory.first(size);
@@ -168,6 +169,7 @@ void BlockReader::completed(const DiskDone& done, Directory& dir) {
   shared_.files.release(load.file);
   LogState& log = *load.log;
   --log.references;
+  --log.file_uses;
   Segment* const segment = log.removed ? nullptr : log.segment_at(load.segment_base);
   const bool live = segment != nullptr && segment->number == load.segment_number;
   const bool gone = !done.outcome && done.outcome.error().code == Errc::not_found;

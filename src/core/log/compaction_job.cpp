@@ -314,7 +314,7 @@ void CompactionJob::export_aborted(Offset base) {
   DiskOp op = dir_.op(DiskOpKind::replace, Part::compaction, static_cast<std::uint64_t>(Role::aborted));
   op.path = path;
   op.content = std::move(content);
-  ++outstanding_;
+  count_sent();
   dir_.shared.outbox.push_back(std::move(op));
 }
 
@@ -386,9 +386,14 @@ bool CompactionJob::write_on() {
   return true;
 }
 
+void CompactionJob::count_sent() {
+  ++outstanding_;
+  ++log_.file_uses;
+}
+
 void CompactionJob::submit(FileHandle file, Role role, DiskOp op) {
   op.token = make_token(Part::compaction, dir_.index, static_cast<std::uint64_t>(role));
-  ++outstanding_;
+  count_sent();
   dir_.shared.files.submit(file, std::move(op));
 }
 
@@ -397,7 +402,7 @@ void CompactionJob::name(DiskOpKind kind, std::string path, std::string path2) {
   op.path = std::move(path);
   op.path2 = std::move(path2);
   op.durable = true;
-  ++outstanding_;
+  count_sent();
   dir_.shared.outbox.push_back(std::move(op));
 }
 
@@ -410,6 +415,7 @@ void CompactionJob::close_outputs() {
 
 void CompactionJob::completed(const DiskDone& done) {
   --outstanding_;
+  --log_.file_uses;
   const auto role = static_cast<Role>(detail_of(done.token));
   if (role == Role::read) dir_.shared.files.release(source_file_);
   if (role == Role::output) dir_.shared.files.release(output_file_);

@@ -102,6 +102,7 @@ class CompactionJob {
   void walk_source();
   void read_on();
   bool write_on();
+  void count_sent();
   void submit(FileHandle file, Role role, DiskOp op);
   void name(DiskOpKind kind, std::string path, std::string path2 = {});
   void close_outputs();

@@ -244,6 +244,33 @@ TEST(Compaction, removal_of_the_log_ends_the_round) {
   world.start();
 }
 
+TEST(Compaction, what_is_on_its_way_when_the_log_is_removed_does_not_come_upon_the_next_of_its_name) {
+  for (int later = 0; later < 60; ++later) {
+    SCOPED_TRACE(later);
+    KeyedWorld world(12);
+    world.start();
+    fill(world, 100, 5);
+    world.disk.slow = ".cleaned";
+    for (int steps = 0; world.disk.slow_queued() == 0 && steps < 10'000; ++steps) {
+      if (world.disk.idle()) world.advance(world.options.compaction_interval);
+      world.step();
+    }
+    ASSERT_GT(world.disk.slow_queued(), 0U);
+    for (int steps = 0; steps < later; ++steps) world.step();
+    world.storage->remove(world.log().id());
+    if (later % 2 == 0) world.pump();
+    ASSERT_TRUE(world.storage->create({LogId{}, Uuid{3, 4}, "t", PartitionId{0}, DirId{0}}, world.config));
+    world.model.clear();
+    world.acked = Offset{0};
+    ASSERT_TRUE(world.append_one("key", value_of(1)));
+    world.stop();
+    world.start();
+    world.check(Offset{0});
+    EXPECT_EQ(world.log().end_offset(), Offset{1});
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 TEST(Compaction, a_reader_that_waits_for_a_segment_that_goes_meanwhile_is_answered) {
   KeyedWorld world(11);
   world.start();

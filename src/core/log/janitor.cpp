@@ -164,6 +164,9 @@ void Janitor::step(std::size_t index) {
       return;
     }
     if (doomed.path.folder) {
+      // What is still on its way to a file in it would make that anew, or come upon one of the next log of this
+      // name.
+      if (doomed.log->removals > 0 || doomed.log->file_uses > 0) return;
       if (dir_.stopping && !wanted_.contains(doomed.path.path)) return;
       send(index, doomed.restored ? DiskOpKind::list : DiskOpKind::rename,
            doomed.restored ? Phase::look : Phase::rename);

@@ -2,10 +2,11 @@
 // took away. Each step waits until the journal entry that allows it is durable, so a crash never finds files
 // gone that the log still has; what a crash leaves behind is removed after the next start (manifest: doomed,
 // and the replayed entries).
-//   folder    remove entry durable -> renamed to <name>.<log id>-delete, or, where there is no such folder,
-//             an empty one of that name is made -> that is noted in the journal -> after file.delete.delay.ms
-//             removed. From the rename on, the name is free for a new topic's folder: a start that finds no
-//             note looks for the folder with the new name before it renames anything
+//   folder    remove entry durable, and nothing on its way to a file in it -> renamed to
+//             <name>.<log id>-delete, or, where there is no such folder, an empty one of that name is made ->
+//             that is noted in the journal -> after file.delete.delay.ms removed. From the rename on, the name
+//             is free for the folder of another log, as of a new topic: a start that finds no note looks for
+//             the folder with the new name before it renames anything
 //   files     removed after the delay, unless the log has come to have such a segment again
 // A file of records is not removed but renamed into the pool, if that takes it (recycler.hpp), that of a
 // removed folder too.

@@ -152,6 +152,7 @@ struct LogState {
   std::uint64_t head_due = kNoPosition;
   std::uint64_t rolled_bytes = 0;  // of the segment before the last, when that began in this run
   std::uint32_t removals = 0;      // of its files, in flight
+  std::uint32_t file_uses = 0;     // by readers and by compaction, in flight
   bool flushing = false;
   std::uint32_t flushing_generation = 0;  // as of the flush's begin
   bool runs_direct = false;               // a direct run is in flight

@@ -43,7 +43,7 @@ class TestDisk {
 
   // Carries out one operation: a random one, or the oldest.
   DiskDone step() {
-    const std::size_t at = in_order ? 0 : static_cast<std::size_t>(random_.below(queue_.size()));
+    const std::size_t at = choose();
     Queued queued = std::move(queue_[at]);
     queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(at));
     if (queued.crc != checksum(queued.op)) complain("memory of a write changed while it was in flight");
@@ -99,6 +99,7 @@ class TestDisk {
   std::string failing;   // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
   Errc failing_code = Errc::storage;
+  std::string slow;           // what looks for paths with this in them comes behind everything else
   bool torn_by_byte = false;  // a write in flight may be cut anywhere, not only between sectors
 
   // --- looks
@@ -121,6 +122,10 @@ class TestDisk {
   }
   std::size_t files_open() const { return open_.size(); }
   std::uint64_t bytes_written = 0;
+  std::size_t slow_queued() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(queue_, [this](const Queued& queued) { return is_slow(queued.op); }));
+  }
   // Writes of this file that are on their way.
   std::size_t writes_queued(const std::string& path) const {
     return static_cast<std::size_t>(std::ranges::count_if(queue_, [&](const Queued& queued) {
@@ -172,6 +177,18 @@ class TestDisk {
     const std::string& path = !op.path.empty() || found == open_.end() ? op.path : found->second.path;
     return path.find(failing) != std::string::npos;
   }
+
+  // Of those in the queue: what is slow only if there is nothing else.
+  std::size_t choose() {
+    const std::size_t others = queue_.size() - slow_queued();
+    const std::size_t all = others > 0 ? others : queue_.size();
+    std::size_t chosen = in_order ? 0 : static_cast<std::size_t>(random_.below(all));
+    for (std::size_t at = 0; others > 0 && at <= chosen; ++at) {
+      if (is_slow(queue_[at].op)) ++chosen;
+    }
+    return chosen;
+  }
+  bool is_slow(const DiskOp& op) const { return !slow.empty() && op.path.find(slow) != std::string::npos; }
 
   Inode& create(const std::string& path) {
     inodes_.push_back(std::make_unique<Inode>());
