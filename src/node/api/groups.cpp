@@ -120,8 +120,8 @@ auto refuse_unknown_partitions(const cluster::MetadataImage& image, Asked& asked
   return refused;
 }
 
-constexpr std::int16_t kFirstTxnCommitThatLoads =
-    2;  // clients before took COORDINATOR_LOAD_IN_PROGRESS for fatal
+// Clients of the versions before take COORDINATOR_LOAD_IN_PROGRESS for fatal.
+constexpr std::int16_t kFirstTxnCommitThatLoads = 2;
 
 void speak_to(wire::OffsetCommitResponse&, std::int16_t) {}
 void speak_to(wire::TxnOffsetCommitResponse& response, std::int16_t version) {
