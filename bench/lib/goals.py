@@ -41,14 +41,19 @@ GOALS = {
     **_speed("start", ms=1 / 50),
     **_speed("memory", idle=1 / 15, cpu=1 / 10),
     **_speed("partitions", all=1 / 15, rss=1 / 8),
-    **_speed("killed", served=1 / 20),
+    "killed.served": (Goal(1 / 20), Goal(3, "")),
+    "killed.rest": (Goal(160, ""),),
+    "commits.load": (Goal(2, ""),),
     **_speed("group", stable=1 / 3, joined=1 / 3, left=1 / 3),
     **_speed("j", rate=4, p99=1 / 4),
     **_speed("j16", rate=3, p99=1 / 4),
     **{key: goals for codec in ("gzip", "snappy", "lz4", "zstd")
        for key, goals in _speed(f"k-{codec}", rate=2, cpu=1 / 5).items()},
     "full.ratio": (Goal(1.5, ""),),
+    **{f"small-{count}.rate": (Goal(500, ""),) for count in (10, 100, 1000)},
 }
+# What the cost of more partitions may be: (row, at least this share, of row), medians of two scenarios.
+SHARES = (("small-1000.rate", 0.7, "small-10.rate"), ("large-1000.rate", 0.7, "large-1.rate"))
 
 
 @dataclasses.dataclass
@@ -87,7 +92,7 @@ def judge(row, samples):
         if goal.against and not theirs:
             continue
         wanted, capped = goal.factor * (statistics.median(theirs) if goal.against else 1), False
-        if limit and goal.against not in ("limit", ""):
+        if limit and goal.against != "limit":
             edge = statistics.median(limit) * (LIMIT_SHARE if row.more_is_better else LIMIT_SLACK)
             capped = edge < wanted if row.more_is_better else edge > wanted
             wanted = edge if capped else wanted

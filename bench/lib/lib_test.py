@@ -83,6 +83,23 @@ class Goals(unittest.TestCase):
         (found,) = goals.judge(self.less, ours | {"limit": [10.0]})
         self.assertFalse(found.capped or found.met)
 
+    def test_a_figure_of_its_own_has_its_unit_and_the_same_limit(self):
+        row = case.Row("small-10.rate", "small", "MB/s", True)
+        (found,) = goals.judge(row, {"tailwater": [490.0], "kafka": [100.0]})
+        self.assertFalse(found.met)
+        self.assertEqual(table.wanted(row, found), "at least 500 MB/s")
+        (found,) = goals.judge(row, {"tailwater": [490.0], "limit": [560.0]})
+        self.assertTrue(found.met and found.capped)
+        self.assertEqual(table.wanted(row, found), "at least 500 MB/s, by the limit 476 MB/s")
+
+    def test_more_partitions_may_cost_a_share(self):
+        def result(name, rate):
+            return {"systems": {"tailwater": {"title": "Tailwater"}}, "scenario": name, "samples": {"tailwater": [{f"{name}.rate": rate}]}}
+        for rate, met in ((70, True), (69, False)):
+            (found,) = pages.shares({"small-10": result("small-10", 100), "small-1000": result("small-1000", rate)})
+            self.assertEqual(found[0], met)
+        self.assertEqual(list(pages.shares({"small-1000": result("small-1000", 70)})), [])
+
     def test_what_was_not_measured_is_not_judged(self):
         self.assertEqual(list(goals.judge(self.more, {"tailwater": [1], "kafka": []})), [])
         self.assertEqual(list(goals.judge(self.more, {"tailwater": [], "kafka": [1]})), [])
@@ -91,6 +108,7 @@ class Goals(unittest.TestCase):
         known = {row.key for found in cases.CASES.values() for row in found.rows}
         prefixes = {key.partition(".")[0] for key in known}
         self.assertEqual({key for key in goals.GOALS if key.partition(".")[0] in prefixes} - known, set())
+        self.assertEqual({key for few, _, many in goals.SHARES for key in (few, many)} - known, set())
 
 
 class Results(unittest.TestCase):

@@ -4,6 +4,7 @@ results themselves. The words between are written by hand and stay.
 
 import itertools
 import re
+import statistics
 
 import cases
 import goals
@@ -79,6 +80,18 @@ def scenarios(found):
         yield f"Not measured yet: {', '.join(missing)}."
 
 
+def shares(found):
+    """(met, line of the table) of goals between two scenarios."""
+    for key, least, base in goals.SHARES:
+        (name, _, row), whole = key.partition("."), base.partition(".")[0]
+        both = [[x for x in results.column(found[one], "tailwater", f"{one}.{row}") if x] if one in found else [] for one in (name, whole)]
+        if all(both):
+            few, many = (statistics.median(values) for values in both)
+            met = few / many >= least
+            yield met, (f"| {name} | beside `{whole}` | {table.number(few)} MB/s | {table.number(many)} MB/s | {table.number(few / many)}x | "
+                        f"at least {table.factor(least)}x | {'yes' if met else '**no**'} |")
+
+
 def asked(found):
     """Every goal, and what came of it."""
     body = []
@@ -89,6 +102,7 @@ def asked(found):
                 theirs = table.cell(result, verdict.goal.against, row.key, row.unit) if verdict.goal.against else ""
                 body.append((verdict.met, f"| {result['scenario']} | {row.title.strip()} | {ours} | {theirs} | {table.ratio(verdict.ratio)} | "
                                           f"{table.wanted(row, verdict)} | {'yes' if verdict.met else '**no**'} |"))
+    body += shares(found)
     if not body:
         return ["Not measured yet."]
     trials = [result["scenario"] for result in found.values() if result["warnings"]]

@@ -69,6 +69,8 @@ def wanted(row, found):
     edge = "at least" if row.more_is_better else "at most"
     against = f" of {SYSTEMS[found.goal.against].title}" if found.goal.against not in ("", "kafka") else ""
     asked = f"{edge} {factor(found.goal.factor)}x{against}"
+    if not found.goal.against and row.unit:
+        asked = f"{edge} {number(found.goal.factor)} {row.unit}"
     if found.capped:
         asked += f", by the limit {number(found.wanted)} {row.unit}"
     return asked
