@@ -43,6 +43,7 @@ ban() {
 }
 ban 'std::(chrono|thread|mutex|atomic|condition_variable)' 'pure rooms have no clock, thread or lock; time is handed in (base/time.hpp)'
 ban 'std::(shuffle|uniform_(int|real)_distribution|mt19937)' "use base/prng.hpp: the standard's distributions differ between compilers"
+ban 'std::unordered_(map|set)<.*> +[a-z_]+' 'HashMap of base/hash_map.hpp: its order is tried with another salt'
 ban '\bthrow\b[^(]' 'pure rooms do not throw; return a Result'
 
 # A test beside every file of a pure room.

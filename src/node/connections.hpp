@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/hash_map.hpp"
 #include "core/session/session.hpp"
 #include "node/context.hpp"
 #include "node/metrics.hpp"
@@ -110,7 +110,7 @@ class Connections {
   Context& context_;
   ShardState& shard_;
   session::ReceivePool& pool_;
-  std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  HashMap<ConnectionId, std::unique_ptr<Connection>> connections_;
   session::ResponsePool spare_;
   std::vector<ConnectionId> pump_;
   std::vector<ConnectionId> pumping_;  // those of the pump at work; kept for its memory

@@ -21,10 +21,10 @@
 #include <optional>
 #include <set>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/hash_map.hpp"
 #include "core/session/fetch_session.hpp"
 #include "core/session/response.hpp"
 #include "node/connections.hpp"
@@ -135,7 +135,7 @@ class Fetches {
   Partitions& partitions_;
   Connections& connections_;
   session::FetchSessions sessions_;
-  std::unordered_map<std::uint64_t, Fetch> fetches_;  // by connection
+  HashMap<std::uint64_t, Fetch> fetches_;  // by connection
   std::vector<Fetch*> by_number_;
   std::vector<std::uint32_t> free_numbers_;
   std::vector<std::unique_ptr<Attempt>> spare_attempts_;

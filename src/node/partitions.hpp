@@ -18,9 +18,9 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/hash_map.hpp"
 #include "base/wait_queue.hpp"
 #include "core/cluster/config.hpp"
 #include "core/log/approach.hpp"
@@ -248,7 +248,7 @@ class Partitions {
   std::vector<log::ReadPlace> expected_reads_;
   std::deque<Deferred> deferred_;
   std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
-  std::unordered_map<Uuid, TopicEntry> topics_;
+  HashMap<Uuid, TopicEntry> topics_;
 };
 
 }  // namespace tailwater::node

@@ -9,11 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
+#include "base/hash_map.hpp"
 #include "base/pages.hpp"
 
 namespace tailwater::cache {
@@ -58,7 +58,7 @@ class BlockPool {
   Pages& pages_;
 
   // Slabs begin at multiples of their size, which finds the slab of a block.
-  std::unordered_map<std::uintptr_t, std::unique_ptr<Slab>> slabs_;
+  HashMap<std::uintptr_t, std::unique_ptr<Slab>> slabs_;
   std::array<std::vector<Slab*>, kBlockSizes.size() - 1> with_room_;
   std::vector<std::byte*> spare_;  // slabs
   std::uint64_t taken_bytes_ = 0;

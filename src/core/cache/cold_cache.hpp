@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/hash_map.hpp"
 #include "core/cache/block_pool.hpp"
 
 namespace tailwater::cache {
@@ -94,7 +94,7 @@ class ColdCache {
   std::uint32_t block_bytes_;
   std::uint64_t bytes_max_;
   std::uint64_t bytes_ = 0;
-  std::unordered_map<BlockKey, ColdBlock*, BlockKeyHash> blocks_;
+  HashMap<BlockKey, ColdBlock*, BlockKeyHash> blocks_;
   std::vector<ColdBlock*> clock_;
   std::size_t hand_ = 0;
 };

@@ -25,10 +25,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/hash_map.hpp"
 #include "base/prng.hpp"
 #include "base/time.hpp"
 #include "base/uuid.hpp"
@@ -131,7 +131,7 @@ class FetchSession {
   struct Topic {
     FetchTopic topic;
     std::uint32_t targets = 0;
-    std::unordered_map<std::int32_t, Slot> slots;  // by partition; empty in a nameless session, see index_
+    HashMap<std::int32_t, Slot> slots;  // by partition; empty in a nameless session, see index_
   };
   struct TopicKey {
     Uuid id;                // of a session by id,
