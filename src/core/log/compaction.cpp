@@ -127,7 +127,7 @@ void Compactor::look(Now now) {
 }
 
 void Compactor::consider(LogState& log, WallTime now) {
-  if (!log.config.compact || !log.dir->accepts() || log.dir->stopping ||
+  if (!log.configured || !log.config.compact || !log.dir->accepts() || log.dir->stopping ||
       uncleanable_.contains(log.identity.id))
     return;
   // Made while the topic was not compacted; the journal says what its files hold.

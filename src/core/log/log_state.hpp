@@ -126,6 +126,9 @@ struct LogState {
   Directory* dir = nullptr;
   LogIdentity identity;
   LogConfig config;
+  // The settings are the topic's. Until recovery has met the metadata they are mere defaults, by which nothing
+  // may be thrown away.
+  bool configured = false;
 
   Offset start;
   Offset end;

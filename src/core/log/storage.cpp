@@ -307,7 +307,7 @@ Result<Log*> Storage::create(const LogIdentity& identity, const LogConfig& confi
     return fail(Errc::already_exists, "a log with this id exists");
   dir->next_log_id = std::max(dir->next_log_id, named.id.value + 1);
   LogState& log = add_log(*dir, named, Offset{0});
-  log.config = config;
+  set_config(*log.log, config);
   Buffer content(20);
   store_little(content.data(), named.topic_id.high);
   store_little(content.data() + 8, named.topic_id.low);
@@ -352,7 +352,9 @@ std::span<Log* const> Storage::logs() const {
 }
 
 void Storage::set_config(Log& log, const LogConfig& config) {
-  state_of(log).config = config;
+  LogState& inside = state_of(log);
+  inside.config = config;
+  inside.configured = true;
 }
 
 void Storage::set_producer_expiration_ms(std::int64_t expiration_ms) {
@@ -552,7 +554,7 @@ void Storage::State::retention(Now now) {
   for (; at != shared.registry.logs.end() && looks > 0; ++at, --looks) {
     LogState& log = state_of(*at->second);
     retention_from = at->first;
-    if (log.dir->accepts()) retain(log, now);
+    if (log.configured && log.dir->accepts()) retain(log, now);
   }
   retention_running = at != shared.registry.logs.end();
   if (!retention_running) next_retention = now.monotonic + shared.options.retention_interval;

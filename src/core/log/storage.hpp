@@ -231,7 +231,8 @@ class Storage {
   void remove(LogId id);
   // All logs in the order of their ids: after recovery, for matching them with the metadata.
   std::span<Log* const> logs() const;
-  // The settings are not stored: whoever owns the metadata sets them after recovery.
+  // The settings are not stored: whoever owns the metadata sets them after recovery. Until then neither
+  // retention nor compaction looks at the log.
   void set_config(Log& log, const LogConfig& config);
   // producer.id.expiration.ms from now on; until then it is that of the options.
   void set_producer_expiration_ms(std::int64_t expiration_ms);

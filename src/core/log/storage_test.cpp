@@ -220,6 +220,36 @@ TEST(StorageTest, TheLastSegmentGoesWhenAllItsRecordsWereDeleted) {
   world.verify();
 }
 
+TEST(StorageTest, NothingGoesByDefaultSettingsBeforeARecoveredLogHasItsOwn) {
+  World world(12);
+  world.options.retention_interval = Duration::from_ms(1'000);
+  world.start_and_recover();
+  const LogConfig keeps{.retention_ms = kForever};
+  Log& log = world.create("a", keeps);
+  for (int each = 0; each < 5; ++each) ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  // Older than the defaults allow.
+  world.advance(Duration::from_ms(2 * LogConfig{}.retention_ms));
+  world.pump();
+  ASSERT_EQ(log.start_offset(), Offset{0});
+  world.stop();
+  // The metadata waits for another directory, which has much to replay.
+  world.start();
+  world.pump();
+  world.advance(world.options.retention_interval);
+  world.pump();
+  ASSERT_TRUE(world.storage->recovered());
+  EXPECT_EQ(world.log("a").start_offset(), Offset{0});
+  EXPECT_EQ(world.log("a").end_offset(), Offset{5});
+  world.match_logs();
+  world.verify();
+  // By settings that are its own they go.
+  world.storage->set_config(world.log("a"), {});
+  world.advance(world.options.retention_interval);
+  world.pump();
+  EXPECT_EQ(world.log("a").start_offset(), Offset{5});
+}
+
 TEST(StorageTest, AProducersLastBatchesAreKnownAgainAfterEveryKindOfEnd) {
   for (int end = 0; end < 3; ++end) {
     World world(40 + static_cast<std::uint64_t>(end));
