@@ -48,6 +48,14 @@ std::shared_ptr<File> stable_file(Bytes content, Sequence now) {
   return file;
 }
 
+// A name in it is longer than file systems take.
+bool too_long(const std::string& path) {
+  constexpr std::size_t kNameMax = 255;
+  std::size_t length = 0;
+  return std::ranges::any_of(path,
+                             [&](char each) { return (length = each == '/' ? 0 : length + 1) > kNameMax; });
+}
+
 std::uint64_t size_of(const DiskOp& op) {
   std::uint64_t size = 0;
   for (const Bytes piece : op.pieces) size += piece.size();
@@ -372,6 +380,8 @@ void Disk::remove(const std::string& path) {
 }
 
 DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
+  if (too_long(op.path) || too_long(op.path2))
+    return done_with(op, fail(Errc::storage, "file name too long: " + op.path));
   const std::string path = full_path(op.dir, op.path);
   switch (op.kind) {
     case DiskOpKind::open:

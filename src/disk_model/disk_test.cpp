@@ -423,6 +423,20 @@ TEST(Disk, what_is_unsettled_says_in_which_directory) {
   EXPECT_EQ(things, (std::map<std::uint32_t, int>{{0, 1}, {12, 3}})) << "a name; a folder, a name, a size";
 }
 
+TEST(Disk, names_are_no_longer_than_file_systems_take) {
+  Machine machine(1);
+  const std::string longest(255, 'n');
+  EXPECT_TRUE(machine.open("d/" + longest, true).outcome.has_value());
+  DiskOp rename;
+  rename.kind = DiskOpKind::rename;
+  rename.path = "d/" + longest;
+  rename.path2 = "d/" + longest + "n";
+  rename.durable = true;
+  const DiskDone refused = machine.perform(rename);
+  ASSERT_FALSE(refused.outcome.has_value());
+  EXPECT_EQ(refused.outcome.error().code, Errc::storage);
+}
+
 TEST(Disk, misuse_is_complained_about) {
   Machine machine(1);
   machine.open("elsewhere/f", true);

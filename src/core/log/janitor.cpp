@@ -21,9 +21,15 @@ std::string hex(std::uint64_t number) {
 // Of a token's detail: which one it is about; above, which of its spares.
 constexpr int kIndexBits = 24;
 
-// The name that Kafka gives a folder that is to be deleted, with our own unique number for its random one.
+// The most that a file system takes.
+constexpr std::size_t kNameMax = 255;
+
+// The name that Kafka gives a folder that is to be deleted, with our own unique number for its random one. Of a
+// topic's name it has no more than fits, as Kafka does.
 std::string doomed_name(const std::string& folder, LogId log) {
-  return folder + "." + hex(log.value) + hex(~log.value) + "-delete";
+  const std::size_t dash = std::min(folder.rfind('-'), folder.size());
+  const std::string behind = folder.substr(dash) + "." + hex(log.value) + hex(~log.value) + "-delete";
+  return folder.substr(0, std::min(dash, kNameMax - behind.size())) + behind;
 }
 
 // The last two are there for Kafka's tools only, and not always: see producer_snapshot.hpp.
@@ -80,6 +86,9 @@ void Janitor::restore(DoomedPath path, Duration delay) {
   Doomed doomed;
   doomed.delay = delay;
   doomed.path = std::move(path);
+  // Earlier versions noted down names that no folder can get.
+  if (doomed.path.folder && doomed.path.new_path.size() > kNameMax)
+    doomed.path.new_path = doomed_name(doomed.path.path, doomed.path.log);
   if (!doomed.path.folder) {
     const std::optional<Offset> base = base_of(doomed.path.path);
     const auto log = dir_.logs.find(doomed.path.log);

@@ -3,7 +3,7 @@
 // gone that the log still has; what a crash leaves behind is removed after the next start (manifest: doomed,
 // and the replayed entries).
 //   folder    remove entry durable, and nothing on its way to a file in it -> renamed to
-//             <name>.<log id>-delete, or, where there is no such folder, an empty one of that name is made ->
+//             <name>.<log id>-delete (of a long name its beginning), or, where there is no such folder, an empty one of that name is made ->
 //             that is noted in the journal -> after file.delete.delay.ms removed. From the rename on, the name
 //             is free for the folder of another log, as of a new topic: a start that finds no note looks for
 //             the folder with the new name before it renames anything

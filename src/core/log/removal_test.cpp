@@ -2,6 +2,9 @@
 // of its name, and it leaves nothing behind there. Method: a disk on which files are slow to find.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "core/log/manifest.hpp"
 #include "core/log/test_world.hpp"
 
 namespace tailwater::log {
@@ -58,6 +61,84 @@ TEST(Removal, AFolderKeepsItsNameUntilFilesOfItAreGone) {
     world.remove(log);
     expect_next(world);
   }
+}
+
+// --- names of the greatest length
+
+constexpr std::size_t kTopicNameMax = 249;
+
+bool any_file(const World& world) {
+  return std::ranges::any_of(world.disk.paths(),
+                             [](const std::string& path) { return path.find("-0") != std::string::npos; });
+}
+
+void expect_gone(World& world) {
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::online)
+      << world.storage->report(DirId{0}).failure.message;
+  world.advance(Duration::from_ms(LogConfig{}.file_delete_delay_ms));
+  world.pump();
+  EXPECT_FALSE(any_file(world));
+  EXPECT_EQ(world.disk.complaints(), std::vector<std::string>{});
+}
+
+TEST(Removal, FoldersOfTheLongestNamesGoToo) {
+  World world(1);
+  world.start_and_recover();
+  // They differ in their last letter only.
+  const std::string name(kTopicNameMax - 1, 't');
+  for (const char last : {'a', 'b'}) ASSERT_TRUE(world.append(world.create(name + last), {}).has_value());
+  world.stop();
+  world.start_and_recover();
+  ASSERT_TRUE(any_file(world));
+  for (const char last : {'a', 'b'}) world.remove(world.log(name + last));
+  world.pump();
+  expect_gone(world);
+}
+
+TEST(Removal, AFolderOfTheLongestNameIsFoundAgainAfterACrash) {
+  for (std::uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
+    World world(seed);
+    world.start_and_recover();
+    const std::string name(kTopicNameMax, 't');
+    ASSERT_TRUE(world.append(world.create(name), {}).has_value());
+    world.stop();
+    world.start_and_recover();
+    world.remove(world.log(name));
+    for (std::uint64_t steps = 0; steps < seed; ++steps) world.step();
+    world.crash();
+    world.start();
+    world.pump();
+    if (!world.storage->logs().empty()) world.remove(*world.storage->logs()[0]);
+    world.pump();
+    expect_gone(world);
+  }
+}
+
+TEST(Removal, AFolderThatWasToGetATooLongNameGoesAfterAll) {
+  World world(1);
+  world.start_and_recover();
+  const std::string name(kTopicNameMax, 't');
+  ASSERT_TRUE(world.append(world.create(name), {}).has_value());
+  world.stop();
+  world.start_and_recover();
+  world.remove(world.log(name));
+  world.stop();
+  // As earlier versions noted it down.
+  std::string last;
+  for (const std::string& path : world.disk.paths()) {
+    if (path.starts_with("manifest/")) last = path;
+  }
+  Result<Manifest> manifest = decode_manifest(world.disk.content(last));
+  ASSERT_TRUE(manifest.has_value());
+  ASSERT_EQ(manifest->doomed.size(), 1u);
+  ASSERT_FALSE(manifest->doomed[0].renamed);
+  manifest->doomed[0].new_path = name + "-0.0123456789abcdef0123456789abcdef-delete";
+  Buffer content = encode(*manifest);
+  seal(content, manifest->checkpoint);
+  world.disk.set_content(last, std::move(content));
+  world.start();
+  world.pump();
+  expect_gone(world);
 }
 
 }  // namespace

@@ -53,6 +53,8 @@ class TestDisk {
     ++performed_;
     if (fails(queued.op)) {
       done.outcome = fail(failing_code, "input/output error");
+    } else if (too_long(queued.op.path) || too_long(queued.op.path2)) {
+      done.outcome = fail(Errc::storage, "file name too long");
     } else {
       perform(queued, done);
     }
@@ -96,7 +98,7 @@ class TestDisk {
   bool no_room = false;  // preallocating, creating and replacing find no room
   bool no_descriptors = false;
   bool can_zero = true;  // else zeroing is unsupported
-  std::string failing;   // operations on paths with this in them fail
+  std::string failing;      // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
   Errc failing_code = Errc::storage;
   std::string slow;           // what looks for paths with this in them comes behind everything else
@@ -176,6 +178,13 @@ class TestDisk {
     const auto found = open_.find(op.file.value);
     const std::string& path = !op.path.empty() || found == open_.end() ? op.path : found->second.path;
     return path.find(failing) != std::string::npos;
+  }
+
+  // A name in it is longer than file systems take.
+  static bool too_long(const std::string& path) {
+    std::size_t length = 0;
+    return std::ranges::any_of(path,
+                               [&](char each) { return (length = each == '/' ? 0 : length + 1) > 255; });
   }
 
   // Of those in the queue: what is slow only if there is nothing else.
