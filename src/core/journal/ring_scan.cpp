@@ -14,7 +14,7 @@ constexpr std::uint64_t kReadBytes = std::uint64_t{4} << 20;
 
 }  // namespace
 
-RingScan::RingScan(const Superblock& superblock, Trust trust)
+RingScan::RingScan(const Superblock& superblock, Trust trust, std::uint64_t file_bytes)
     : trust_(trust),
       journal_id_(superblock.journal_id),
       incarnation_(superblock.incarnation),
@@ -23,7 +23,9 @@ RingScan::RingScan(const Superblock& superblock, Trust trust)
       limit_(superblock.trim + superblock.capacity),
       jumps_(superblock.jumps),
       expected_(superblock.trim),
-      prev_crc_(superblock.trim_prev_crc) {
+      prev_crc_(superblock.trim_prev_crc),
+      beyond_at_(kRingStart + superblock.capacity),
+      beyond_end_(round_down(file_bytes, kBlock)) {
   follow_jumps();
 }
 
@@ -37,6 +39,7 @@ void RingScan::follow_jumps() {
 
 std::optional<RingScan::Range> RingScan::wanted() const {
   if (phase_ == Phase::over) return std::nullopt;
+  if (phase_ == Phase::beyond) return Range{beyond_at_, std::min(kReadBytes, beyond_end_ - beyond_at_)};
   const Lsn at = phase_ == Phase::frames ? expected_ : looking_at_;
   const Lsn end = phase_ == Phase::frames ? limit_ : window_end_;
   const std::uint64_t size = std::min({std::max(kReadBytes, 2 * frame_bytes_max_), lap_rest(at), end - at});
@@ -54,8 +57,10 @@ void RingScan::feed(Bytes bytes, const Receiver& receiver) {
   CHECK(phase_ != Phase::over);
   if (phase_ == Phase::frames) {
     feed_frames(bytes, receiver);
-  } else {
+  } else if (phase_ == Phase::window) {
     feed_window(bytes);
+  } else {
+    feed_beyond(bytes);
   }
 }
 
@@ -120,7 +125,7 @@ void RingScan::begin_window() {
     // With the first frame behind a jump that the superblock does not know.
     window_end_ = std::min(limit_, expected_ + window + kBlock);
   }
-  if (looking_at_ == window_end_) phase_ = Phase::over;
+  if (looking_at_ == window_end_) begin_beyond();
 }
 
 // Whether a frame that lies where `at` would says that something behind the end had been settled, or comes
@@ -142,7 +147,32 @@ void RingScan::feed_window(Bytes bytes) {
     }
   }
   looking_at_ = looking_at_ + asked;
-  if (looking_at_ >= window_end_) phase_ = Phase::over;
+  if (looking_at_ >= window_end_) begin_beyond();
+}
+
+void RingScan::begin_beyond() {
+  phase_ = trust_ == Trust::maybe_older && beyond_at_ < beyond_end_ ? Phase::beyond : Phase::over;
+}
+
+// Whether a frame that lies where the ring that the superblock knows has no place belongs to what is live. Of
+// an earlier lap nothing can lie there: so far the ring came by the newer superblock only. One frame is
+// enough, since it says of those before it at most that they were settled.
+bool RingScan::proves_growth(const FrameHeader& header) const {
+  return header.journal_id == journal_id_ &&
+         (header.lsn >= expected_ || header.settled > expected_ || header.incarnation > incarnation_);
+}
+
+void RingScan::feed_beyond(Bytes bytes) {
+  const std::uint64_t asked = wanted()->size;
+  for (std::uint64_t at = 0; at + kBlock <= bytes.size() && at < asked; at += kBlock) {
+    const std::optional<FrameHeader> header = decode_frame(bytes.subspan(at));
+    if (!header || !proves_growth(*header)) continue;
+    damaged_ = true;
+    phase_ = Phase::over;
+    return;
+  }
+  beyond_at_ += asked;
+  if (beyond_at_ >= beyond_end_) phase_ = Phase::over;
 }
 
 }  // namespace tailwater::journal

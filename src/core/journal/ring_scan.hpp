@@ -4,7 +4,8 @@
 //   2 at the first bad place x, the blocks of one window behind it are searched for a frame header that says
 //     that more than x was settled, or that is of a later start than the superblock: then x was acknowledged
 //     and is damaged now, or the superblock is not the newest; else x is the torn end
-//   if it is known that the newer superblock may be lost, all of the ring is searched
+//   if it is known that the newer superblock may be lost, all of the ring is searched, and what its file has
+//   beyond: the newer one may have made the ring larger
 // What cannot be told from tearing on one machine: rot in the very last settled frame, behind which nothing
 // was written. Fed with blocks by whoever reads them; total on any bytes.
 #pragma once
@@ -30,7 +31,8 @@ constexpr std::uint64_t window_bytes(std::uint32_t frame_bytes_max) {
 class RingScan {
  public:
   enum class Trust : std::uint8_t { newest, maybe_older };  // of the superblock
-  explicit RingScan(const Superblock& superblock, Trust trust = Trust::newest);
+  // `file_bytes`: of the ring's file, where it may be longer than the superblock knows.
+  explicit RingScan(const Superblock& superblock, Trust trust = Trust::newest, std::uint64_t file_bytes = 0);
 
   struct Range {
     std::uint64_t position = 0;  // in the ring's file
@@ -62,16 +64,19 @@ class RingScan {
   void cut(Lsn lsn);
 
  private:
-  enum class Phase : std::uint8_t { frames, window, over };
+  enum class Phase : std::uint8_t { frames, window, beyond, over };
 
   std::uint64_t lap_rest(Lsn lsn) const { return capacity_ - lsn.value % capacity_; }
   void follow_jumps();
   void feed_frames(Bytes bytes, const Receiver& receiver);
   void feed_window(Bytes bytes);
+  void feed_beyond(Bytes bytes);
   void begin_window();
+  void begin_beyond();
   bool chained(const FrameHeader& header) const;
 
   bool proves_more(const FrameHeader& header, Lsn at) const;
+  bool proves_growth(const FrameHeader& header) const;
 
   Trust trust_;
   std::uint64_t journal_id_;
@@ -87,6 +92,8 @@ class RingScan {
   std::uint32_t prev_crc_;
   Lsn looking_at_;
   Lsn window_end_;
+  std::uint64_t beyond_at_;  // positions in the file
+  std::uint64_t beyond_end_;
   std::deque<RingWriter::Mark> marks_;
   std::deque<Unsettled> unsettled_;
 };

@@ -217,5 +217,36 @@ TEST(RingScanTest, AnOlderSuperblockDoesNotHideAJump) {
   EXPECT_TRUE(ring.scan(older, RingScan::Trust::maybe_older).damaged);
 }
 
+// The newer superblock is lost, and with it that the ring is larger now.
+TEST(RingScanTest, AnOlderSuperblockDoesNotHideWhatTheRingGrewBy) {
+  for (const std::uint64_t frames_beyond : {0, 1, 2, 9}) {
+    TestRing ring(16, 2);
+    for (int frame = 0; frame < 14; ++frame) ring.append(std::to_string(frame));
+    const Superblock older = ring.superblock_;
+    ring.grow(32);
+    for (std::uint64_t frame = 14; frame < 16 + frames_beyond; ++frame) ring.append(std::to_string(frame));
+    const auto found = ring.scan(older, RingScan::Trust::maybe_older);
+    EXPECT_EQ(found.texts.size(), 16u);
+    EXPECT_EQ(found.damaged, frames_beyond > 0) << frames_beyond;
+  }
+}
+
+// A ring that was empty may grow wherever it stands, and go on behind where all of it ended before.
+TEST(RingScanTest, AnOlderSuperblockDoesNotHideWhatAnEmptyRingGrewBy) {
+  for (std::uint64_t before = 1; before < 40; ++before) {
+    TestRing ring(8, 2);
+    for (std::uint64_t frame = 0; frame < before; ++frame) {
+      ring.append("before");
+      ring.trim(ring.writer_.next());
+    }
+    const Superblock older = ring.superblock_;
+    ring.grow(32);
+    ring.append("behind");
+    const auto found = ring.scan(older, RingScan::Trust::maybe_older);
+    EXPECT_TRUE(found.damaged || found.texts == Texts{"behind"}) << before;
+    EXPECT_EQ(found.damaged, before % 32 >= 8) << before;
+  }
+}
+
 }  // namespace
 }  // namespace tailwater::journal

@@ -60,6 +60,13 @@ class TestRing {
     writer_.trimmed(to);
   }
 
+  // All that Growth does, but the superblock.
+  void grow(std::uint64_t blocks) {
+    image_.resize(kRingStart + blocks * kBlock, std::byte{0xa5});
+    writer_.prepare_growth(blocks * kBlock);
+    writer_.grown(blocks * kBlock);
+  }
+
   struct Found {
     std::vector<std::string> texts;
     Lsn end;
@@ -69,7 +76,7 @@ class TestRing {
   };
   Found scan() const { return scan(superblock_, RingScan::Trust::newest); }
   Found scan(const Superblock& superblock, RingScan::Trust trust) const {
-    RingScan scan(superblock, trust);
+    RingScan scan(superblock, trust, image_.size());
     Found found;
     while (const auto range = scan.wanted()) {
       scan.feed(Bytes(image_).subspan(range->position, range->size),

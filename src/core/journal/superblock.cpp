@@ -106,10 +106,10 @@ RingHead read_ring_head(Bytes head, Superblock& superblock) {
   std::optional<Superblock> second = decode_superblock(b);
   if (!first && !second) return all_zero(a) ? RingHead::unformatted : RingHead::damaged;
   const bool take_second = !first || (second && second->sequence > first->sequence);
-  // Zeros in A mean that formatting ended before A was written.
-  const bool one_left = !(first && second) && !all_zero(first ? b : a);
+  // Zeros in A mean that formatting ended before A was written, if B is the one that formatting writes.
+  const bool formatted = second && (first || (second->sequence == 1 && all_zero(a)));
   superblock = std::move(take_second ? *second : *first);
-  return one_left ? RingHead::one_left : RingHead::formatted;
+  return formatted ? RingHead::formatted : RingHead::one_left;
 }
 
 }  // namespace tailwater::journal

@@ -93,6 +93,17 @@ TEST(SuperblockTest, FormattingWritesBThenA) {
   EXPECT_EQ(read_ring_head(head, chosen), RingHead::formatted);
 }
 
+TEST(SuperblockTest, OneThatTurnedIntoZerosIsMissed) {
+  Superblock chosen;
+  for (const std::uint64_t left : {2, 3}) {
+    Buffer head(2 * kBlock);
+    std::ranges::copy(encoded(some_superblock(left)),
+                      head.begin() + static_cast<std::ptrdiff_t>(superblock_position(left)));
+    EXPECT_EQ(read_ring_head(head, chosen), RingHead::one_left) << left;
+    EXPECT_EQ(chosen.sequence, left);
+  }
+}
+
 TEST(SuperblockTest, TwoBadOnesAfterFormattingAreDamage) {
   Buffer head(2 * kBlock);
   head[5] = std::byte{1};

@@ -120,6 +120,65 @@ TEST_P(DamageTest, AManifestOfWhichBothCopiesAreDamagedIsNotGuessed) {
             "manifest " + path + ": the manifest's checksum does not match");
 }
 
+// --- while the ring grows
+
+// Whether a frame lies behind the first `capacity` bytes of the ring.
+bool any_frame_beyond(const Buffer& ring, std::uint64_t capacity) {
+  for (std::uint64_t at = journal::kRingStart + capacity; at + kBlock <= ring.size(); at += kBlock) {
+    if (journal::decode_frame(Bytes(ring).subspan(at, kBlock))) return true;
+  }
+  return false;
+}
+
+TEST(DamageOfAGrownRing, WithoutTheSuperblockThatSaysSoNothingIsLostInSilence) {
+  int refused = 0;
+  for (std::uint64_t seed = 1; seed <= 10 && !testing::Test::HasFailure(); ++seed) {
+    World world(seed);
+    const std::uint64_t before = world.options.ring_bytes_start;
+    world.options.ring_bytes_max = 2 * before;
+    world.options.flush_run_bytes = 1 << 20;
+    world.start_and_recover();
+    Log& log = world.create("a");
+    const auto superblock = [&](std::uint64_t sequence) {
+      const Buffer& ring = world.disk.content(kRing);
+      return journal::decode_superblock(Bytes(ring).subspan(journal::superblock_position(sequence), kBlock));
+    };
+    const auto grown = [&] {
+      const auto a = superblock(0);
+      const auto b = superblock(1);
+      return a && b && a->capacity != b->capacity;
+    };
+    // Records that are acknowledged lie where only the superblock of the growth knows of a ring.
+    int batches = 0;
+    while (batches < 400 && !(grown() && any_frame_beyond(world.disk.content(kRing), before))) {
+      if (world.append(log, {.value_size = 3'000}).has_value()) ++batches;
+      world.step();
+      if (grown()) {
+        while (world.disk.writes_queued(kRing) > 0 && world.models.at(log.id()).acked < log.end_offset())
+          world.step();
+      }
+    }
+    if (!grown()) continue;
+    world.kill();
+    const std::uint64_t newest = superblock(0)->sequence > superblock(1)->sequence ? 0 : 1;
+    Buffer& ring = world.disk.content(kRing);
+    for (const std::uint64_t half : {std::uint64_t{0}, kBlock / 2})
+      ring[journal::superblock_position(newest) + half + 20] ^= std::byte{1};
+    world.start();
+    world.pump();
+    const DirReport& report = world.storage->report(DirId{0});
+    if (report.state != DirState::offline) {
+      world.match_logs();
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(
+        report.failure.message,
+        "a superblock of journal/0.jnl is damaged, and the journal goes on beyond what the other one knows");
+  }
+  EXPECT_GT(refused, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ends, DamageTest,
                          ::testing::Combine(::testing::Range(1, 13),
                                             ::testing::Values(End::kill, End::stop, End::kill_again)));

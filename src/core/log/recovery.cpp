@@ -398,7 +398,7 @@ void Starter::manifest_loaded(const DiskDone& done) {
 void Starter::begin_replay() {
   step_ = Step::scan;
   if (dir_.next_log_id == 0) dir_.next_log_id = first_log_id();
-  scan_ = std::make_unique<journal::RingScan>(superblock_, trust_);
+  scan_ = std::make_unique<journal::RingScan>(superblock_, trust_, ring_size_);
   replay_ = std::make_unique<Replay>(dir_, survey_, superblock_.trim);
 }
 
