@@ -13,8 +13,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "shell/disk/loop_mount.hpp"
+#include "shell/disk/disk_test_support.hpp"
 #include "shell/disk/uring_engine.hpp"
+#include "support/loop_mount.hpp"
 
 extern char** environ;
 
@@ -22,82 +23,6 @@ namespace tailwater::shell {
 namespace {
 
 using testing::HasSubstr;
-
-// What the command prints first, or empty if it fails.
-std::string first_line_of(const std::string& command) {
-  std::FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
-  if (pipe == nullptr) return {};
-  char line[256] = {};
-  const bool read = std::fgets(line, sizeof line, pipe) != nullptr;
-  std::string text = read ? line : "";
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  const bool succeeded = ::pclose(pipe) == 0;
-  return succeeded ? (text.empty() ? "done" : text) : "";
-}
-
-std::vector<std::uint64_t> numbers_in(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<std::uint64_t> numbers;
-  for (std::uint64_t number = 0; file >> number;) numbers.push_back(number);
-  return numbers;
-}
-
-}  // namespace
-
-LoopMount::LoopMount(std::uint64_t megabytes, const std::string& file_system_options) {
-  if (::geteuid() != 0) {
-    reason_ = "not root: no loop device";
-    return;
-  }
-  image_ = folder_.path() + "/image";
-  mounted_at_ = folder_.path() + "/mounted";
-  std::filesystem::create_directory(mounted_at_);
-  const int file = ::open(image_.c_str(), O_RDWR | O_CREAT, 0600);
-  const bool sized = file >= 0 && ::ftruncate(file, static_cast<off_t>(megabytes << 20)) == 0;
-  ::close(file);
-  const std::string make =
-      "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -F -J size=4 -m 0 " + file_system_options + " ";
-  if (!sized || first_line_of(make + image_).empty()) {
-    reason_ = "mkfs.ext4 is not there or failed";
-    return;
-  }
-  const std::string device = first_line_of("PATH=$PATH:/sbin:/usr/sbin losetup --find --show " + image_);
-  if (device.empty()) {
-    reason_ = "no loop device to be had";
-    return;
-  }
-  device_ = device.substr(device.rfind('/') + 1);
-  mounted_ = ::mount(device.c_str(), mounted_at_.c_str(), "ext4", 0, "") == 0;
-  if (!mounted_) reason_ = "cannot mount: " + std::string(std::strerror(errno));
-}
-
-LoopMount::~LoopMount() {
-  if (mounted_) ::umount2(mounted_at_.c_str(), MNT_DETACH);
-  if (!device_.empty()) first_line_of("PATH=$PATH:/sbin:/usr/sbin losetup -d /dev/" + device_);
-}
-
-std::uint64_t LoopMount::device_flushes() const {
-  const auto numbers = numbers_in("/sys/block/" + device_ + "/stat");
-  return numbers.size() > 15 ? numbers[15] : 0;
-}
-
-std::uint64_t LoopMount::device_in_flight() const {
-  const auto numbers = numbers_in("/sys/block/" + device_ + "/inflight");
-  return numbers.size() == 2 ? numbers[0] + numbers[1] : 0;
-}
-
-std::uint64_t LoopMount::journal_commits() const {
-  std::ifstream file("/proc/fs/jbd2/" + device_ + "-8/info");
-  std::uint64_t commits = 0;
-  file >> commits;
-  return commits;
-}
-
-bool LoopMount::remount_read_only() const {
-  return ::mount(nullptr, mounted_at_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0;
-}
-
-namespace {
 
 struct Way {
   DiskEngineKind engine;
@@ -140,9 +65,6 @@ void for_each_way(const LoopMount& mount,
     driver.run();
   }
 }
-
-#define NEEDS(mount) \
-  if (!(mount).reason().empty()) GTEST_SKIP() << (mount).reason()
 
 TEST(DiskDevice, TheProbeFindsDirectWrites) {
   const LoopMount mount(32);

@@ -39,6 +39,35 @@ bool sync_path(const std::string& path) {
   return synced;
 }
 
+// A start has to write, and what would free space on a full disk runs only after it. So the write-ahead log has
+// blocks of its own, which are kept while the broker is down; more than the second it gives back.
+constexpr off_t kLogBytesKept = off_t{1} << 20;
+constexpr off_t kLogBytesKeptMax = off_t{4} << 20;
+
+// As much as there is room for: a broker that has run before has them.
+void reserve_log(const std::string& path) {
+  const int descriptor = ::open((path + "-wal").c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return;
+  struct stat facts{};
+  if (::fstat(descriptor, &facts) == 0 && facts.st_size < kLogBytesKept)
+    (void)::posix_fallocate(descriptor, facts.st_size, kLogBytesKept - facts.st_size);
+  ::close(descriptor);
+}
+
+// Nothing that is in it counts any more, as when another file is put in the place of its database.
+bool blank_log(const std::string& path) {
+  const int descriptor = ::open((path + "-wal").c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  constexpr char nothing[32] = {};  // the header's size
+  struct stat facts{};
+  const bool blank =
+      ::fstat(descriptor, &facts) == 0 &&
+      (facts.st_size == 0 ||
+       (::pwrite(descriptor, nothing, sizeof nothing, 0) == sizeof nothing && ::fdatasync(descriptor) == 0));
+  ::close(descriptor);
+  return blank;
+}
+
 }  // namespace
 
 // A prepared statement in use: reset when it goes out of scope.
@@ -200,7 +229,22 @@ Result<std::unique_ptr<SqliteMetadataStore>> SqliteMetadataStore::open(const std
 
 SqliteMetadataStore::~SqliteMetadataStore() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  if (keeps_log_) leave_log();
   sqlite3_close(database_);
+}
+
+// The log stays with its blocks, and without anything that would be taken for changes: of that SQLite would see
+// to by removing it. If it is not all in the database yet it is left as it is.
+void SqliteMetadataStore::leave_log() {
+  int frames = -1;
+  int moved = -1;
+  const bool all_moved =
+      sqlite3_wal_checkpoint_v2(database_, nullptr, SQLITE_CHECKPOINT_FULL, &frames, &moved) == SQLITE_OK &&
+      frames == moved;
+  // With a limit the log would be cut to nothing at the end.
+  if (!all_moved || !run("PRAGMA journal_size_limit=-1") || !blank_log(path_)) return;
+  int keep = 1;
+  sqlite3_file_control(database_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 Result<void> SqliteMetadataStore::prepare_file() {
@@ -222,12 +266,24 @@ Result<void> SqliteMetadataStore::prepare_file() {
     if (!row) return std::unexpected(row.error());
     format = version.number(0);
   }
-  if (format == kFormat) return {};
+  if (format == kFormat) return keep_log();
   if (format == 0)
     return fail(Errc::corrupt, "the file " + path_ + " belongs to another program; move it away");
   return fail(Errc::unsupported, "the metadata file " + path_ + " has format " + std::to_string(format) +
                                      " and was written by a newer release; this one knows format " +
                                      std::to_string(kFormat));
+}
+
+Result<void> SqliteMetadataStore::keep_log() {
+  if (Result<void> done = run(("PRAGMA journal_size_limit=" + std::to_string(kLogBytesKeptMax)).c_str());
+      !done)
+    return done;
+  // After a kill it begins anew only when what it holds is in the database; where that finds no room it goes on
+  // behind.
+  sqlite3_wal_checkpoint_v2(database_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  reserve_log(path_);
+  keeps_log_ = true;
+  return {};
 }
 
 Result<void> SqliteMetadataStore::make_tables() {

@@ -10,7 +10,8 @@
 // GUARANTEES: what append() answered is on stable storage (write-ahead log with synchronous=FULL, one sync
 // per entry). The file is locked for as long as the store is open: a second process is told that it is in
 // use. After an error that leaves open what is on the disk, every later call fails until the store is opened
-// again.
+// again. Once opened, it can be opened again on a full disk, and written a little: the write-ahead log keeps
+// blocks of its own, with nothing in them after a clean end.
 //
 // Used by one thread at a time.
 
@@ -54,6 +55,8 @@ class SqliteMetadataStore : public cluster::MetadataStore {
   static Result<void> make_file(const std::string& folder, const std::string& path);
   static Result<std::unique_ptr<SqliteMetadataStore>> connect(const std::string& path);
   Result<void> prepare_file();
+  Result<void> keep_log();
+  void leave_log();
   Result<void> make_tables();
   Result<void> run(const char* sql);
   Result<void> read_marks();
@@ -72,6 +75,7 @@ class SqliteMetadataStore : public cluster::MetadataStore {
   std::map<BrokerId, cluster::Registration> registrations_;
   std::function<void(cluster::MetadataVersion)> on_change_;
   std::optional<Error> broken_;
+  bool keeps_log_ = false;
 };
 
 }  // namespace tailwater::shell

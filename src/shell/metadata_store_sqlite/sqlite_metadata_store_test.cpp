@@ -128,6 +128,50 @@ TEST(SqliteMetadataStore, OnlyTheOwnerMayReadTheFile) {
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
 }
 
+// On a full disk a start has no other blocks to write to.
+TEST(SqliteMetadataStore, TheLogKeepsItsBlocksWhileTheStoreIsClosed) {
+  const TemporaryFolder folder;
+  const auto blocks_of_log = [&]() -> std::int64_t {
+    struct stat facts{};
+    return ::stat((file_in(folder) + "-wal").c_str(), &facts) == 0 ? facts.st_blocks * 512 : 0;
+  };
+  for (std::uint64_t round = 0; round < 4; ++round) {
+    auto store = SqliteMetadataStore::open(folder.path());
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ((*store)->head(), MetadataVersion{round});
+    EXPECT_GE(blocks_of_log(), 1 << 20);
+    ASSERT_TRUE((*store)->append(MetadataVersion{round}, Buffer(3'000, std::byte{7})));
+    ASSERT_TRUE((*store)->register_broker({.broker = BrokerId{1}}));
+    store->reset();
+    EXPECT_GE(blocks_of_log(), 1 << 20) << round;
+  }
+  // A large change does not stay there for ever.
+  auto store = SqliteMetadataStore::open(folder.path());
+  for (std::uint64_t each = 4; each < 24; ++each)
+    ASSERT_TRUE((*store)->append(MetadataVersion{each}, Buffer(512 * 1024, std::byte{7})));
+  store->reset();
+  EXPECT_LE(blocks_of_log(), 6 << 20);
+}
+
+TEST(SqliteMetadataStore, ABackupThatIsPutInItsPlaceCountsAsItIs) {
+  const TemporaryFolder folder;
+  const auto append = [&](std::uint64_t version) {
+    auto store = SqliteMetadataStore::open(folder.path());
+    ASSERT_TRUE(store);
+    ASSERT_TRUE((*store)->append(MetadataVersion{version}, Buffer(3'000, std::byte{7})));
+  };
+  append(0);
+  std::filesystem::copy_file(file_in(folder), folder.path() + "/backup");
+  for (std::uint64_t version = 1; version < 6; ++version) append(version);
+  std::filesystem::rename(folder.path() + "/backup", file_in(folder));
+  auto store = SqliteMetadataStore::open(folder.path());
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ((*store)->head(), MetadataVersion{1});
+  const auto entries = (*store)->read(MetadataVersion{1}, 100);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->size(), 1u);
+}
+
 TEST(SqliteMetadataStore, AnUnfinishedNewFileIsMadeAgain) {
   const TemporaryFolder folder;
   std::ofstream(file_in(folder) + ".new") << "half";

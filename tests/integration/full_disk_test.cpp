@@ -1,0 +1,110 @@
+// Goal: a full disk holds producers back, or refuses them for a while, and that is all: consumers go on, a start
+// goes through, and when there is room again so does everything else, without a hand. Method: a small file system
+// of the test's own, on which space can be reserved and on which it cannot; records until nothing goes any more,
+// and a file of no use that takes up the rest.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "integration/support.hpp"
+#include "support/loop_mount.hpp"
+
+namespace tailwater::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::uint64_t kDiskMegabytes = 96;
+constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
+constexpr int kPatienceMs = 60'000;
+
+class FullDisk : public ::testing::TestWithParam<const char*> {
+ protected:
+  BrokerWishes wishes(std::vector<std::string> more = {}) const {
+    BrokerWishes wishes{.folder = mount_.path() + "/data",
+                        .properties = {"log.retention.ms=-1", "log.segment.bytes=1048576",
+                                       "log.retention.check.interval.ms=1000",
+                                       "log.segment.delete.delay.ms=0", "tailwater.recycle.bytes=0"}};
+    for (std::string& each : more) wishes.properties.push_back(std::move(each));
+    return wishes;
+  }
+  // So much of what is free, all of it if there is less.
+  void fill(const std::string& name, std::uint64_t bytes_max) const {
+    const shell::Descriptor file(
+        ::open((mount_.path() + "/" + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_TRUE(file);
+    const std::string zeros(std::size_t{1} << 20, '\0');
+    std::uint64_t written = 0;
+    for (std::size_t step = zeros.size(); step > 0;) {
+      const std::size_t size = std::min<std::uint64_t>(step, bytes_max - written);
+      if (size == 0) break;
+      const ssize_t got = ::write(file.get(), zeros.data(), size);
+      if (got > 0) written += static_cast<std::uint64_t>(got);
+      if (got <= 0) step /= 2;
+    }
+    ASSERT_EQ(::fsync(file.get()), 0);
+  }
+  std::uint64_t free_bytes() const {
+    struct statvfs space{};
+    EXPECT_EQ(::statvfs(mount_.path().c_str(), &space), 0);
+    return static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+  }
+  // How many batches there are, from the beginning on.
+  static std::int64_t count(Client& client) {
+    std::int64_t offset = 0;
+    while (true) {
+      const auto fetched = client.call(fetch_request("orders", 0, offset, 1 << 20), 11);
+      if (!fetched) return -1;
+      const auto& answer = fetched->body.responses.at(0).partitions.at(0);
+      if (answer.error_code != wire::ErrorCode::none) return -2;
+      const std::size_t bytes = answer.records.value_or(Bytes{}).size();
+      if (bytes == 0) return offset;
+      offset += static_cast<std::int64_t>(bytes / batch_size());
+    }
+  }
+  static const Buffer& batch() {
+    static const Buffer batch = record_batch(1, kBatchBytes);
+    return batch;
+  }
+  static std::size_t batch_size() { return batch().size(); }
+
+  LoopMount mount_{kDiskMegabytes, GetParam()};
+};
+
+INSTANTIATE_TEST_SUITE_P(FileSystems, FullDisk, ::testing::Values("", kCannotReserve));
+
+TEST_P(FullDisk, DoesNotKeepABrokerFromStartingWhichThenMakesRoomItself) {
+  NEEDS(mount_);
+  {
+    TestBroker broker(wishes());
+    Client client(broker.port());
+    create_topic(client, "orders");
+    for (int each = 0; each < 40; ++each) produce(client, "orders", 0, batch());
+    EXPECT_TRUE(broker.stop());
+  }
+  fill("of-no-use", UINT64_MAX);
+  ASSERT_LT(free_bytes(), 4'096u);
+  for (int rounds = 0; rounds < 2; ++rounds) {
+    TestBroker broker(wishes());
+    Client client(broker.port());
+    EXPECT_EQ(count(client), 40);
+    EXPECT_TRUE(broker.stop());
+    fill("of-no-use-" + std::to_string(rounds), UINT64_MAX);
+  }
+  TestBroker broker(wishes({"log.retention.ms=1000"}));
+  Client client(broker.port());
+  const auto end = Clock::now() + std::chrono::milliseconds(kPatienceMs);
+  // A fetch from the end waits for half a second.
+  while (free_bytes() < 4u << 20 && Clock::now() < end)
+    ASSERT_TRUE(client.call(fetch_request("orders", 0, 40, 1 << 20), 11));
+  EXPECT_GE(free_bytes(), 4u << 20);
+  EXPECT_EQ(produce(client, "orders", 0, batch()), 40);
+  EXPECT_TRUE(broker.stop());
+}
+
+}  // namespace
+}  // namespace tailwater::integration
