@@ -121,4 +121,14 @@ DataTask::Step DataTask::flushed(std::int64_t result) {
   return result < 0 ? give_up(static_cast<int>(-result)) : Step::done;
 }
 
+DataTask::Step DataTask::ended_in_ring(Order order) {
+  if (!ring.has_io) return flushed(ring.flush_result);
+  const Step step = advance(ring.io_result);
+  if (step == Step::done || !ring.has_flush || ring.flush_result == -ECANCELED) return step;
+  // The kernel says once that bytes were lost: to be asked anew would hear that all is well.
+  const bool failed = ring.flush_result < 0 && ring.flush_result != -EINTR;
+  if (failed || (step == Step::flush && order == Order::linked)) return flushed(ring.flush_result);
+  return step;
+}
+
 }  // namespace tailwater::shell

@@ -45,6 +45,10 @@ class DataTask {
   Step advance(std::int64_t result);
   // The kernel's answer to a flush (the op `sync`, or the fdatasync after a write): `flush` means ask again.
   Step flushed(std::int64_t result);
+  // For the ring engine: all completions are there, see `ring`. REQUIRES of `linked`: the flush was begun after
+  // the write had ended whole, or not at all.
+  enum class Order : std::uint8_t { linked, any };
+  Step ended_in_ring(Order order);
 
   // True when there is nothing to ask the kernel for: an empty read or write.
   bool nothing_to_do() const;

@@ -138,6 +138,44 @@ TEST(DataTask, ErrorsOfWritesAndFlushesEndIt) {
   EXPECT_EQ(task.error(), EIO);
 }
 
+// The kernel says of a lost write once, to whoever syncs first.
+TEST(DataTask, AnErrorOfAFlushInTheRingIsTheEndWhateverTheOrder) {
+  using Order = DataTask::Order;
+  const std::string text = "ab";
+  DataTask task;
+  const auto ended = [&](std::int64_t written, std::int64_t flushed, Order order) {
+    task.begin(write_op({as_bytes(text)}), 5, false, DurableBy::fdatasync);
+    task.next_part();
+    task.ring.has_io = task.ring.has_flush = true;
+    task.ring.io_result = written;
+    task.ring.flush_result = flushed;
+    return task.ended_in_ring(order);
+  };
+  for (const Order order : {Order::linked, Order::any}) {
+    for (const std::int64_t written : {2, 1}) {
+      EXPECT_EQ(ended(written, -EIO, order), Step::done);
+      EXPECT_EQ(task.error(), EIO);
+    }
+    EXPECT_EQ(ended(2, -ECANCELED, order), Step::flush);
+    EXPECT_EQ(ended(2, -EINTR, order), Step::flush);
+    EXPECT_EQ(ended(1, -ECANCELED, order), Step::again);
+    EXPECT_EQ(ended(-ENOSPC, -ECANCELED, order), Step::done);
+    EXPECT_EQ(task.error(), ENOSPC);
+  }
+  EXPECT_EQ(ended(2, 0, Order::linked), Step::done);
+  EXPECT_EQ(task.error(), 0);
+  // It may have gone before the write.
+  EXPECT_EQ(ended(2, 0, Order::any), Step::flush);
+
+  DiskOp sync;
+  sync.kind = DiskOpKind::sync;
+  task.begin(std::move(sync), 5, false, DurableBy::nothing);
+  task.ring.has_flush = true;
+  task.ring.flush_result = -EIO;
+  EXPECT_EQ(task.ended_in_ring(Order::any), Step::done);
+  EXPECT_EQ(task.error(), EIO);
+}
+
 TEST(DataTask, AReadEndsAtTheEndOfTheFile) {
   Aligned room(3 * kDiskBlock);
   DataTask task;

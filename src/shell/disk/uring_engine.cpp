@@ -150,16 +150,8 @@ void UringEngine::enter() {
 }
 
 void UringEngine::completed(std::unique_ptr<DataTask> task, std::vector<std::unique_ptr<DataTask>>& ended) {
-  DataTask::Step step = DataTask::Step::flush;
-  if (task->ring.has_io) {
-    step = task->advance(task->ring.io_result);
-    const bool linked = task->ring.has_flush && task->ring.flush_result != -ECANCELED && !links_broken_;
-    if (step == DataTask::Step::flush && linked) {
-      step = task->flushed(task->ring.flush_result);
-    }
-  } else {
-    step = task->flushed(task->ring.flush_result);
-  }
+  const DataTask::Step step =
+      task->ended_in_ring(links_broken_ ? DataTask::Order::any : DataTask::Order::linked);
   if (step == DataTask::Step::done) {
     ended.push_back(std::move(task));
   } else if (step == DataTask::Step::flush) {
