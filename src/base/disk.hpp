@@ -45,7 +45,8 @@ enum class DiskOpKind : std::uint8_t {
   sync,           // file
   sync_all,       // dir
   preallocate,    // file: blocks for [at, at+size); the visible size grows only if `extend` is set.
-                  // out_of_space is possible here
+                  // (or if the file system cannot reserve space: then zeros are written). out_of_space is
+                  // possible here
   truncate,       // file to exactly `size`
   zero,           // file: zeros and blocks for [at, at+size), beyond its end too
   create_folder,  // path, with the folders above it; no error if it exists

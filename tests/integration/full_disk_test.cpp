@@ -20,6 +20,8 @@ using ::testing::HasSubstr;
 
 constexpr std::uint64_t kDiskMegabytes = 96;
 constexpr std::size_t kBatchBytes = std::size_t{256} << 10;
+// Longer than any answer takes that is not held back, shorter than the client's patience.
+constexpr int kHeldBackMs = 3'000;
 constexpr int kPatienceMs = 60'000;
 
 class FullDisk : public ::testing::TestWithParam<const char*> {
@@ -48,6 +50,7 @@ class FullDisk : public ::testing::TestWithParam<const char*> {
     }
     ASSERT_EQ(::fsync(file.get()), 0);
   }
+  void make_room(const std::string& name) const { std::filesystem::remove(mount_.path() + "/" + name); }
   std::uint64_t free_bytes() const {
     struct statvfs space{};
     EXPECT_EQ(::statvfs(mount_.path().c_str(), &space), 0);
@@ -76,6 +79,55 @@ class FullDisk : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(FileSystems, FullDisk, ::testing::Values("", kCannotReserve));
+
+bool is_retriable(wire::ErrorCode error) {
+  return error == wire::ErrorCode::kafka_storage_error || error == wire::ErrorCode::not_leader_or_follower;
+}
+
+TEST_P(FullDisk, HoldsProducersBackUntilThereIsRoomAndConsumersNever) {
+  NEEDS(mount_);
+  fill("of-no-use", std::uint64_t{24} << 20);
+  std::int64_t acknowledged = 0;
+  {
+    TestBroker broker(wishes());
+    Client producer(broker.port());
+    Client consumer(broker.port());
+    create_topic(producer, "orders");
+    // More cannot fit.
+    const std::int64_t most = static_cast<std::int64_t>((kDiskMegabytes << 20) / kBatchBytes);
+    bool held_back = false;
+    for (std::int64_t each = 0; each < 2 * most && !held_back; ++each) {
+      const auto answer = producer.call(produce_request("orders", 0, batch()), 9, kHeldBackMs);
+      held_back = !answer;
+      if (!answer) break;
+      const wire::ErrorCode error = answer->body.responses.at(0).partition_responses.at(0).error_code;
+      if (error == wire::ErrorCode::none) {
+        ++acknowledged;
+      } else {
+        ASSERT_TRUE(is_retriable(error)) << static_cast<int>(error);
+      }
+    }
+    EXPECT_TRUE(held_back);
+    EXPECT_GT(acknowledged, 0);
+    EXPECT_LT(acknowledged, most);
+    EXPECT_GE(count(consumer), acknowledged);
+    EXPECT_THAT(http_get(broker.admin_port(), "/metrics"),
+                HasSubstr("kafka_log_logmanager_offlinelogdirectorycount 0\n"));
+
+    make_room("of-no-use");
+    // The one that was held back, and others.
+    ASSERT_TRUE(producer.receive(kPatienceMs));
+    ++acknowledged;
+    for (int each = 0; each < 8; ++each) {
+      EXPECT_EQ(produce(producer, "orders", 0, batch()), acknowledged);
+      ++acknowledged;
+    }
+    EXPECT_TRUE(broker.stop());
+  }
+  TestBroker broker(wishes());
+  Client consumer(broker.port());
+  EXPECT_EQ(count(consumer), acknowledged);
+}
 
 TEST_P(FullDisk, DoesNotKeepABrokerFromStartingWhichThenMakesRoomItself) {
   NEEDS(mount_);

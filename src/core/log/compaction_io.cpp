@@ -182,13 +182,18 @@ std::optional<SegmentOutput::Wish> SegmentOutput::next() {
           step_ = step_ == Step::index ? Step::time_index : Step::truncate;
         break;
       }
-      case Step::truncate:
-        step_ = Step::sync;
-        if (size_ == written_) break;
+      case Step::truncate: {
+        const auto kind = static_cast<FileKind>(cut_);
+        const std::uint64_t size = kind == FileKind::records ? size_ : content(kind).size();
+        const bool longer = allocated_[cut_] > size;
+        if (++cut_ == kFileKinds) step_ = Step::sync;
+        if (!longer) break;
         wish.emplace();
+        wish->file = kind;
         wish->op.kind = DiskOpKind::truncate;
-        wish->op.size = size_;
+        wish->op.size = size;
         break;
+      }
       case Step::sync: {
         const auto kind = static_cast<FileKind>(synced_);
         if (++synced_ == kFileKinds) step_ = Step::done;

@@ -94,7 +94,8 @@ class SegmentOutput {
   std::uint64_t size_ = 0;
   std::uint64_t written_ = 0;  // of the records, in whole disk blocks
   std::uint64_t allocated_[kFileKinds] = {};
-  std::size_t synced_ = 0;  // kinds
+  std::size_t cut_ = 0;  // kinds
+  std::size_t synced_ = 0;
   std::int64_t first_timestamp_ = -1;
   IndexState index_;
   IndexState stored_;

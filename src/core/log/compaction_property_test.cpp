@@ -16,6 +16,7 @@ constexpr records::Codec kCodecs[] = {records::Codec::none, records::Codec::none
 class Story {
  public:
   explicit Story(std::uint64_t seed) : world_(seed), random_(seed * 7 + 3) {
+    world_.disk.can_reserve = seed % 3 != 0;
     world_.config.delete_retention_ms = random_.one_in(2) ? 3'000 : 60'000;
     world_.config.segment_bytes = static_cast<std::uint32_t>(1'500 + random_.below(6'000));
     world_.config.file_delete_delay_ms = random_.one_in(2) ? 0 : 2'000;

@@ -20,6 +20,7 @@ class Chaos {
  public:
   explicit Chaos(std::uint64_t seed) : world_(seed), random_(seed * 31 + 7) {
     world_.disk.torn_by_byte = random_.one_in(2);
+    world_.disk.can_reserve = seed % 3 != 0;
     world_.options.flush_run_bytes = 4096u << random_.below(5);
     world_.options.direct_run_bytes = 2'048u << random_.below(4);
     world_.options.direct_bytes_in_flight = random_.below(64u << 10);

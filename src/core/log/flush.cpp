@@ -542,8 +542,9 @@ void Flusher::end_files(std::size_t index, Part& part) {
     if (part.files[k] == 0) continue;
     DiskOp cut = op(DiskOpKind::truncate, Role::end, index, kind);
     cut.size = part.size[k];
+    // Of the block that the end cuts a file system with smaller ones keeps a part.
     if (segment != nullptr && segment->number == part.number && is_own(kind))
-      segment->allocated[k] = round_up(part.size[k], kBlock);
+      segment->allocated[k] = round_down(part.size[k], kBlock);
     submit(index, part.files[k], std::move(cut));
   }
 }

@@ -97,7 +97,8 @@ class TestDisk {
   bool in_order = false;
   bool no_room = false;  // preallocating, creating and replacing find no room
   bool no_descriptors = false;
-  bool can_zero = true;  // else zeroing is unsupported
+  bool can_zero = true;     // else zeroing is unsupported
+  bool can_reserve = true;  // else files grow by what is preallocated
   std::string failing;      // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
   Errc failing_code = Errc::storage;
@@ -418,7 +419,7 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       }
       Inode& inode = *found->second.inode;
       inode.allocated = std::max(inode.allocated, op.at + op.size);
-      if (op.extend && inode.content.size() < op.at + op.size) {
+      if ((op.extend || !can_reserve) && inode.content.size() < op.at + op.size) {
         inode.content.resize(op.at + op.size);
         inode.stable.resize(op.at + op.size);
       }

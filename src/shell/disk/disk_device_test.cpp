@@ -220,6 +220,52 @@ TEST(DiskDevice, OutOfSpaceIsSaidWhereNothingIsLost) {
   });
 }
 
+// What was asked for and given is there, whoever fills the disk meanwhile.
+TEST(DiskDevice, WhereSpaceCannotBeReservedItIsWritten) {
+  const LoopMount mount(24, kCannotReserve);
+  NEEDS(mount);
+  const auto size_of = [](const std::string& path) { return std::filesystem::file_size(path); };
+  for_each_way(mount, [&](Driver& driver, const std::string& folder) {
+    const Aligned block(kDiskBlock, 'x');
+    driver.add_open(1, "cut");
+    driver.run_well();
+    driver.add_file(DiskOpKind::preallocate, 1).size = kDiskBlock;
+    driver.run_well();
+    driver.add_write(1, 0, block.bytes());
+    driver.run_well();
+    driver.add_file(DiskOpKind::truncate, 1).size = 1'234;
+    driver.run_well();
+    driver.add_file(DiskOpKind::preallocate, 1).size = 64 << 10;
+    driver.run_well();
+    EXPECT_EQ(size_of(folder + "/cut"), 64u << 10);
+    const std::string text = read_text(folder + "/cut");
+    EXPECT_EQ(text, std::string(1'234, 'x') + std::string((64 << 10) - 1'234, '\0'));
+
+    driver.add_file(DiskOpKind::preallocate, 1).size = 1 << 30;
+    EXPECT_EQ(driver.run_badly().code, Errc::out_of_space);
+    EXPECT_EQ(size_of(folder + "/cut"), 64u << 10) << "what was got of it is given back";
+
+    driver.add_open(2, "large");
+    driver.run_well();
+    std::uint64_t given = 0;
+    for (bool more = true; more; given += more ? 1 : 0) {
+      DiskOp& op = driver.add_file(DiskOpKind::preallocate, 2);
+      op.at = given << 20;
+      op.size = 1 << 20;
+      driver.run();
+      more = driver.done(0).outcome.has_value();
+      if (!more) EXPECT_EQ(driver.done(0).outcome.error().code, Errc::out_of_space);
+    }
+    EXPECT_GT(given, 4u);
+    const Aligned megabyte(1 << 20, 'x');
+    for (std::uint64_t each = 0; each < given; ++each)
+      driver.add_write(2, each << 20, megabyte.bytes()).durable = true;
+    driver.run_well();
+    for (const std::uint64_t file : {1, 2}) driver.add_file(DiskOpKind::close, file);
+    driver.run_well();
+  });
+}
+
 TEST(DiskDevice, FilesWithoutInodesAreOutOfSpaceToo) {
   const LoopMount mount(24, "-N 64");
   NEEDS(mount);

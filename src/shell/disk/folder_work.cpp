@@ -162,24 +162,44 @@ void run_open(Outcome out) {
 
 // --- files
 
-// File systems without fallocate: what the file grows by is written, so that later writes find their blocks.
-// Space that is only reserved behind the end cannot be had there; that there is enough of it now is all that
-// can be said.
-int allocate_by_writing(int descriptor, std::uint64_t end, bool extend) {
-  struct stat status{};
-  struct statvfs space{};
-  if (::fstat(descriptor, &status) != 0 || ::fstatvfs(descriptor, &space) != 0) return errno;
-  auto at = static_cast<std::uint64_t>(status.st_size);
-  if (at >= end) return 0;
-  if (static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize < end - at) return ENOSPC;
-  if (!extend) return 0;
-  // Aligned, because the descriptor may be a direct one.
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  const std::unique_ptr<void, Free> zeros(std::aligned_alloc(kDiskBlock, kZeroBytes));
+// Aligned, because a descriptor may be a direct one.
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using AlignedMemory = std::unique_ptr<std::byte, Free>;
+
+AlignedMemory aligned_zeros(std::size_t size) {
+  AlignedMemory memory(static_cast<std::byte*>(std::aligned_alloc(kDiskBlock, size)));
+  if (memory) std::memset(memory.get(), 0, size);
+  return memory;
+}
+
+// Zeros from the file's end to the end of its last block, which has the bytes before as they are. Errno.
+int fill_last_block(int descriptor, std::uint64_t size) {
+  const std::uint64_t from = size - size % kDiskBlock;
+  const AlignedMemory block = aligned_zeros(kDiskBlock);
+  if (!block) return ENOMEM;
+  const auto at = static_cast<off_t>(from);
+  const ssize_t got = again_if_interrupted([&] { return ::pread(descriptor, block.get(), kDiskBlock, at); });
+  if (got < 0) return errno;
+  if (static_cast<std::uint64_t>(got) != size - from) return EIO;
+  const ssize_t put = again_if_interrupted([&] { return ::pwrite(descriptor, block.get(), kDiskBlock, at); });
+  if (put < 0) return errno;
+  return put == static_cast<ssize_t>(kDiskBlock) ? 0 : EIO;
+}
+
+int write_zeros(int descriptor, std::uint64_t at, std::uint64_t end) {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return errno;
+  if ((flags & O_DIRECT) != 0) {
+    end = end + (kDiskBlock - end % kDiskBlock) % kDiskBlock;
+    if (at % kDiskBlock != 0) {
+      if (const int error = fill_last_block(descriptor, at); error != 0) return error;
+      at += kDiskBlock - at % kDiskBlock;
+    }
+  }
+  const AlignedMemory zeros = aligned_zeros(kZeroBytes);
   if (!zeros) return ENOMEM;
-  std::memset(zeros.get(), 0, kZeroBytes);
   while (at < end) {
     const std::size_t size = std::min<std::uint64_t>(kZeroBytes, end - at);
     const ssize_t written =
@@ -188,6 +208,22 @@ int allocate_by_writing(int descriptor, std::uint64_t end, bool extend) {
     at += static_cast<std::uint64_t>(written);
   }
   return 0;
+}
+
+// File systems without fallocate: what the file grows by is written, so that later writes find their blocks.
+// Its size grows with it, wished or not. Nobody writes behind the file's end, nor to the block that it cuts,
+// while this goes on: what is there waits for its blocks.
+int allocate_by_writing(int descriptor, std::uint64_t end) {
+  struct stat status{};
+  struct statvfs space{};
+  if (::fstat(descriptor, &status) != 0 || ::fstatvfs(descriptor, &space) != 0) return errno;
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size >= end) return 0;
+  if (static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize < end - size) return ENOSPC;
+  const int error = write_zeros(descriptor, size, end);
+  // What it got of too little would fill the disk for everyone.
+  if (error != 0) (void)again_if_interrupted([&] { return ::ftruncate(descriptor, status.st_size); });
+  return error;
 }
 
 // A reservation that fails half way keeps what it got, and so would fill the disk for everyone: one that
@@ -212,7 +248,7 @@ void run_preallocate(Outcome out) {
     error = errno;
   }
   if (error == EOPNOTSUPP || error == ENOSYS) {
-    error = allocate_by_writing(job.descriptor, job.at + job.size, job.extend);
+    error = allocate_by_writing(job.descriptor, job.at + job.size);
   }
   if (error != 0) return out.fail_with(error);
   out.result.outcome = job.size;

@@ -271,8 +271,9 @@ Result<LogDirectory> LogDirectory::prepare(DirId dir, const std::string& path,
   if (options.mode) directory.mode_ = *options.mode;
   if (!directory.traits_.fallocate) {
     directory.traits_.warnings.emplace_back(
-        "the file system cannot reserve space, so a full disk may take the directory offline instead of "
-        "holding back");
+        "the file system cannot reserve space, so it is reserved by writing zeros, ahead of the records: "
+        "twice "
+        "as much is written");
   }
   struct stat status{};
   if (::fstat(directory.folder_.get(), &status) == 0) {
