@@ -7,7 +7,7 @@
 //   sync_all  the same for everything done in the directory `dir` before: bytes, sizes and names of all its
 //             files (syncfs)
 //   replace   the file's new content and name are durable, all or nothing (temporary file, fsync, rename,
-//             folder sync)
+//             folder sync). Nothing if it were too large for `load`
 //   zero      as volatile as a write: until a sync is done a power loss may bring the old bytes back, in part;
 //             Errc::unsupported where zeros are not to be had without writing them
 //   others    that change names and sizes (open with `create`, create_folder, rename, remove, truncate): with

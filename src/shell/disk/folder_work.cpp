@@ -23,7 +23,6 @@ namespace {
 constexpr std::size_t kSyncsMax = 16;
 // Unlinking a large file at once stalls the file system; it is cut down in steps before.
 constexpr std::int64_t kCutBytes = 64 << 20;
-constexpr std::uint64_t kLoadBytesMax = 1ULL << 30;
 constexpr std::size_t kZeroBytes = 1 << 20;
 
 // What must be synced for a result to be durable.
@@ -51,6 +50,11 @@ struct Outcome {
     if (job.durable) wishes.push_back({index, {}, descriptor});
   }
   void fail_with(int error) { result.outcome = std::unexpected(disk_error(job.kind, full_path(), error)); }
+  void fail_as_too_large(std::uint64_t size) {
+    result.outcome = fail(Errc::storage, "cannot " + std::string(to_string(job.kind)) + " " + full_path() +
+                                             ": it has " + std::to_string(size) + " bytes, more than the " +
+                                             std::to_string(job.bytes_max) + " that can be read at once");
+  }
   std::string full_path() const { return job.path.empty() ? job.root.path : job.root.path + "/" + job.path; }
 };
 
@@ -426,8 +430,10 @@ bool is_temporary(const std::string& name) {
   return name.starts_with('.') && name.ends_with(".tmp");
 }
 
+// More than could be read again is not written: whoever is told that the file is there gives up the one before.
 void run_replace(Outcome out) {
   FolderJob& job = out.job;
+  if (job.content.size() > job.bytes_max) return out.fail_as_too_large(job.content.size());
   const std::string temporary = temporary_of(job);
   const Descriptor file(
       ::openat(job.root.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
@@ -451,7 +457,7 @@ void run_load(Outcome out) {
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) return out.fail_with(errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > kLoadBytesMax) return out.fail_with(EFBIG);
+  if (size > job.bytes_max) return out.fail_as_too_large(size);
   Buffer content(size);
   std::size_t got = 0;
   while (got < content.size()) {

@@ -15,6 +15,9 @@
 
 namespace tailwater::shell {
 
+// What is loaded, and so what is replaced, is in memory as a whole.
+inline constexpr std::uint64_t kLoadBytesMax = std::uint64_t{1} << 30;
+
 struct FolderJob {
   std::uint64_t number = 0;
   DiskOpKind kind{};
@@ -34,6 +37,7 @@ struct FolderJob {
   bool still_open = false;  // remove: a file below the path is open, so its bytes must stay readable
   std::string temporary;    // replace: the name of its temporary file begins with this
   std::int64_t first_try_ns = 0;
+  std::uint64_t bytes_max = kLoadBytesMax;  // load, replace
 };
 
 struct FolderResult {
