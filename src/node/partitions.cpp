@@ -50,6 +50,7 @@ log::LogConfig Partitions::log_config(const TopicState& topic) const {
           .min_compaction_lag_ms = config.min_compaction_lag_ms,
           .max_compaction_lag_ms = config.max_compaction_lag_ms,
           .delete_retention_ms = config.delete_retention_ms,
+          .record_bytes_max = config.max_decompressed_message_bytes,
           .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time,
           .os_durable = config.durability == cluster::Durability::os,
           .flush_messages = config.flush_messages,
@@ -69,7 +70,9 @@ void Partitions::configure(TopicState& topic) {
           append_time ? records::TimestampType::log_append_time : records::TimestampType::create_time,
       .timestamp_before_ms_max = config.timestamp_before_max_ms,
       .timestamp_after_ms_max = config.timestamp_after_max_ms,
-      .decompress = false};
+      // Whether a record is too large is only seen when the batch is opened.
+      .decompress = config.max_decompressed_message_bytes < records::kRecordBytesUnbounded,
+      .record_bytes_max = config.max_decompressed_message_bytes};
 }
 
 void Partitions::open_log(PartitionState& partition) {
@@ -362,7 +365,7 @@ void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, cons
   if (topic.config.compression != cluster::CompressionChoice::producer &&
       ask.records.size() >= records::kBatchHeaderSize) {
     const records::BatchView view(ask.records);
-    rules.decompress = view.codec() != codec_of(topic.config.compression, view.codec());
+    rules.decompress |= view.codec() != codec_of(topic.config.compression, view.codec());
   }
   auto info = records::validate_for_produce(ask.records, rules, context_.now.wall, &codecs_);
   if (!info) {
@@ -394,9 +397,10 @@ Result<Bytes> Partitions::rewritten(const TopicState& topic, Bytes records, reco
   const records::Codec wanted = codec_of(topic.config.compression, info.codec);
   if (wanted != info.codec || info.wrong_offset_deltas) {
     scratch_.clear();
+    const records::BatchView came(records);
+    const std::size_t cap = records::decompressed_cap(came.records().size(), topic.rules.record_bytes_max);
     const auto done = records::recompress(
-        records::BatchView(records), {.codec = wanted, .level = level_of(topic, wanted), .cap = std::nullopt},
-        codecs_, scratch_);
+        came, {.codec = wanted, .level = level_of(topic, wanted), .cap = cap}, codecs_, scratch_);
     if (!done) return std::unexpected(done.error());
     const records::BatchView batch(scratch_);
     info.size = scratch_.size();

@@ -7,24 +7,33 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "base/varint.hpp"
 #include "records/batch.hpp"
 
 namespace tailwater::records {
 
+// What one record of a compressed batch may take, where nobody says otherwise: Kafka's default.
+inline constexpr std::int64_t kRecordBytesUnbounded = 2'147'483'639;
+
 // How large a block of `compressed` bytes may become: a hundred times, 8 MiB are always fine, 64 MiB are the
-// end.
+// end. Where a bound for the records was chosen, one record of that size is fine too.
 inline constexpr std::size_t kDecompressedMax = std::size_t{64} << 20;
 inline constexpr std::size_t kDecompressedAlways = std::size_t{8} << 20;
 inline constexpr std::size_t kDecompressedRatio = 100;
 static_assert(kDecompressedAlways < kDecompressedMax);
-constexpr std::size_t decompressed_cap(std::size_t compressed) {
-  if (compressed >= kDecompressedMax / kDecompressedRatio) return kDecompressedMax;
-  return std::max(kDecompressedAlways, compressed * kDecompressedRatio);
+constexpr std::size_t decompressed_cap(std::size_t compressed,
+                                       std::int64_t record_bytes_max = kRecordBytesUnbounded) {
+  const std::size_t plausible = compressed >= kDecompressedMax / kDecompressedRatio
+                                    ? kDecompressedMax
+                                    : std::max(kDecompressedAlways, compressed * kDecompressedRatio);
+  if (record_bytes_max <= 0 || record_bytes_max >= kRecordBytesUnbounded) return plausible;
+  return std::max(plausible, static_cast<std::size_t>(record_bytes_max) + kVarintMaxBytes);
 }
 
 class Codecs {

@@ -247,5 +247,14 @@ TEST(Compression, TheUsualCapFollowsTheCompressedSize) {
   EXPECT_EQ(decompressed_cap(SIZE_MAX), kDecompressedMax);
 }
 
+TEST(Compression, ABoundForRecordsRaisesTheCapToOneOfThem) {
+  EXPECT_EQ(decompressed_cap(10, kRecordBytesUnbounded), kDecompressedAlways);
+  EXPECT_EQ(decompressed_cap(10, 1'000), kDecompressedAlways) << "many small records are fine";
+  EXPECT_EQ(decompressed_cap(10, 200'000'000), 200'000'000u + kVarintMaxBytes);
+  EXPECT_EQ(decompressed_cap(SIZE_MAX, 200'000'000), 200'000'000u + kVarintMaxBytes);
+  EXPECT_EQ(decompressed_cap(10, kRecordBytesUnbounded - 1),
+            static_cast<std::size_t>(kRecordBytesUnbounded) - 1 + kVarintMaxBytes);
+}
+
 }  // namespace
 }  // namespace tailwater::records

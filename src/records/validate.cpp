@@ -138,7 +138,14 @@ struct Walk {
   bool positional = true;
   bool keys_required = false;
   Window window;
+  std::size_t record_bytes_max = SIZE_MAX;
 };
+
+// Without its length, as Kafka counts.
+std::size_t body_size(const RecordView& record) {
+  std::uint64_t length = 0;
+  return record.bytes.size() - read_uvarint(record.bytes, length, kVarintMaxBytes);
+}
 
 std::optional<Rejection> walk_records(const BatchView& batch, Bytes records, const Walk& walk,
                                       BatchInfo& info) {
@@ -148,6 +155,8 @@ std::optional<Rejection> walk_records(const BatchView& batch, Bytes records, con
   const auto base = static_cast<std::uint64_t>(batch.base_timestamp());
   while (const std::optional<RecordView> record = cursor.next()) {
     const std::int32_t index = cursor.index() - 1;
+    if (record->bytes.size() > walk.record_bytes_max && body_size(*record) > walk.record_bytes_max)
+      return reject_record(index, "the record is larger than max.decompressed.message.bytes").error();
     if (!record->has_sound_headers())
       return reject_record(index, "the record's headers are malformed").error();
     if (record->offset_delta != index) {
@@ -179,10 +188,11 @@ std::optional<Rejection> walk_records(const BatchView& batch, Bytes records, con
   return std::nullopt;
 }
 
-std::optional<Rejection> open_and_walk(const BatchView& batch, const Walk& walk, Codecs& codecs,
-                                       BatchInfo& info) {
+std::optional<Rejection> open_and_walk(const BatchView& batch, const Walk& walk, const ProduceRules& rules,
+                                       Codecs& codecs, BatchInfo& info) {
   const Bytes compressed = batch.records();
-  const Result<Bytes> opened = codecs.open(batch.codec(), compressed, decompressed_cap(compressed.size()));
+  const Result<Bytes> opened =
+      codecs.open(batch.codec(), compressed, decompressed_cap(compressed.size(), rules.record_bytes_max));
   if (!opened) {
     return reject(RejectReason::invalid_record,
                   "the records cannot be decompressed: " + opened.error().message)
@@ -213,6 +223,8 @@ std::expected<BatchInfo, Rejection> validate_for_produce(Bytes records, const Pr
   Walk walk{.positional = info.codec == Codec::none,
             .keys_required = rules.compacted,
             .window = window_of(rules, now)};
+  if (info.codec != Codec::none)
+    walk.record_bytes_max = static_cast<std::size_t>(std::max<std::int64_t>(rules.record_bytes_max, 0));
 
   std::optional<Rejection> rejection;
   if (info.codec == Codec::none) {
@@ -224,10 +236,10 @@ std::expected<BatchInfo, Rejection> validate_for_produce(Bytes records, const Pr
                     "the record batch's timestamps are outside the topic's window");
     }
   } else if (codecs != nullptr) {
-    rejection = open_and_walk(batch, walk, *codecs, info);
+    rejection = open_and_walk(batch, walk, rules, *codecs, info);
   } else {
     Codecs passing;
-    rejection = open_and_walk(batch, walk, passing, info);
+    rejection = open_and_walk(batch, walk, rules, passing, info);
   }
   if (rejection) return std::unexpected<Rejection>(*std::move(rejection));
   return info;

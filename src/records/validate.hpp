@@ -16,10 +16,9 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "records/batch.hpp"
+#include "records/compression.hpp"
 
 namespace tailwater::records {
-
-class Codecs;
 
 // Beside each: Kafka's error for it.
 enum class RejectReason : std::uint8_t {
@@ -59,6 +58,9 @@ struct ProduceRules {
   std::int64_t timestamp_before_ms_max = INT64_MAX;  // message.timestamp.before.max.ms
   std::int64_t timestamp_after_ms_max = 3'600'000;   // message.timestamp.after.max.ms
   bool decompress = false;  // open compressed batches too; compacted topics always do
+  // Of one record of a compressed batch, without its length: max.decompressed.message.bytes. What is closed
+  // is not looked at.
+  std::int64_t record_bytes_max = kRecordBytesUnbounded;
 };
 
 // What the log needs to know of an accepted batch.

@@ -287,6 +287,27 @@ TEST(Validate, AnOpenedBatchMustHoldItsRecords) {
   }
 }
 
+// As Kafka counts: each record of a compressed batch by itself, without its length.
+TEST(Validate, ARecordOfAnOpenedBatchMayBeTooLarge) {
+  for (const Codec codec : {Codec::none, Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+    BatchBuilder builder({.codec = codec});
+    const std::string value(1'000, 'v');
+    ASSERT_TRUE(builder.add(kNow.ms, std::nullopt, as_bytes(std::string_view("small"))));
+    ASSERT_TRUE(builder.add(kNow.ms, std::nullopt, as_bytes(value)));
+    Buffer batch;
+    ASSERT_TRUE(builder.finish(batch));
+    // attributes, two deltas, no key, two bytes of length before the value, no headers
+    constexpr std::int64_t kSize = 1 + 1 + 1 + 1 + 2 + 1'000 + 1;
+    EXPECT_EQ(raw(batch, {.decompress = true, .record_bytes_max = kSize}), std::nullopt) << to_string(codec);
+    const auto tight = validate_for_produce(batch, {.decompress = true, .record_bytes_max = kSize - 1}, kNow);
+    EXPECT_EQ(tight.has_value(), codec == Codec::none) << to_string(codec);
+    if (tight) continue;
+    EXPECT_EQ(tight.error().reason, RejectReason::invalid_record);
+    ASSERT_EQ(tight.error().records.size(), 1U);
+    EXPECT_EQ(tight.error().records[0].index, 1);
+  }
+}
+
 TEST(Validate, AWrongMaximumIsNotedNotRefused) {
   Buffer batch = sound();
   set_max_timestamp(batch, 1500);

@@ -7,6 +7,7 @@
 #include "sim/test_world.hpp"
 #include "wire/api/api_versions.hpp"
 #include "wire/api/incremental_alter_configs.hpp"
+#include "wire/api/list_offsets.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -255,6 +256,43 @@ TEST_P(Produce, compression_is_the_topics_or_the_producers) {
       produce(line, "as-sent", 0, batch_of(5, kTime, {.codec = records::Codec::zstd}), -1, 6).error_code,
       ErrorCode::unsupported_compression_type)
       << "zstd came with version 7";
+}
+
+TEST_P(Produce, records_beyond_the_decompressed_bound_are_refused) {
+  const records::BatchOptions gzip{.codec = records::Codec::gzip};
+  create_topic(line, "t", 1, {{"max.decompressed.message.bytes", "1000"}});
+  EXPECT_EQ(produce(line, "t", 0, batch_of(3, kTime, gzip, 900)).error_code, ErrorCode::none)
+      << "each record counts by itself";
+  EXPECT_EQ(produce(line, "t", 0, batch_of(1, kTime, gzip, 1'100)).error_code, ErrorCode::invalid_record);
+  EXPECT_EQ(produce(line, "t", 0, batch_of(1, kTime, {}, 1'100)).error_code, ErrorCode::none)
+      << "it came without compression";
+  EXPECT_EQ(fetch(line, "t", 0, 0).high_watermark, 4);
+
+  TestWorld strict(1, 1, {{"max.decompressed.message.bytes", "2000"}});
+  Line other(strict);
+  create_topic(other, "t", 1);
+  EXPECT_EQ(produce(other, "t", 0, batch_of(1, kTime, gzip, 1'900)).error_code, ErrorCode::none);
+  EXPECT_EQ(produce(other, "t", 0, batch_of(1, kTime, gzip, 2'100)).error_code, ErrorCode::invalid_record);
+}
+
+TEST_P(Produce, a_larger_decompressed_bound_lets_larger_batches_be_opened) {
+  constexpr std::size_t kSize = 5 << 20;
+  const Buffer batch = batch_of(2, kTime, {.codec = records::Codec::zstd}, kSize);
+  create_topic(line, "usual", 1, {{"compression.type", "gzip"}});
+  EXPECT_EQ(produce(line, "usual", 0, batch).error_code, ErrorCode::invalid_record) << "more than 8 MiB";
+  create_topic(line, "large", 1,
+               {{"compression.type", "gzip"}, {"max.decompressed.message.bytes", "12000000"}});
+  EXPECT_EQ(produce(line, "large", 0, batch).error_code, ErrorCode::none);
+  read("large", 0, 0);
+  EXPECT_EQ(last_codec, records::Codec::gzip);
+
+  wire::ListOffsetsRequest request;
+  auto& asked = request.topics.emplace_back();
+  asked.name = "large";
+  asked.partitions.push_back({.partition_index = 0, .timestamp = kTime});
+  const auto found = line.ask(7, request).topics.at(0).partitions.at(0);
+  EXPECT_EQ(found.offset, 0) << "what was taken can be searched";
+  EXPECT_EQ(found.timestamp, kTime);
 }
 
 TEST_P(Produce, what_the_topics_compression_makes_too_large_is_refused) {

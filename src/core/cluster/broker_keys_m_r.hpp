@@ -34,7 +34,10 @@ inline constexpr ConfigKey kBrokerKeysMToR[] = {
      .type = ConfigType::int32,
      .fallback = "2147483639",
      .check = between(1, 2147483639),
-     .documentation = "The largest size of a batch after decompression that the broker works on."},
+     .documentation =
+         "The largest record, decompressed, that a compressed batch may hold. When it is set, "
+         "every compressed batch is opened to see; otherwise a batch that the broker has to open "
+         "may become a hundred times as large, at least 8 MiB and at most 64 MiB."},
     {.name = "max.incremental.fetch.session.cache.slots",
      .type = ConfigType::int32,
      .fallback = "1000",

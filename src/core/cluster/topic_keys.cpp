@@ -137,7 +137,10 @@ constexpr ConfigKey kTopicKeys[] = {
      .check = between(1, 2147483639),
      .update = UpdateMode::cluster_wide,
      .synonyms = {{{"max.decompressed.message.bytes"}}},
-     .documentation = "The largest size of a batch after decompression that the broker works on."},
+     .documentation =
+         "The largest record, decompressed, that a compressed batch may hold. When it is set, "
+         "every compressed batch is opened to see; otherwise a batch that the broker has to open "
+         "may become a hundred times as large, at least 8 MiB and at most 64 MiB."},
     {.name = "max.message.bytes",
      .type = ConfigType::int32,
      .fallback = "1048588",

@@ -154,6 +154,7 @@ void Compactor::start(LogState& log, WallTime now) {
   range.terms.end = need.end;
   range.terms.now = now;
   range.terms.delete_retention_ms = log.config.delete_retention_ms;
+  range.terms.record_bytes_max = log.config.record_bytes_max;
   range.terms.secret.low = random_.next();
   range.terms.secret.high = random_.next();
   range.terms.keys_expected = need.dirty_bytes / kRecordBytesUsual + 1;

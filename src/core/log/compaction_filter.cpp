@@ -83,8 +83,8 @@ bool CompactionFilter::keeps_record(const BatchView& batch, const RecordView& re
 
 // The records as they are without compression; nothing if they cannot be read. REQUIRES: the CRC is right.
 std::optional<Bytes> CompactionFilter::open(const BatchView& batch) {
-  const auto opened =
-      codecs_.open(batch.codec(), batch.records(), records::decompressed_cap(batch.records().size()));
+  const std::size_t cap = records::decompressed_cap(batch.records().size(), terms_.record_bytes_max);
+  const auto opened = codecs_.open(batch.codec(), batch.records(), cap);
   if (!opened) return std::nullopt;
   records::RecordCursor cursor(*opened, batch.records_count());
   std::int64_t before = -1;

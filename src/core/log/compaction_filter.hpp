@@ -35,6 +35,7 @@ struct CompactionTerms {
   Offset end;  // of the range that may be compacted, exclusive
   WallTime now;
   std::int64_t delete_retention_ms = 0;
+  std::int64_t record_bytes_max = records::kRecordBytesUnbounded;  // of the batches that are opened
   SipKey secret;
   std::uint64_t keys_expected = 0;
   std::uint64_t map_bytes_max = 0;

@@ -69,6 +69,7 @@ class Log {
               .end = Offset{end_},
               .now = WallTime{now},
               .delete_retention_ms = kRetention,
+              .record_bytes_max = record_bytes_max,
               .secret = {1, 2},
               .keys_expected = 100,
               .map_bytes_max = static_cast<std::uint64_t>(room)};
@@ -130,6 +131,7 @@ class Log {
   std::vector<Offset> dropped;
   CompactionCounts counts;
   std::int64_t map_end = 0;
+  std::int64_t record_bytes_max = records::kRecordBytesUnbounded;
 
  private:
   std::int64_t end_ = 0;
@@ -416,6 +418,18 @@ TEST(CompactionFilter, batches_that_cannot_be_read_stay_as_they_are) {
   EXPECT_EQ(log.batches[1], damaged);
   records::RecordCursor first = records_of(log.at(0));
   EXPECT_EQ(as_text(*first.next()->key), "b") << "a damaged batch replaces nothing";
+}
+
+TEST(CompactionFilter, what_a_larger_bound_for_records_let_in_is_read_too) {
+  const std::string value(9 << 20, 'v');
+  for (const bool is_bounded : {false, true}) {
+    Log log;
+    log.add({{"a", value}}, {.codec = records::Codec::zstd});
+    log.add({{"a", "2"}});
+    if (is_bounded) log.record_bytes_max = 10'000'000;
+    EXPECT_EQ(log.compact(), (std::vector<Kind>{is_bounded ? Kind::gone : Kind::whole, Kind::whole}));
+    EXPECT_EQ(log.counts.unreadable, is_bounded ? 0U : 1U);
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "base/pages.hpp"
 #include "base/time.hpp"
 #include "base/uuid.hpp"
+#include "records/compression.hpp"
 
 namespace tailwater::log {
 
@@ -41,10 +42,12 @@ struct LogConfig {
   std::int64_t min_compaction_lag_ms = 0;                 // min.compaction.lag.ms
   std::int64_t max_compaction_lag_ms = INT64_MAX;         // max.compaction.lag.ms
   std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
-  bool log_append_time = false;                           // message.timestamp.type=LogAppendTime
-  bool os_durable = false;                                // tailwater.durability=os; only then count
-  std::int64_t flush_messages = INT64_MAX;                // flush.messages
-  std::int64_t flush_ms = INT64_MAX;                      // flush.ms
+  // max.decompressed.message.bytes: batches that were taken because of it can be opened later too.
+  std::int64_t record_bytes_max = records::kRecordBytesUnbounded;
+  bool log_append_time = false;             // message.timestamp.type=LogAppendTime
+  bool os_durable = false;                  // tailwater.durability=os; only then count
+  std::int64_t flush_messages = INT64_MAX;  // flush.messages
+  std::int64_t flush_ms = INT64_MAX;        // flush.ms
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 

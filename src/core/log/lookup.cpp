@@ -136,8 +136,8 @@ Reader::Look Reader::search_batch(LogState& log, Segment& segment, std::uint64_t
   if (batch->timestamp_type() == records::TimestampType::log_append_time) {
     return found(std::max(batch->base_offset(), log.start), batch->max_timestamp());
   }
-  const Result<Bytes> opened =
-      codecs_.open(batch->codec(), batch->records(), records::decompressed_cap(batch->records().size()));
+  const std::size_t cap = records::decompressed_cap(batch->records().size(), log.config.record_bytes_max);
+  const Result<Bytes> opened = codecs_.open(batch->codec(), batch->records(), cap);
   // What cannot be opened is opaque: its last offset is the best that can be said.
   if (!opened) return found(batch->last_offset(), batch->max_timestamp());
   records::RecordCursor cursor(*opened, batch->records_count());
