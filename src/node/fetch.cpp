@@ -284,9 +284,11 @@ void Fetches::conclude(Fetch& fetch) {
   Attempt& found = *fetch.attempt;
   const bool late = fetch.deadline <= context_.now.monotonic;
   std::size_t total = 0;
+  std::uint64_t countable = 0;
   bool news = fetch.session->size() == 0;
   bool corrupt = false;
   for (FetchPart& part : found.parts) {
+    countable += part.countable;
     // Shards that were asked at the same time may have given more than the whole may hold.
     if (total > 0 && total + part.bytes > fetch.max_bytes) give_back(part);
     const auto pieces = std::span<const Bytes>(found.pieces).subspan(part.first_piece, part.pieces);
@@ -307,7 +309,10 @@ void Fetches::conclude(Fetch& fetch) {
     if (fetch.tickets.empty()) attempt(fetch);
     return;
   }
-  if (news || late || total >= static_cast<std::size_t>(fetch.min_bytes)) return answer(fetch);
+  // What does not fit counts like what does. Only an answer that holds nothing would be asked for at once again.
+  const auto min_bytes = static_cast<std::uint64_t>(fetch.min_bytes);
+  const bool enough = total >= min_bytes || (total > 0 && (countable >= min_bytes || fetch.needs));
+  if (news || late || enough) return answer(fetch);
   give_back_all(fetch);
   rest_quiet_ones(fetch);
   end_attempt(fetch);

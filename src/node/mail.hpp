@@ -112,6 +112,7 @@ struct FetchPart {
   std::uint32_t first_piece = 0;
   std::uint32_t pieces = 0;
   std::size_t bytes = 0;
+  std::uint64_t countable = 0;  // of these bytes and what lies behind them, towards the fetch's min_bytes
   std::vector<log::AbortedTransaction> aborted;  // with read_committed: those that the pieces may hold
   bool at_end = false;                           // nothing is left to read, before or behind these bytes
   bool watched = false;                          // the next change will be told

@@ -543,12 +543,27 @@ std::optional<log::ReadTicket> Partitions::fetch(ShardId from, const FetchTerms&
   part.at_end = ask.offset >= upper;
   std::optional<log::ReadTicket> wait;
   if (!part.at_end) wait = read(log, terms, ask, Offset{upper}, part, pieces);
-  const bool enough = part.bytes >= static_cast<std::size_t>(std::max(terms.min_bytes, 1));
+  const bool enough =
+      part.bytes > 0 && part.countable >= static_cast<std::uint64_t>(std::max(terms.min_bytes, 1));
   if (terms.watch && !enough && part.error == ErrorCode::none) {
     part.watched = partition->watches.add({from, terms.session, ask.target});
   }
   return wait;
 }
+
+namespace {
+
+// Kafka counts what is there up to what the partition may give, whether whole batches fill that or not; and
+// it keeps nobody waiting who is not yet in the newest segment.
+std::uint64_t countable_bytes(const log::ReadPlan& plan, const FetchAsk& ask) {
+  constexpr std::uint64_t kPlenty = INT32_MAX;  // whatever min_bytes is
+  if (plan.more_segments) return kPlenty;
+  const bool more = plan.more || plan.kind == log::ReadPlan::Kind::need;
+  return more ? std::max<std::uint64_t>(plan.bytes, static_cast<std::uint64_t>(std::max(ask.bytes_max, 0)))
+              : plan.bytes;
+}
+
+}  // namespace
 
 std::optional<log::ReadTicket> Partitions::read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask,
                                                 Offset upper, FetchPart& part, std::vector<Bytes>& pieces) {
@@ -560,6 +575,7 @@ std::optional<log::ReadTicket> Partitions::read(log::Log& log, const FetchTerms&
                           .upper_bound = upper,
                           .at_least_one_batch = ask.at_least_one_batch},
                          pieces);
+  part.countable = countable_bytes(plan, ask);
   switch (plan.kind) {
     case log::ReadPlan::Kind::hot:
       part.pieces = static_cast<std::uint32_t>(pieces.size()) - part.first_piece;

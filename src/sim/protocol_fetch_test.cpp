@@ -184,6 +184,67 @@ TEST_P(Fetch, waits_for_no_more_bytes_than_it_takes) {
   EXPECT_LT(ms() - begin, 300);
 }
 
+// Whole batches seldom fill a limit. Kafka counts the bytes that are there, up to the limit.
+TEST_P(Fetch, what_does_not_fit_counts_towards_min_bytes) {
+  create_topic(line, "t", 3);
+  const Buffer batch = batch_of(1, kTime, {}, 500);
+  const auto size = static_cast<std::int32_t>(batch.size());
+  for (int count = 0; count < 4; ++count) {
+    for (std::int32_t partition = 0; partition < 3; ++partition) produce(line, "t", partition, batch);
+  }
+  struct Limits {
+    std::int32_t min = 0;
+    std::int32_t max = 0;
+    std::int32_t partition_max = 0;
+  };
+  // How many batches came, by the number of partitions that are asked for; negative: the fetch waited.
+  const auto ask = [&](const Limits& limits, std::int32_t partitions) {
+    auto request = fetching("t", 0, 0);
+    request.topics[0].partitions.clear();
+    for (std::int32_t each = 0; each < partitions; ++each) {
+      request.topics[0].partitions.push_back(
+          {.partition = each, .partition_max_bytes = limits.partition_max});
+    }
+    request.min_bytes = limits.min;
+    request.max_bytes = limits.max;
+    request.max_wait_ms = 1'000;
+    const std::int64_t begin = ms();
+    const auto response = line.ask(kByName, request);
+    int batches = 0;
+    for (const auto& part : response.responses.at(0).partitions)
+      batches += static_cast<int>(batches_in(part));
+    return ms() - begin < 100 ? batches : -batches;
+  };
+  const std::int32_t much = 100 * size;
+  const std::int32_t more_than_two = 2 * size + 200;
+  EXPECT_EQ(ask({.min = more_than_two, .max = more_than_two, .partition_max = much}, 1), 2);
+  EXPECT_EQ(ask({.min = more_than_two - 1, .max = more_than_two, .partition_max = much}, 3), 2);
+  EXPECT_EQ(ask({.min = size + 1, .max = size + 1, .partition_max = much}, 3), 1);
+  EXPECT_EQ(ask({.min = more_than_two, .max = much, .partition_max = more_than_two}, 1), 2);
+  EXPECT_EQ(ask({.min = 3 * more_than_two, .max = much, .partition_max = more_than_two}, 3), 6);
+  EXPECT_EQ(ask({.min = more_than_two + 1, .max = much, .partition_max = more_than_two}, 1), -2)
+      << "a partition can be full where the fetch is not";
+  EXPECT_EQ(ask({.min = 4 * size + 1, .max = much, .partition_max = much}, 1), -4) << "there is no more";
+}
+
+TEST_P(Fetch, of_what_is_not_in_the_newest_segment_does_not_wait) {
+  create_topic(line, "t", 1, {{"segment.bytes", "1048576"}});
+  for (int count = 0; count < 4; ++count) produce(line, "t", 0, batch_of(1, kTime, {}, 400'000));
+  const auto waits = [&](std::int64_t offset) {
+    auto request = fetching("t", 0, offset);
+    request.topics[0].partitions[0].partition_max_bytes = 500'000;
+    request.min_bytes = 2'000'000;
+    request.max_wait_ms = 1'000;
+    const std::int64_t begin = ms();
+    EXPECT_EQ(batches_in(line.ask(kByName, request).responses.at(0).partitions.at(0)), 1U);
+    return ms() - begin >= 1'000;
+  };
+  EXPECT_FALSE(waits(0));
+  EXPECT_FALSE(waits(1));
+  EXPECT_TRUE(waits(2)) << "two batches are there, and one is as much as it takes";
+  EXPECT_TRUE(waits(3));
+}
+
 TEST_P(Fetch, of_a_topic_that_is_deleted_ends_at_once) {
   create_topic(line, "t", 3);
   for (std::int32_t partition = 0; partition < 3; ++partition)

@@ -74,9 +74,14 @@ ReadPlan Reader::plan(LogState& log, const ReadRequest& request, std::vector<Byt
   if (request.from < log.start || request.from > log.end) return {.kind = ReadPlan::Kind::out_of_range};
   if (request.from >= std::min(request.upper_bound, log.end))
     return {.kind = ReadPlan::Kind::at_end, .next = request.from};
-  if (!log.chunks.empty() && request.from >= log.chunks.front()->first_offset)
-    return plan_hot(log, request, pieces);
-  return plan_cold(log, request, pieces);
+  const bool hot = !log.chunks.empty() && request.from >= log.chunks.front()->first_offset;
+  ReadPlan plan = hot ? plan_hot(log, request, pieces) : plan_cold(log, request, pieces);
+  const Offset bound = std::min(request.upper_bound, log.end);
+  const bool sound = plan.kind == ReadPlan::Kind::hot || plan.kind == ReadPlan::Kind::at_end;
+  plan.more = sound && plan.next < bound;
+  plan.more_segments =
+      plan.more && request.from < log.active().base && segment_of(log, request.from).next < bound;
+  return plan;
 }
 
 ReadPlan Reader::plan_hot(LogState& log, const ReadRequest& request, std::vector<Bytes>& pieces) {

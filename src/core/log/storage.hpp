@@ -110,6 +110,9 @@ struct ReadPlan {
   ReadTicket ticket;
   std::size_t bytes = 0;
   Offset next;  // of the record behind the last byte
+  // Of plans that are hot or at_end: there is more below the bound, and whether in another segment.
+  bool more = false;
+  bool more_segments = false;
 };
 
 struct TimestampAnswer {
