@@ -68,7 +68,7 @@ bool Checkpointer::due() const {
     const bool twin_flushed =
         dir_.twin == nullptr || dir_.twin->rest == Directory::Rest::asleep || dir_.twin->flusher.finished();
     const bool flushed = dir_.flusher.finished() && twin_flushed;
-    return flushed && dir_.janitor.quiet() && dir_.pool().quiet() && !dir_.compacting && !finished_;
+    return flushed && dir_.janitor.quiet() && dir_.pool().quiet() && dir_.compacting == 0 && !finished_;
   }
   // Whether there is room again is only known from trying, however little there is to gain.
   if (no_room_) return true;

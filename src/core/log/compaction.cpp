@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
 #include "core/log/directory.hpp"
 
 namespace tailwater::log {
@@ -14,6 +15,8 @@ constexpr std::size_t kLookSlice = 256;
 // A key with its value, uncompressed, hardly takes less: for the size of the map.
 constexpr std::uint64_t kRecordBytesUsual = 48;
 constexpr std::int64_t kMillion = 1'000'000;
+// So many jobs wait for room before no new rounds are begun.
+constexpr std::size_t kWaitingMax = 16;
 
 }  // namespace
 
@@ -64,25 +67,53 @@ Compactor::Compactor(Shared& shared, const std::vector<std::unique_ptr<Directory
     : shared_(shared), dirs_(dirs), random_(shared.options.seed ^ 0x636f'6d70'6163'7421ULL) {}
 
 Instant Compactor::next_deadline() const {
-  if (job_) return job_->next_deadline();
+  Instant earliest = Instant::max();
+  for (const auto& job : waiting_) earliest = std::min(earliest, job->next_deadline());
+  if (job_) return std::min(earliest, job_->next_deadline());
   const bool mends = std::ranges::any_of(dirs_, [&](const auto& dir) {
     return dir->online() && (dir->index >= mended_.size() || !mended_[dir->index]);
   });
   if (mends) return Instant{};
-  if (!shared_.options.compaction) return Instant::max();
-  return looking_ ? Instant{} : next_look_;
+  if (!shared_.options.compaction) return earliest;
+  return looking_ ? Instant{} : std::min(earliest, next_look_);
 }
 
 void Compactor::completed(const DiskDone& done) {
   // No job ends while an operation of its own is in flight.
-  job_->completed(done);
+  const std::uint64_t number = CompactionJob::number_of(done.token);
+  if (job_ && job_->number() == number) return job_->completed(done);
+  const auto found = std::ranges::find_if(waiting_, [&](const auto& job) { return job->number() == number; });
+  CHECK(found != waiting_.end());
+  (*found)->completed(done);
+}
+
+CompactionJob* Compactor::job_on(const LogState& log) const {
+  if (job_ && &job_->log() == &log) return job_.get();
+  const auto found = std::ranges::find_if(waiting_, [&](const auto& job) { return &job->log() == &log; });
+  return found == waiting_.end() ? nullptr : found->get();
+}
+
+void Compactor::turn_waiting(Now now) {
+  for (const auto& job : waiting_) {
+    job->turn();
+    if (job->over()) finished(*job, now);
+  }
+  std::erase_if(waiting_, [](const auto& job) { return job->over(); });
 }
 
 void Compactor::turn(Now now) {
+  turn_waiting(now);
   if (job_) {
     job_->turn();
-    if (!job_->over()) return;
-    finished(now);
+    if (job_->waits_for_room()) {
+      job_->end_here();
+      waiting_.push_back(std::move(job_));
+    } else if (job_->over()) {
+      finished(*job_, now);
+      job_.reset();
+    } else {
+      return;
+    }
   }
   if (mend_next()) return;
   if (shared_.options.compaction && (looking_ || next_look_ <= now.monotonic)) look(now);
@@ -94,8 +125,9 @@ bool Compactor::mend_next() {
   for (const auto& dir : dirs_) {
     if (!dir->online() || mended_[dir->index]) continue;
     for (const auto& [id, log] : dir->logs) {
-      if (log->compaction.step == CompactionStep::none) continue;
-      job_ = std::make_unique<CompactionJob>(*dir, *log, shared_.pace);
+      if (log->compaction.step == CompactionStep::none || left_.contains(id) || job_on(*log) != nullptr)
+        continue;
+      job_ = std::make_unique<CompactionJob>(next_number_++, *dir, *log, shared_.pace);
       return true;
     }
     mended_[dir->index] = true;
@@ -120,6 +152,7 @@ void Compactor::look(Now now) {
   stats_.max_dirty_millionths = dirtiest_;
   stats_.max_delay_ms = longest_delay_;
   next_look_ = now.monotonic + shared_.options.compaction_interval;
+  if (best_ratio_ < 0) without_room_.clear();
   const auto best = shared_.registry.logs.find(best_);
   if (best_ratio_ < 0 || best == shared_.registry.logs.end()) return;
   start(state_of(*best->second), now.wall);
@@ -128,7 +161,7 @@ void Compactor::look(Now now) {
 
 void Compactor::consider(LogState& log, WallTime now) {
   if (!log.configured || !log.config.compact || !log.dir->accepts() || log.dir->stopping ||
-      uncleanable_.contains(log.identity.id))
+      uncleanable_.contains(log.identity.id) || job_on(log) != nullptr)
     return;
   // Made while the topic was not compacted; the journal says what its files hold.
   if (std::ranges::any_of(log.segments, [&](const Segment& each) { return log.dir->names_run_of(each); })) {
@@ -140,7 +173,8 @@ void Compactor::consider(LogState& log, WallTime now) {
   const std::int64_t ratio = need.dirty_ratio();
   dirtiest_ = std::max(dirtiest_, ratio);
   longest_delay_ = std::max(longest_delay_, need.delay_ms);
-  if (!need.is_due(log.config) || ratio <= best_ratio_) return;
+  const bool stands_back = without_room_.contains(log.identity.id) || waiting_.size() >= kWaitingMax;
+  if (!need.is_due(log.config) || ratio <= best_ratio_ || stands_back) return;
   best_ = log.identity.id;
   best_ratio_ = ratio;
 }
@@ -159,12 +193,15 @@ void Compactor::start(LogState& log, WallTime now) {
   range.terms.secret.high = random_.next();
   range.terms.keys_expected = need.dirty_bytes / kRecordBytesUsual + 1;
   range.terms.map_bytes_max = shared_.options.compaction_map_bytes;
-  job_ = std::make_unique<CompactionJob>(*log.dir, log, shared_.pace, range);
+  job_ = std::make_unique<CompactionJob>(next_number_++, *log.dir, log, shared_.pace, range);
 }
 
-void Compactor::finished(Now now) {
-  const CompactionResult& result = job_->result();
-  if (result.broken) uncleanable_.insert(job_->log().identity.id);
+void Compactor::finished(const CompactionJob& job, Now now) {
+  const CompactionResult& result = job.result();
+  const LogId log = job.log().identity.id;
+  if (result.broken) uncleanable_.insert(log);
+  if (result.no_room) without_room_.insert(log);
+  if (result.left) left_.insert(log);
   std::erase_if(uncleanable_, [&](LogId id) { return !shared_.registry.logs.contains(id); });
   stats_.uncleanable_logs = uncleanable_.size();
   stats_.bytes_moved += result.bytes_moved;
@@ -180,8 +217,7 @@ void Compactor::finished(Now now) {
     // The next one may be waiting already.
     next_look_ = now.monotonic;
   }
-  report(*job_);
-  job_.reset();
+  report(job);
 }
 
 void Compactor::report(const CompactionJob& job) {

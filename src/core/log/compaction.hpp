@@ -1,6 +1,7 @@
 // Compaction of a shard's logs (cleanup.policy=compact): looks every log.cleaner.backoff.ms which log needs
 // it most, and runs one round after the other. What an earlier run left at a step goes before everything
-// else.
+// else. Where the disk has no room the others go on: a job at a step that waits for room is set aside, and a
+// log whose round found none stands back until every other one that needs it had its turn.
 //   may be compacted   from the first dirty offset up to the active segment, the last stable offset, and the
 //                      first segment that is younger than min.compaction.lag.ms
 //   needs it           when more than min.cleanable.dirty.ratio of these bytes is dirty, or the oldest of
@@ -48,17 +49,21 @@ class Compactor {
   const CompactionStats& stats() const { return stats_; }
 
  private:
+  CompactionJob* job_on(const LogState& log) const;
   bool mend_next();
   void look(Now now);
   void consider(LogState& log, WallTime now);
   void start(LogState& log, WallTime now);
-  void finished(Now now);
+  void turn_waiting(Now now);
+  void finished(const CompactionJob& job, Now now);
   void report(const CompactionJob& job);
 
   Shared& shared_;
   const std::vector<std::unique_ptr<Directory>>& dirs_;
   std::unique_ptr<CompactionJob> job_;
   Instant job_began_;
+  std::vector<std::unique_ptr<CompactionJob>> waiting_;  // for room; they compute nothing any more
+  std::uint64_t next_number_ = 0;
   std::vector<bool> mended_;  // by directory
   Prng random_;
   Instant next_look_;
@@ -69,6 +74,8 @@ class Compactor {
   std::int64_t dirtiest_ = 0;  // of this sweep
   std::int64_t longest_delay_ = 0;
   std::set<LogId> uncleanable_;
+  std::set<LogId> without_room_;  // stand back
+  std::set<LogId> left_;          // at a step, by the clean stop
   CompactionStats stats_;
 };
 

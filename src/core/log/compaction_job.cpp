@@ -22,9 +22,9 @@ std::size_t place_of(FileKind kind) {
 
 }  // namespace
 
-CompactionJob::CompactionJob(Directory& dir, LogState& log, CompactionPace& pace,
+CompactionJob::CompactionJob(std::uint64_t number, Directory& dir, LogState& log, CompactionPace& pace,
                              const CompactionRange& range)
-    : dir_(dir), log_(log), pace_(pace), generation_(log.generation) {
+    : number_(number), dir_(dir), log_(log), pace_(pace), generation_(log.generation) {
   CHECK(range.segments < log.segments.size());
   CHECK(log.compaction.step == CompactionStep::none);
   for (std::size_t each = 0; each < range.segments; ++each) {
@@ -42,16 +42,16 @@ CompactionJob::CompactionJob(Directory& dir, LogState& log, CompactionPace& pace
   filter_ = std::make_unique<CompactionFilter>(range.terms, log.producers.get());
   if (source_ < sources_.size()) walk_source();
   ++log_.references;
-  dir_.compacting = true;
+  ++dir_.compacting;
 }
 
-CompactionJob::CompactionJob(Directory& dir, LogState& log, CompactionPace& pace)
-    : dir_(dir), log_(log), pace_(pace), generation_(log.generation) {
+CompactionJob::CompactionJob(std::uint64_t number, Directory& dir, LogState& log, CompactionPace& pace)
+    : number_(number), dir_(dir), log_(log), pace_(pace), generation_(log.generation) {
   CHECK(log.compaction.step != CompactionStep::none);
   phase_ = log.compaction.step == CompactionStep::swapped ? Phase::swap : Phase::discard;
   cancelled_ = true;
   ++log_.references;
-  dir_.compacting = true;
+  ++dir_.compacting;
 }
 
 CompactionJob::~CompactionJob() {
@@ -63,17 +63,30 @@ CompactionJob::~CompactionJob() {
 Instant CompactionJob::next_deadline() const {
   if (phase_ == Phase::over || outstanding_ > 0) return Instant::max();
   if (!dir_.online() || log_.removed) return Instant{};
+  if (dir_.stopping && waits_for_room()) return Instant{};
   if (place_at_ > dir_.now.monotonic) return place_at_;
   const bool waits_for_journal = phase_ == Phase::begin || phase_ == Phase::swap;
   if (waits_for_journal && !compaction_settled(log_)) return Instant::max();
   const bool computes = phase_ != Phase::swap && phase_ != Phase::discard;
   if (!computes) return Instant{};
+  if (has_room()) return pace_.ready_at();
   // Room in the journal comes with completions.
-  return has_room() ? pace_.ready_at() : Instant::max();
+  return is_stuck() ? Instant{} : Instant::max();
 }
 
 bool CompactionJob::has_room() const {
   return dir_.accepts() && dir_.has_room(kNoteBytes);
+}
+
+// The journal has no room, and gets none before the disk does.
+bool CompactionJob::is_stuck() const {
+  return dir_.full() && !has_room();
+}
+
+bool CompactionJob::waits_for_room() const {
+  if (phase_ == Phase::over || outstanding_ > 0 || !dir_.online() || log_.removed) return false;
+  if (place_at_ > dir_.now.monotonic) return true;
+  return phase_ == Phase::swap && !compaction_settled(log_) && is_stuck();
 }
 
 bool CompactionJob::may_compute() const {
@@ -110,15 +123,21 @@ void CompactionJob::abandon() {
   end();
 }
 
-void CompactionJob::end() {
-  phase_ = Phase::over;
+void CompactionJob::end_here() {
+  cancelled_ = true;
   if (filter_) {
     result_.counts = filter_->counts();
     result_.map_used_percent = filter_->map_used_percent();
   }
   filter_.reset();
   output_.reset();
-  dir_.compacting = false;
+  if (!block_.empty()) dir_.shared.pool.give(std::exchange(block_, {}));
+}
+
+void CompactionJob::end() {
+  end_here();
+  phase_ = Phase::over;
+  --dir_.compacting;
   --log_.references;
 }
 
@@ -126,6 +145,11 @@ void CompactionJob::turn() {
   if (phase_ == Phase::over || outstanding_ > 0) return;
   if (!dir_.online() || log_.removed) {
     abandon();
+    return;
+  }
+  if (dir_.stopping && waits_for_room()) {
+    result_.left = true;
+    end();
     return;
   }
   if (place_at_ > dir_.now.monotonic) return;
@@ -137,7 +161,8 @@ void CompactionJob::turn() {
     discard();
     return;
   }
-  if (!may_go_on()) {
+  if (is_stuck()) result_.no_room = true;
+  if (!may_go_on() || is_stuck()) {
     cancel();
     return;
   }
@@ -311,7 +336,7 @@ void CompactionJob::export_aborted(Offset base) {
     content = encode_aborted(log_.producers->aborted(), base, segment->next);
   }
   if (content.empty()) return name(DiskOpKind::remove, path);
-  DiskOp op = dir_.op(DiskOpKind::replace, Part::compaction, static_cast<std::uint64_t>(Role::aborted));
+  DiskOp op = dir_.op(DiskOpKind::replace, Part::compaction, detail(Role::aborted));
   op.path = path;
   op.content = std::move(content);
   count_sent();
@@ -386,19 +411,23 @@ bool CompactionJob::write_on() {
   return true;
 }
 
+std::uint64_t CompactionJob::detail(Role role) const {
+  return number_ << kRoleBits | static_cast<std::uint64_t>(role);
+}
+
 void CompactionJob::count_sent() {
   ++outstanding_;
   ++log_.file_uses;
 }
 
 void CompactionJob::submit(FileHandle file, Role role, DiskOp op) {
-  op.token = make_token(Part::compaction, dir_.index, static_cast<std::uint64_t>(role));
+  op.token = make_token(Part::compaction, dir_.index, detail(role));
   count_sent();
   dir_.shared.files.submit(file, std::move(op));
 }
 
 void CompactionJob::name(DiskOpKind kind, std::string path, std::string path2) {
-  DiskOp op = dir_.op(kind, Part::compaction, static_cast<std::uint64_t>(Role::name));
+  DiskOp op = dir_.op(kind, Part::compaction, detail(Role::name));
   op.path = std::move(path);
   op.path2 = std::move(path2);
   op.durable = true;
@@ -416,7 +445,7 @@ void CompactionJob::close_outputs() {
 void CompactionJob::completed(const DiskDone& done) {
   --outstanding_;
   --log_.file_uses;
-  const auto role = static_cast<Role>(detail_of(done.token));
+  const auto role = static_cast<Role>(detail_of(done.token) & ((1U << kRoleBits) - 1));
   if (role == Role::read) dir_.shared.files.release(source_file_);
   if (role == Role::output) dir_.shared.files.release(output_file_);
   if (!dir_.online() || log_.removed) return;
@@ -427,7 +456,10 @@ void CompactionJob::completed(const DiskDone& done) {
     const bool is_fine = role == Role::name ? code == Errc::not_found || is_full : is_full;
     if (!done.outcome && !is_fine && dir_.check(done)) return;
     // A name may need a block of the directory. Until it has one, the log stays at this step.
-    if (role == Role::name && is_full) place_at_ = dir_.room_retry_at();
+    if (role == Role::name && is_full) {
+      place_at_ = dir_.room_retry_at();
+      result_.no_room = true;
+    }
     if (outstanding_ > 0) return;
     if (place_at_ > dir_.now.monotonic) {
       phase_ = log_.compaction.step == CompactionStep::swapped ? Phase::swap : Phase::discard;

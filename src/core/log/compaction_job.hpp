@@ -5,6 +5,8 @@
 //                memory is the map's, a few blocks, and one batch with its records
 //   cancellable  between steps: a log that was removed, truncated, or lost segments to retention ends the
 //                round; what was swapped until then stays, the files of the unfinished group go
+//   patient      a step for which the disk has no room stays where it is. Its job can be set aside until then,
+//                holding nothing but that; a clean stop leaves the step to the next start
 // Also finishes what an earlier run left at a step of compaction.
 #pragma once
 
@@ -32,7 +34,8 @@ struct CompactionRange {
 struct CompactionResult {
   bool finished = false;  // else it was cancelled
   bool broken = false;    // met bytes that are no batches of this log: no use in trying again
-  bool no_room = false;
+  bool no_room = false;   // of disk or descriptors
+  bool left = false;      // a clean stop came while a step waited for room: the next start finishes it
   std::uint64_t bytes_before = 0;  // of the groups that were swapped
   std::uint64_t bytes_after = 0;
   std::uint64_t bytes_moved = 0;  // read and written
@@ -42,9 +45,11 @@ struct CompactionResult {
 
 class CompactionJob {
  public:
-  CompactionJob(Directory& dir, LogState& log, CompactionPace& pace, const CompactionRange& range);
+  // Operations bear the number.
+  CompactionJob(std::uint64_t number, Directory& dir, LogState& log, CompactionPace& pace,
+                const CompactionRange& range);
   // Finishes the step that a start found the log at; reads of a swapped segment wait for that.
-  CompactionJob(Directory& dir, LogState& log, CompactionPace& pace);
+  CompactionJob(std::uint64_t number, Directory& dir, LogState& log, CompactionPace& pace);
   ~CompactionJob();
   CompactionJob(const CompactionJob&) = delete;
   CompactionJob& operator=(const CompactionJob&) = delete;
@@ -53,6 +58,12 @@ class CompactionJob {
   void turn();
   void completed(const DiskDone& done);
   bool over() const { return phase_ == Phase::over; }
+  // A step of its log cannot be finished until the disk has room. Nothing is on its way.
+  bool waits_for_room() const;
+  // It ends with the step that it is at, and gives back the memory for what would have followed.
+  void end_here();
+  static std::uint64_t number_of(DiskToken token) { return detail_of(token) >> kRoleBits; }
+  std::uint64_t number() const { return number_; }
   // When turn() gets further without anything else happening.
   Instant next_deadline() const;
 
@@ -72,6 +83,7 @@ class CompactionJob {
     over,
   };
   enum class Role : std::uint8_t { read, output, name, aborted };
+  static constexpr int kRoleBits = 2;
   struct Source {
     Offset base;
     Offset next;
@@ -83,6 +95,7 @@ class CompactionJob {
 
   bool may_go_on() const;
   bool has_room() const;
+  bool is_stuck() const;
   bool may_compute() const;
   void cancel();
   void abandon();
@@ -102,11 +115,13 @@ class CompactionJob {
   void walk_source();
   void read_on();
   bool write_on();
+  std::uint64_t detail(Role role) const;
   void count_sent();
   void submit(FileHandle file, Role role, DiskOp op);
   void name(DiskOpKind kind, std::string path, std::string path2 = {});
   void close_outputs();
 
+  const std::uint64_t number_;
   Directory& dir_;
   LogState& log_;
   CompactionPace& pace_;

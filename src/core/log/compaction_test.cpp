@@ -228,6 +228,103 @@ TEST(Compaction, new_segments_wait_for_room_for_their_names) {
   world.check(Offset{0});
 }
 
+// A log beside the first, with as much in it that goes.
+LogId fill_another(KeyedWorld& world, const std::string& topic, int records, int keys) {
+  const auto made =
+      world.storage->create({LogId{}, Uuid{3, 4}, topic, PartitionId{0}, DirId{0}}, world.config);
+  EXPECT_TRUE(made.has_value());
+  for (int number = 0; number < records; ++number) {
+    records::BatchBuilder builder;
+    const std::string key = "key " + std::to_string(number % keys);
+    EXPECT_TRUE(builder.add(world.now.wall.ms, as_bytes(key), as_bytes(value_of(number))));
+    Buffer bytes;
+    EXPECT_TRUE(builder.finish(bytes).has_value());
+    const auto info = records::validate_for_produce(bytes, {.compacted = true}, world.now.wall);
+    EXPECT_TRUE(info.has_value());
+    EXPECT_TRUE(
+        world.storage->append(**made, bytes, *info, {.epoch = LeaderEpoch{1}}, world.now).has_value());
+    if (number % 10 == 0) world.pump();
+  }
+  world.pump();
+  return (*made)->id();
+}
+
+// Two logs that are equally dirty, of which the first one's operations of this kind find no room.
+struct HalfFull {
+  HalfFull(DiskOpKind kind, std::uint64_t seed) : world(seed) {
+    world.start();
+    fill(world, 300, 5);
+    other = fill_another(world, "u", 300, 5);
+    world.stop();
+    world.disk.failing = "t-0/";
+    world.disk.failing_kind = kind;
+    world.disk.failing_code = Errc::out_of_space;
+    world.start();
+    before = size_of_other();
+  }
+  std::uint64_t size_of_other() { return world.storage->find(other)->size_bytes(); }
+
+  KeyedWorld world;
+  LogId other;
+  std::uint64_t before = 0;
+};
+
+TEST(Compaction, others_are_compacted_while_one_waits_for_room_for_its_names) {
+  HalfFull half(DiskOpKind::rename, 13);
+  KeyedWorld& world = half.world;
+  const LogId third = fill_another(world, "r", 100, 5);
+  LogConfig passing = world.config;
+  passing.compact = false;
+  passing.remove = true;
+  passing.retention_ms = 1'000;
+  world.storage->set_config(*world.storage->find(third), passing);
+  world.advance(world.options.retention_interval);
+  world.compact();
+  EXPECT_EQ(world.storage->find(third)->start_offset(), Offset{100}) << "retention goes on";
+  EXPECT_LT(half.size_of_other(), half.before / 4);
+  EXPECT_GE(world.storage->compaction().rounds, 1U);
+  EXPECT_NE(world.paths_with(".cleaned"), std::vector<std::string>{});
+  world.disk.failing.clear();
+  world.compact();
+  EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+  EXPECT_GE(world.storage->compaction().rounds, 2U);
+  world.check(Offset{0});
+}
+
+TEST(Compaction, a_log_for_which_there_is_no_room_lets_others_go_first) {
+  HalfFull half(DiskOpKind::preallocate, 14);
+  half.world.compact();
+  EXPECT_LT(half.size_of_other(), half.before / 4);
+  half.world.disk.failing.clear();
+  half.world.compact();
+  EXPECT_GE(half.world.storage->compaction().rounds, 2U);
+  half.world.check(Offset{0});
+}
+
+TEST(Compaction, a_clean_stop_leaves_what_waits_for_room_to_the_next_start) {
+  for (const DiskOpKind kind : {DiskOpKind::rename, DiskOpKind::remove}) {
+    HalfFull half(kind, 15);
+    KeyedWorld& world = half.world;
+    // New files that are given up wait for nothing but their removal.
+    world.disk.no_room = kind == DiskOpKind::remove;
+    world.compact();
+    world.disk.no_room = false;
+    ASSERT_NE(world.paths_with(".cleaned"), std::vector<std::string>{});
+    world.stop();
+    world.start();
+    world.stop();
+    EXPECT_NE(world.paths_with(".cleaned"), std::vector<std::string>{}) << "the disk was full all the time";
+    world.disk.failing.clear();
+    world.start();
+    world.check(Offset{0});
+    EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+    world.compact();
+    EXPECT_GE(world.storage->compaction().rounds, 1U);
+    world.check(Offset{0});
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 TEST(Compaction, removal_of_the_log_ends_the_round) {
   KeyedWorld world(9);
   world.options.compaction_bytes_per_second = 1;

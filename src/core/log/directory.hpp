@@ -58,7 +58,7 @@ struct Directory {
   // Logs that have a run worth flushing without need.
   std::deque<LogState*> ripe;
   bool stopping = false;
-  bool compacting = false;  // a log of this directory is at a step that a clean stop waits for
+  std::uint32_t compacting = 0;  // jobs on its logs, whose steps a clean stop waits for
   bool recovered = false;
   enum class Rest : std::uint8_t { awake, waking, asleep };
   Rest rest = Rest::awake;  // else the ring is not there (yet), and nothing was ever written
