@@ -175,6 +175,20 @@ std::int64_t produce(Client& client, const std::string& topic, std::int32_t part
   return outcome.base_offset;
 }
 
+std::int64_t read_all(Client& client, const std::string& topic, std::int32_t partition,
+                      std::size_t batch_size) {
+  for (std::int64_t offset = 0;;) {
+    auto fetched = client.call(fetch_request(topic, partition, offset, 1 << 20), 11);
+    if (!fetched) return -1;
+    const auto& answer = fetched->body.responses.at(0).partitions.at(0);
+    if (answer.error_code != wire::ErrorCode::none) return -2;
+    if (offset == answer.high_watermark) return offset;
+    const std::size_t bytes = answer.records.value_or(Bytes{}).size();
+    if (bytes == 0 || bytes % batch_size != 0) return -3;
+    offset += static_cast<std::int64_t>(bytes / batch_size * 10);
+  }
+}
+
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t pages = 0;

@@ -95,6 +95,11 @@ wire::FetchRequest fetch_request(const std::string& topic, std::int32_t partitio
 // The base offset of the acknowledged batch; fails the test if it was not.
 std::int64_t produce(Client& client, const std::string& topic, std::int32_t partition, const Buffer& batch);
 
+// Reads from the beginning to the high watermark, in as many fetches as it takes; returns the records that
+// came, which stand in batches of ten and of one size. Negative: an answer that says otherwise.
+std::int64_t read_all(Client& client, const std::string& topic, std::int32_t partition,
+                      std::size_t batch_size);
+
 // This process's resident memory.
 std::uint64_t resident_bytes();
 // GET; the whole response.

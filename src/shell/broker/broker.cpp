@@ -13,6 +13,7 @@
 #include "core/cluster/metadata_start.hpp"
 #include "shell/broker/admin_port.hpp"
 #include "shell/broker/meta_properties.hpp"
+#include "shell/broker/metadata_place.hpp"
 #include "shell/broker/redistribute.hpp"
 #include "shell/broker/store_thread.hpp"
 #include "shell/metadata_store_sqlite/sqlite_metadata_store.hpp"
@@ -123,6 +124,10 @@ Result<void> Broker::prepare_directories() {
     for (const std::string& warning : directory->traits().warnings) log_.warning("disk", warning);
     directories_.push_back(std::move(*directory));
   }
+  // Before anything is written: a folder may be the empty mount point of a disk.
+  const auto metadata = find_metadata(paths);
+  if (!metadata) return std::unexpected(metadata.error());
+  metadata_directory_ = *metadata;
   Prng random(random_seed());
   auto identity = identify_directories(
       paths, {BrokerId{settings_.config.broker_id}, settings_.cluster_id, [&] { return random.uuid(); }});
@@ -171,7 +176,7 @@ Result<void> Broker::prepare_metadata() {
     return fail(Errc::unsupported,
                 "zookeeper.connect is set, but this version runs single brokers only; leave it out for one");
   }
-  auto store = SqliteMetadataStore::open(settings_.config.log_dirs.at(0));
+  auto store = SqliteMetadataStore::open(settings_.config.log_dirs.at(metadata_directory_));
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
 

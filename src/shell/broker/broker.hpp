@@ -110,6 +110,7 @@ class Broker {
   std::uint64_t memory_budget_ = 0;
   std::vector<Uuid> directory_ids_;
   std::vector<LogDirectory> directories_;
+  std::size_t metadata_directory_ = 0;  // of log.dirs
   std::vector<node::AdvertisedListener> advertised_;
   std::vector<ServedListener> served_;
   cluster::ImageHandle image_;

@@ -31,6 +31,14 @@ Result<void> make_private_file(const std::string& path) {
   return {};
 }
 
+// 0: there is none.
+Result<std::uint64_t> size_of(const std::string& path) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) == 0) return static_cast<std::uint64_t>(facts.st_size);
+  if (errno == ENOENT) return 0;
+  return fail(Errc::storage, "cannot look for the metadata file " + path + ": " + std::strerror(errno));
+}
+
 bool sync_path(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
@@ -183,8 +191,7 @@ Result<void> SqliteMetadataStore::in_transaction(Work work) {
 // renamed.
 Result<void> SqliteMetadataStore::make_file(const std::string& folder, const std::string& path) {
   const std::string unfinished = path + ".new";
-  // What an earlier attempt, or a file that was deleted by hand, left behind would be taken for changes of
-  // the new one.
+  // What an earlier attempt left behind would be taken for changes of the new one.
   for (const char* ending : {"", "-wal", "-journal"}) ::unlink((unfinished + ending).c_str());
   for (const char* ending : {"-wal", "-journal"}) ::unlink((path + ending).c_str());
   if (Result<void> made = make_private_file(unfinished); !made) return made;
@@ -214,10 +221,26 @@ Result<std::unique_ptr<SqliteMetadataStore>> SqliteMetadataStore::connect(const 
   return store;
 }
 
+Result<SqliteMetadataStore::Presence> SqliteMetadataStore::look(const std::string& folder) {
+  const std::string path = folder + "/" + std::string(kFileName);
+  for (const std::string_view ending : {"", "-wal", "-journal"}) {
+    auto size = size_of(path + std::string(ending));
+    if (!size) return std::unexpected(size.error());
+    if (*size > 0) return ending.empty() ? Presence::whole : Presence::parts;
+  }
+  return Presence::none;
+}
+
 Result<std::unique_ptr<SqliteMetadataStore>> SqliteMetadataStore::open(const std::string& folder) {
   const std::string path = folder + "/" + std::string(kFileName);
-  struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0 || facts.st_size == 0) {
+  const auto there = look(folder);
+  if (!there) return std::unexpected(there.error());
+  if (*there == Presence::parts) {
+    return fail(Errc::corrupt, "the metadata file " + path +
+                                   " is missing or empty, but its latest changes lie beside it (" + path +
+                                   "-wal): restore it from a backup");
+  }
+  if (*there == Presence::none) {
     if (Result<void> made = make_file(folder, path); !made) return std::unexpected(made.error());
   }
   auto store = connect(path);

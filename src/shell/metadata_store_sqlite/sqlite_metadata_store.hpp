@@ -1,5 +1,5 @@
-// The metadata store of a single broker: the changelog in an SQLite file, `metadata.sqlite` in the first log
-// directory.
+// The metadata store of a single broker: the changelog in an SQLite file, `metadata.sqlite` in one of the log
+// directories (metadata_place.hpp says in which).
 #pragma once
 
 //   entries(version, batch)   the changelog
@@ -15,6 +15,7 @@
 //
 // Used by one thread at a time.
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,15 @@ class SqliteMetadataStore : public cluster::MetadataStore {
  public:
   static constexpr std::string_view kFileName = "metadata.sqlite";
 
-  // Opens the store in this folder, which exists; makes it if there is none.
+  enum class Presence : std::uint8_t {
+    none,   // nothing, or a file without a byte
+    whole,  // a file, whatever is in it
+    parts,  // changes of a file that is not there
+  };
+  static Result<Presence> look(const std::string& folder);
+
+  // Opens the store in this folder, which exists; makes it if there is none. What is in the way of a look at it, and
+  // what is left of one that is gone, is an error: a new store would take its place.
   static Result<std::unique_ptr<SqliteMetadataStore>> open(const std::string& folder);
   ~SqliteMetadataStore() override;
   SqliteMetadataStore(const SqliteMetadataStore&) = delete;

@@ -180,6 +180,29 @@ TEST(SqliteMetadataStore, AnUnfinishedNewFileIsMadeAgain) {
   EXPECT_FALSE(std::filesystem::exists(file_in(folder) + ".new"));
 }
 
+TEST(SqliteMetadataStore, AFileThatCannotBeLookedAtIsNotReplaced) {
+  const TemporaryFolder folder;
+  // A name that leads to itself: there is something, and nobody can say what.
+  std::filesystem::create_symlink("metadata.sqlite", file_in(folder));
+  EXPECT_EQ(error_of_open(folder),
+            (Error{Errc::storage, "cannot look for the metadata file " + file_in(folder) +
+                                      ": Too many levels of symbolic links"}));
+  EXPECT_TRUE(std::filesystem::is_symlink(file_in(folder)));
+}
+
+TEST(SqliteMetadataStore, ChangesOfAFileThatIsGoneAreKept) {
+  const TemporaryFolder folder;
+  const std::string changes = file_in(folder) + "-wal";
+  std::ofstream(changes) << "of the file that was here";
+  for (const bool empty : {false, true}) {
+    if (empty) std::ofstream(file_in(folder)) << "";
+    const Error error = error_of_open(folder);
+    EXPECT_EQ(error.code, Errc::corrupt);
+    EXPECT_NE(error.message.find(changes), std::string::npos) << error.message;
+    EXPECT_TRUE(std::filesystem::exists(changes));
+  }
+}
+
 TEST(SqliteMetadataStore, AMissingFolderIsNamed) {
   auto store = SqliteMetadataStore::open("/nowhere/at/all");
   ASSERT_FALSE(store);
