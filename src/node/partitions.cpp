@@ -179,6 +179,13 @@ void Partitions::remove_topic(const cluster::Topic& topic) {
   topics_.erase(at);
 }
 
+const log::Log* Partitions::newer_than(const cluster::MetadataImage& image) const {
+  const auto logs = storage_.logs();
+  const auto newer =
+      std::ranges::find_if(logs, [&](const log::Log* log) { return log->id().value >= image.next_log_id; });
+  return newer != logs.end() ? *newer : nullptr;
+}
+
 void Partitions::adopt(const cluster::MetadataImage& image) {
   for (const auto& topic : image.topics) add_topic(topic);
   std::vector<LogId> unknown;

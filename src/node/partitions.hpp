@@ -104,7 +104,10 @@ class Partitions {
 
   log::Storage& storage() { return storage_; }
 
-  // After recovery: the logs are matched with the image; logs that it does not know are removed.
+  // A log that was made after the image: what it does not know was not deleted, but the image is an old one.
+  const log::Log* newer_than(const cluster::MetadataImage& image) const;
+  // After recovery: the logs are matched with the image; logs that it does not know any more are removed.
+  // REQUIRES: none is newer than the image.
   void adopt(const cluster::MetadataImage& image);
   void apply(const cluster::MetadataImage& before, const cluster::MetadataImage& after);
   // Looks at the broker's configuration again: it has changed.

@@ -51,6 +51,16 @@ void ShardState::finish_recovery() {
   adopted = true;
   if (!usable) return;
   failure.clear();
+  if (const log::Log* newer = partitions.newer_than(*context.image)) {
+    const log::LogIdentity& log = newer->identity();
+    failure =
+        "the log of " + log.topic + "-" + std::to_string(log.partition.value) + " in " +
+        context.options.log_dirs[log.dir.value] +
+        " was made after what the metadata know, as where metadata.sqlite was restored from an older backup: "
+        "it would be taken for one of a deleted topic. Put the newest metadata.sqlite back, or move the log "
+        "directories away and begin anew";
+    return;
+  }
   partitions.adopt(*context.image);
   groups.follow();
   transactions.follow();

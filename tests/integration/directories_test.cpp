@@ -159,5 +159,31 @@ TEST_P(DirectoriesTest, TwoMetadataFilesAreRefused) {
   expect_served({"a", "b"});
 }
 
+TEST_P(DirectoriesTest, MetadataOfAnEarlierTimeRemoveNothing) {
+  fs::copy_file(root / "a" / "metadata.sqlite", root / "older");
+  const auto produce_later = [&](std::int64_t expected) {
+    TestBroker broker(wishes({"a", "b"}));
+    Client client(broker.port());
+    if (expected == 0) create_topic(client, "later", kPartitions);
+    for (std::int32_t partition = 0; partition < kPartitions; ++partition)
+      EXPECT_EQ(produce(client, "later", partition, batch), expected);
+    EXPECT_TRUE(broker.stop());
+  };
+  produce_later(0);
+  fs::rename(root / "a" / "metadata.sqlite", root / "newest");
+  fs::copy_file(root / "older", root / "a" / "metadata.sqlite");
+  {
+    auto broker = open_broker(wishes({"a", "b"}), log);
+    ASSERT_TRUE(broker.has_value()) << broker.error().message;
+    EXPECT_EQ((*broker)->wait_while(shell::BrokerState::recovering, Duration::from_ms(60'000)),
+              shell::BrokerState::failed);
+    EXPECT_THAT((*broker)->failure(), AllOf(HasSubstr("later-"), HasSubstr("metadata.sqlite")));
+  }
+  fs::remove(root / "a" / "metadata.sqlite");
+  fs::rename(root / "newest", root / "a" / "metadata.sqlite");
+  produce_later(10);
+  expect_served({"a", "b"});
+}
+
 }  // namespace
 }  // namespace tailwater::integration
