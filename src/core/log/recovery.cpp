@@ -1,6 +1,8 @@
 #include "core/log/recovery.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "base/check.hpp"
@@ -27,6 +29,15 @@ std::uint32_t frame_limit(const StorageOptions& options, std::uint64_t capacity)
   const std::uint64_t fitting =
       journal::round_down(std::min<std::uint64_t>(capacity / kFramesInRing, options.frame_bytes_max), kBlock);
   return static_cast<std::uint32_t>(std::clamp(fitting, journal::kFrameLimitMin, journal::kFrameLimitMax));
+}
+
+// Of a manifest of the ring of this name; 0: it is none.
+std::uint64_t generation_in(std::string_view file, std::string_view ring) {
+  if (!file.starts_with(ring) || file.substr(ring.size()).empty() || file[ring.size()] != '-') return 0;
+  const std::string_view digits = file.substr(ring.size() + 1);
+  std::uint64_t generation = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), generation);
+  return error == std::errc{} && end == digits.data() + digits.size() ? generation : 0;
 }
 
 }  // namespace
@@ -62,7 +73,7 @@ void Starter::send(DiskOpKind kind) {
   op.file = dir_.ring_file;
   if (kind == DiskOpKind::open) {
     op.path = dir_.ring_path();
-    op.create = !dir_.soft || seed_ || dir_.rest == Directory::Rest::waking;
+    op.create = anew_;
     op.exclusive = op.durable = true;
     op.direct = !dir_.soft;
   } else if (kind == DiskOpKind::preallocate) {
@@ -85,10 +96,8 @@ void Starter::fall_asleep() {
 
 void Starter::wake() {
   dir_.rest = Directory::Rest::waking;
-  choose_ring();
+  make_ring();
   dir_.next_log_id = first_log_id();
-  step_ = Step::open;
-  send(DiskOpKind::open);
 }
 
 void Starter::turn() {
@@ -139,6 +148,9 @@ void Starter::completed(DiskDone done) {
       return;
     case Step::head:
       head_read(done);
+      return;
+    case Step::look:
+      manifests_listed(done);
       return;
     case Step::seed:
       seed_loaded(done);
@@ -192,8 +204,8 @@ void Starter::completed(DiskDone done) {
 }
 
 void Starter::ring_opened(const DiskDone& done) {
-  if (!done.outcome && dir_.soft && done.outcome.error().code == Errc::not_found) {
-    look_for_seed();
+  if (!done.outcome && !anew_ && done.outcome.error().code == Errc::not_found) {
+    look_for_manifests();
     return;
   }
   if (!done.outcome) {
@@ -209,12 +221,12 @@ void Starter::ring_opened(const DiskDone& done) {
   locked_ = true;
   ring_size_ = *done.outcome;
   memory_ = dir_.shared.pool.take(kScanBytes);
-  if (seed_ || dir_.rest == Directory::Rest::waking) {
+  if (anew_) {
     format();
     return;
   }
   if (ring_size_ < kRingStart) {
-    look_for_seed();
+    look_for_manifests();
     return;
   }
   step_ = Step::harden;
@@ -234,7 +246,7 @@ void Starter::head_read(const DiskDone& done) {
   const Bytes head = memory_.first(std::min<std::size_t>(*done.outcome, kRingStart));
   switch (journal::read_ring_head(head, superblock_)) {
     case journal::RingHead::unformatted:
-      look_for_seed();
+      look_for_manifests();
       return;
     case journal::RingHead::damaged:
       fail("both superblocks of " + dir_.ring_path() + " are damaged");
@@ -264,19 +276,35 @@ void Starter::head_read(const DiskDone& done) {
   send(DiskOpKind::load);
 }
 
-void Starter::look_for_seed() {
-  step_ = Step::seed;
-  superblock_.manifest_generation = 1;
-  send(DiskOpKind::load);
+void Starter::look_for_manifests() {
+  step_ = Step::look;
+  DiskOp op = dir_.op(DiskOpKind::list, Part::start, 0);
+  op.path = "manifest";
+  outstanding_ = 1;
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Starter::manifests_listed(const DiskDone& done) {
+  std::uint64_t newest = 0;
+  for (const std::string& name : done.names) newest = std::max(newest, generation_in(name, dir_.name()));
+  if (newest > 1) return ring_lost(newest);
+  if (newest == 1) {
+    step_ = Step::seed;
+    superblock_.manifest_generation = 1;
+    return send(DiskOpKind::load);
+  }
+  if (dir_.soft && !locked_) return fall_asleep();
+  make_ring();
+}
+
+void Starter::ring_lost(std::uint64_t generation) {
+  fail(
+      dir_.ring_path() + (locked_ ? " is blank" : " is missing") + ", but " + dir_.manifest_path(generation) +
+      " belongs to it: put the file back, or restore the whole directory from one backup; until then nothing "
+      "in it is touched");
 }
 
 void Starter::seed_loaded(const DiskDone& done) {
-  if (!done.outcome && done.outcome.error().code == Errc::not_found) {
-    if (!locked_) return fall_asleep();
-    choose_ring();
-    format();
-    return;
-  }
   const std::string path = dir_.manifest_path(1);
   if (!done.outcome) {
     fail("manifest " + path + ": " + done.outcome.error().message, done.outcome.error().code);
@@ -287,12 +315,14 @@ void Starter::seed_loaded(const DiskDone& done) {
     fail("manifest " + path + ": " + manifest.error().message, manifest.error().code);
     return;
   }
-  if (manifest->generation != 1 || manifest->checkpoint != Lsn{0}) {
-    fail(dir_.ring_path() + ", to which manifest " + path + " belongs, is missing");
-    return;
-  }
+  if (manifest->generation != 1 || manifest->checkpoint != Lsn{0}) return ring_lost(1);
   seed_ = std::make_unique<Manifest>(std::move(*manifest));
+  make_ring();
+}
+
+void Starter::make_ring() {
   choose_ring();
+  anew_ = true;
   if (locked_) return format();
   step_ = Step::open;
   send(DiskOpKind::open);

@@ -1,6 +1,8 @@
 // Starts a directory: opens (or formats) the ring, loads the manifest that the superblock names, replays the
-// ring's entries over it, and raises the incarnation. Looks into no partition's folder. A new ring takes over
-// a manifest of generation 1 at address 0 that lies there: it was dealt to this shard (redistribution.hpp).
+// ring's entries over it, and raises the incarnation. A new ring takes over a manifest of generation 1 at
+// address 0 that lies there: it was dealt to this shard (redistribution.hpp). Any other manifest of this ring
+// says that there was one: if it is gone, or blank, so may be records that only it had, and what it is
+// replaced by would overwrite the others. Then the directory stays offline.
 //   The last frames of the ring may be there without being on stable storage (they were in flight when the
 //   process died, or their write failed and the page cache still has them): they are written once more before
 //   anything follows them.
@@ -66,7 +68,8 @@ class Starter {
     no_room,      // for a ring that is made while others serve: asked again
     harden,       // what a killed predecessor wrote may be readable, but not on stable storage yet
     head,         // read both superblocks
-    seed,         // a new ring: the manifest that was dealt to it, if any
+    look,         // no ring, or a blank one: are there manifests of it?
+    seed,         // that which was dealt to a new one
     allocate,     // its blocks,
     fill,         // the pattern,
     sync,         // all of it,
@@ -89,8 +92,11 @@ class Starter {
   void fall_asleep();
   void read_head();
   void head_read(const DiskDone& done);
-  void look_for_seed();
+  void look_for_manifests();
+  void manifests_listed(const DiskDone& done);
   void seed_loaded(const DiskDone& done);
+  void make_ring();
+  void ring_lost(std::uint64_t generation);
   void choose_ring();
   std::uint64_t first_log_id() const;
   void format();
@@ -139,6 +145,7 @@ class Starter {
   std::unique_ptr<Manifest> seed_;
   std::size_t settled_ = 0;  // of the scan's unsettled frames
   bool locked_ = false;      // the ring is open
+  bool anew_ = false;        // it is to be made
   bool sound_ = false;       // scanned and replayed
   bool jump_due_ = false;
 };

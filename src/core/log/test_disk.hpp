@@ -114,6 +114,12 @@ class TestDisk {
     inode.content = inode.stable = std::move(bytes);
     inode.pending.clear();
   }
+  // A file that somebody brought, for good.
+  void put(const std::string& path, Buffer bytes) {
+    harden_name(path, &create(path));
+    folders_.insert(stable_folders_.begin(), stable_folders_.end());
+    set_content(path, std::move(bytes));
+  }
   void lose(const std::string& path) {
     names_.erase(path);
     stable_names_.erase(path);
