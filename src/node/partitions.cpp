@@ -10,11 +10,27 @@
 
 namespace tailwater::node {
 
+namespace {
+
+log::StorageOptions with_places(log::StorageOptions options, const Context& context) {
+  options.place_of = [&context](const log::LogIdentity& log) -> std::optional<DirId> {
+    const auto topic = context.image->topic(log.topic_id);
+    const cluster::Partition* partition = topic ? topic->partition(log.partition) : nullptr;
+    const cluster::Replica* replica =
+        partition != nullptr ? partition->replica_on(context.options.broker) : nullptr;
+    if (replica == nullptr || replica->log != log.id) return std::nullopt;
+    return context.image->dir_of(*replica);
+  };
+  return options;
+}
+
+}  // namespace
+
 Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
       broker_config_(
           cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
-      storage_(std::move(options)) {
+      storage_(with_places(std::move(options), context)) {
   storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
 }
 
@@ -90,8 +106,17 @@ void Partitions::open_log(PartitionState& partition) {
     }
   }
   const log::LogConfig config = log_config(*partition.topic);
+  const auto dir = context_.image->dir_of(*replica);
+  if (partition.log != nullptr && dir && partition.log->identity().dir != *dir) {
+    // What a copy holds is not what was acknowledged last.
+    context_.note(LogLevel::error,
+                  "the log of " + topic.name + "-" + std::to_string(partition.partition.value) + " in " +
+                      context_.options.log_dirs[partition.log->identity().dir.value] +
+                      " is a copy and not served: it belongs to " + context_.options.log_dirs[dir->value]);
+    partition.log = nullptr;
+    return;
+  }
   if (partition.log == nullptr) {
-    const auto dir = context_.image->dir_of(*replica);
     if (!dir || storage_.report(*dir).state == log::DirState::offline) return;
     auto made = storage_.create({.id = replica->log,
                                  .topic_id = topic.id,

@@ -25,6 +25,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   for (std::size_t dir = 0; dir < options.log_dirs.size(); ++dir) {
     storage.dirs.push_back(DirId{static_cast<std::uint32_t>(dir)});
   }
+  storage.dir_names = options.log_dirs;
   storage.seed = options.seed;
   storage.boot_id = options.boot_id;
   storage.os_ring = true;  // any topic may come to be kept with tailwater.durability=os

@@ -185,5 +185,14 @@ TEST_P(DirectoriesTest, MetadataOfAnEarlierTimeRemoveNothing) {
   expect_served({"a", "b"});
 }
 
+TEST_P(DirectoriesTest, ACopyIsOfflineWhereverItStands) {
+  fs::copy(root / "b", root / "copy", fs::copy_options::recursive);
+  fs::remove(root / "copy" / "meta.properties");
+  expect_served({"a", "b", "copy"});
+  expect_served({"copy", "b", "a"});
+  expect_served({"a", "copy", "b"});
+  expect_served({"a", "b"});
+}
+
 }  // namespace
 }  // namespace tailwater::integration

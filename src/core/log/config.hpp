@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,9 @@ struct LogConfig {
 struct StorageOptions {
   ShardId shard;
   std::vector<DirId> dirs;
+  std::vector<std::string> dir_names;  // what people call them, by the value of DirId; may lack some
+  // In which directory the metadata say that a log lies, if they do.
+  std::function<std::optional<DirId>(const LogIdentity&)> place_of;
   std::uint64_t seed = 0;  // of journal ids; any value that differs from start to start
   Uuid boot_id;            // of the running kernel; recorded, and named when the machine went down
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "core/log/log_ops.hpp"
 #include "core/log/manifest.hpp"
 
 namespace tailwater::log {
@@ -27,6 +28,34 @@ bool Directory::check(const DiskDone& done) {
 Instant Directory::room_retry_at(Duration pause) {
   constexpr Duration kSoon = Duration::from_ms(20);
   return now.monotonic + (pool().give_way() ? std::min(kSoon, pause) : pause);
+}
+
+bool Directory::claim(const LogIdentity& log) {
+  const auto found = shared.registry.logs.find(log.id);
+  if (found == shared.registry.logs.end()) return true;
+  const LogState& known = state_of(*found->second);
+  Directory& owner = *known.dir;
+  if (owner.id == id) {
+    take_offline(
+        {Errc::corrupt, "two manifests or journals of the directory name the log " + known.folder()});
+    return false;
+  }
+  const auto place = shared.options.place_of ? shared.options.place_of(log) : std::nullopt;
+  const bool named = place == owner.id || place == id;
+  const bool mine = named ? place == id : index < owner.index;
+  Directory& kept = mine ? *this : owner;
+  Directory& given_up = mine ? owner : *this;
+  const std::string name = shared.dir_name(kept.id);
+  const std::string other = shared.dir_name(given_up.id);
+  given_up.take_offline(
+      {Errc::corrupt, name + " and " + other + " both hold the log " + known.folder() +
+                          ": one is a copy of the other. " + name + " is used, as it " +
+                          (named ? "is the one in the metadata" : "stands first in log.dirs") + "; take " +
+                          other + " out of log.dirs"});
+  for (Directory* each : {&given_up, given_up.twin}) {
+    while (each != nullptr && !each->logs.empty()) forget_log(*each, *each->logs.begin()->second);
+  }
+  return mine;
 }
 
 void Directory::own(std::unique_ptr<LogState> log) {

@@ -98,6 +98,11 @@ struct Directory {
   // A disk error that is not "full": takes the directory offline. Returns whether it did.
   bool check(const DiskDone& done);
 
+  // Where a directory was copied, two name one log, and only one of them may go on with it. That of the
+  // metadata does, or, if they name neither, that which stands first in the options: whichever is read first,
+  // it is the same one at every start and on every shard. The other goes offline, and its logs are forgotten.
+  // Returns whether this one may have the log.
+  bool claim(const LogIdentity& log);
   void own(std::unique_ptr<LogState> log);
   void disown(LogState& log);
   // For a removed log of an earlier run: something that entries and operations may refer to.

@@ -383,7 +383,7 @@ void Starter::format_continue() {
     write_head(1);
   } else {
     begin_replay();
-    if (seed_) replay_->load(std::move(*std::exchange(seed_, nullptr)));
+    if (seed_ && !replay_->load(std::move(*std::exchange(seed_, nullptr)))) return;
     scanned();
   }
 }
@@ -421,8 +421,7 @@ void Starter::manifest_loaded(const DiskDone& done) {
     dir_.shared.news.faults.push_back("manifest " + path +
                                       " is damaged; its second copy is whole and counts");
   begin_replay();
-  replay_->load(std::move(*manifest));
-  read_ring();
+  if (replay_->load(std::move(*manifest))) read_ring();
 }
 
 void Starter::begin_replay() {

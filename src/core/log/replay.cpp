@@ -20,11 +20,12 @@ using journal::round_down;
 
 }  // namespace
 
-void Replay::load(Manifest manifest) {
+bool Replay::load(Manifest manifest) {
   checkpoint_ = manifest.checkpoint;
   dir_.next_log_id = manifest.next_log_id;
   for (ManifestLog& entry : manifest.logs) {
     const LogIdentity identity{entry.id, entry.topic_id, std::move(entry.topic), entry.partition, dir_.id};
+    if (!dir_.claim(identity)) return false;
     LogState& log = add_log(dir_, identity, entry.start);
     log.end = log.durable_end = entry.end;
     log.compaction = {.passed = entry.compacted,
@@ -41,6 +42,7 @@ void Replay::load(Manifest manifest) {
     log.folder_possible = true;
   }
   for (DoomedPath& path : manifest.doomed) dir_.janitor.restore(std::move(path), Duration::from_ms(60'000));
+  return true;
 }
 
 bool Replay::wrong(const LogState& log, const std::string& what) {
@@ -211,6 +213,10 @@ bool Replay::create(const journal::EntryCursor::Entry& entry) {
                        std::string(as_text(entry.content.subspan(kFixed))),
                        PartitionId{load_little<std::int32_t>(at + 16)},
                        dir_.id};
+  if (!dir_.claim(identity)) {
+    error_ = dir_.report.failure.message;
+    return false;
+  }
   LogState& log = add_log(dir_, identity, Offset{entry.header.base_offset});
   log.folder_possible = true;
   dir_.next_log_id = std::max(dir_.next_log_id, entry.header.log.value + 1);

@@ -22,8 +22,9 @@ class Replay {
  public:
   Replay(Directory& dir, const ExtentSurvey& survey, Lsn trim) : dir_(dir), survey_(survey), trim_(trim) {}
 
-  // Before the first frame; without one the directory was empty at address 0.
-  void load(Manifest manifest);
+  // Before the first frame; without one the directory was empty at address 0. False: the directory went
+  // offline, see Directory::claim.
+  [[nodiscard]] bool load(Manifest manifest);
   // What lies below `settled` was durable, direct runs too.
   void begin_second_look(Lsn settled) {
     settled_ = settled;

@@ -85,6 +85,11 @@ struct Shared {
                           "anew while no broker runs");
   }
 
+  std::string dir_name(DirId dir) const {
+    if (dir.value < options.dir_names.size()) return options.dir_names[dir.value];
+    return "log directory " + std::to_string(dir.value);
+  }
+
   std::uint64_t dirty_bytes_max() const { return options.memory_bytes / 100 * options.dirty_percent_max; }
 };
 
