@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct ShardOptions {
   std::string rack;  // empty: none
   std::vector<AdvertisedListener> listeners;
   std::vector<std::string> log_dirs;  // as configured, for DescribeLogDirs and messages; index is DirId
+  std::map<DirId, std::string> unusable_dirs;  // why; they are offline from the start, and left alone
   cluster::BrokerConfig config;
   std::uint64_t memory_budget = 0;  // bytes, of this shard
   Pages* pages = nullptr;           // as in log::StorageOptions

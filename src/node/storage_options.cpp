@@ -26,6 +26,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
     storage.dirs.push_back(DirId{static_cast<std::uint32_t>(dir)});
   }
   storage.dir_names = options.log_dirs;
+  storage.unusable_dirs = options.unusable_dirs;
   storage.seed = options.seed;
   storage.boot_id = options.boot_id;
   storage.os_ring = true;  // any topic may come to be kept with tailwater.durability=os

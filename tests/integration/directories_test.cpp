@@ -194,5 +194,47 @@ TEST_P(DirectoriesTest, ACopyIsOfflineWhereverItStands) {
   expect_served({"a", "b"});
 }
 
+TEST_P(DirectoriesTest, OneThatCannotBeUsedIsOffline) {
+  fs::rename(root / "b", root / "kept");
+  std::ofstream(root / "b") << "no folder";
+  expect_b_offline("one");
+  expect_b_offline("two");
+  fs::remove(root / "b");
+  fs::rename(root / "kept", root / "b");
+  expect_served({"a", "b"});
+}
+
+TEST_P(DirectoriesTest, OneWhoseIdentityCannotBeReadIsOffline) {
+  fs::rename(root / "b" / "meta.properties", root / "kept");
+  std::ofstream(root / "b" / "meta.properties") << "version=one\n";
+  expect_b_offline("one");
+  fs::rename(root / "kept", root / "b" / "meta.properties");
+  expect_served({"a", "b"});
+}
+
+TEST_P(DirectoriesTest, OneThatIsOfflineIsTakenOverByAnotherNumberOfShardsLater) {
+  fs::rename(root / "b", root / "kept");
+  std::ofstream(root / "b") << "no folder";
+  {
+    BrokerWishes other = wishes({"a", "b"});
+    other.shards = 2;
+    TestBroker broker(other);
+    EXPECT_TRUE(broker.stop());
+  }
+  fs::remove(root / "b");
+  fs::rename(root / "kept", root / "b");
+  expect_served({"a", "b"});
+}
+
+TEST_P(DirectoriesTest, TheOneWithTheMetadataHasToBeUsable) {
+  fs::rename(root / "a", root / "kept");
+  std::ofstream(root / "a") << "no folder";
+  EXPECT_THAT(refusal({"a", "b"}), AllOf(HasSubstr((root / "a").string()), HasSubstr("metadata")));
+  EXPECT_THAT(refusal({"b", "a"}), AllOf(HasSubstr((root / "a").string()), HasSubstr("metadata")));
+  fs::remove(root / "a");
+  fs::rename(root / "kept", root / "a");
+  expect_served({"a", "b"});
+}
+
 }  // namespace
 }  // namespace tailwater::integration

@@ -34,6 +34,7 @@ const Endpoint* Broker::endpoint(std::string_view listener) const {
 }
 
 std::optional<DirId> Broker::dir(const Uuid& directory) const {
+  if (directory.is_zero()) return std::nullopt;
   const auto at = std::find(log_dirs.begin(), log_dirs.end(), directory);
   if (at == log_dirs.end()) return std::nullopt;
   return DirId{static_cast<std::uint32_t>(at - log_dirs.begin())};

@@ -91,8 +91,9 @@ struct Broker {
   Uuid incarnation;
   std::optional<std::string> rack;
   std::vector<Endpoint> endpoints;
-  std::vector<Uuid> log_dirs;  // in the order of log.dirs: the index is the DirId
-  bool fenced = true;          // registered, but not serving: leads nothing and is hidden from Metadata
+  // In the order of log.dirs: the index is the DirId. Zero: that one could not be used when the broker started.
+  std::vector<Uuid> log_dirs;
+  bool fenced = true;  // registered, but not serving: leads nothing and is hidden from Metadata
   bool in_controlled_shutdown = false;
 
   const Endpoint* endpoint(std::string_view listener) const;

@@ -113,10 +113,13 @@ std::vector<DirectoryChooser::Directory>& DirectoryChooser::directories_of(Broke
     });
   };
   for (std::size_t index = 0; index < broker->log_dirs.size(); ++index) {
-    if (!is_cordoned(index)) directories.push_back({broker->log_dirs[index], 0});
+    if (!is_cordoned(index) && !broker->log_dirs[index].is_zero())
+      directories.push_back({broker->log_dirs[index], 0});
   }
   if (directories.empty()) {
-    for (const Uuid& directory : broker->log_dirs) directories.push_back({directory, 0});
+    for (const Uuid& directory : broker->log_dirs) {
+      if (!directory.is_zero()) directories.push_back({directory, 0});
+    }
   }
   if (directories.size() < 2) return directories;
   for (const TopicHandle& topic : image_.topics) {

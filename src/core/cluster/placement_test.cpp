@@ -134,6 +134,23 @@ TEST(DirectoryChooser, FillsDirectoriesEvenlyAndLeavesCordonedOnesAlone) {
   EXPECT_EQ(draft.image().topic("w")->partitions[0].replicas[0].directory, (Uuid{5, 2}));
 }
 
+TEST(DirectoryChooser, LeavesThoseAloneThatCannotBeUsed) {
+  Draft draft = draft_with(1, {{"log.dirs", "/a,/b,/c"}});
+  Registration without_two = registration(1);
+  without_two.log_dirs = {Uuid{}, Uuid{5, 2}, Uuid{}};
+  decide_brokers(draft, {without_two});
+  make_topic(draft, "t", 3);
+  draft.propose({wire::ConfigRecord{4, "1", "cordoned.log.dirs", "*"}});
+  make_topic(draft, "u", 3);
+  for (const TopicHandle& topic : draft.image().topics) {
+    for (const Partition& partition : topic->partitions) {
+      EXPECT_EQ(partition.replicas[0].directory, (Uuid{5, 2}));
+      EXPECT_EQ(draft.image().dir_of(partition.replicas[0]), DirId{1});
+    }
+  }
+  EXPECT_FALSE(draft.image().broker(BrokerId{1})->dir(Uuid{}));
+}
+
 TEST(DirectoryChooser, ABrokerThatDidNotSayWhichDirectoriesItHasGetsNone) {
   const MetadataImage image = image_of({std::nullopt});
   const BrokerConfig config;

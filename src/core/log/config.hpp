@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +56,8 @@ struct LogConfig {
 struct StorageOptions {
   ShardId shard;
   std::vector<DirId> dirs;
-  std::vector<std::string> dir_names;  // what people call them, by the value of DirId; may lack some
+  std::vector<std::string> dir_names;          // what people call them, by the value of DirId; may lack some
+  std::map<DirId, std::string> unusable_dirs;  // why; they are offline from the start, and left alone
   // In which directory the metadata say that a log lies, if they do.
   std::function<std::optional<DirId>(const LogIdentity&)> place_of;
   std::uint64_t seed = 0;  // of journal ids; any value that differs from start to start

@@ -53,6 +53,8 @@ void Starter::fail(std::string reason, Errc code) {
 }
 
 void Starter::start() {
+  const auto unusable = dir_.shared.options.unusable_dirs.find(dir_.id);
+  if (unusable != dir_.shared.options.unusable_dirs.end()) return fail(unusable->second, Errc::storage);
   dir_.ring_file = FileId{(std::uint64_t{1} << 63) | dir_.index};
   if (dir_.soft) {
     step_ = Step::behind;

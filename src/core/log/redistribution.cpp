@@ -80,7 +80,10 @@ Result<std::vector<Buffer>> decode_dealt(Bytes bytes) {
 
 Redistribution::Redistribution(StorageOptions options, std::uint32_t shards, Home home)
     : options_(std::move(options)), shards_(shards), home_(std::move(home)) {
-  for (const DirId dir : options_.dirs) places_.push_back({.id = dir});
+  // What cannot be used now is made ready when it can.
+  for (const DirId dir : options_.dirs) {
+    if (!options_.unusable_dirs.contains(dir)) places_.push_back({.id = dir});
+  }
 }
 
 Redistribution::~Redistribution() = default;

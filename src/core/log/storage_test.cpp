@@ -769,5 +769,21 @@ TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndAC
   }
 }
 
+TEST(Storage, a_directory_that_cannot_be_used_is_offline_and_left_alone) {
+  for (const bool os_ring : {false, true}) {
+    World world(1);
+    world.options.os_ring = os_ring;
+    world.options.unusable_dirs = {{DirId{0}, "no disk"}};
+    world.start();
+    EXPECT_EQ(world.disk.submitted(), 0u);
+    EXPECT_TRUE(world.storage->recovered());
+    EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::offline);
+    EXPECT_EQ(world.storage->report(DirId{0}).failure.message, "no disk");
+    EXPECT_EQ(world.storage->failed().size(), 1u);
+    EXPECT_FALSE(world.storage->create({LogId{}, world.random.uuid(), "t", PartitionId{0}, DirId{0}}, {}));
+    world.stop();
+  }
+}
+
 }  // namespace
 }  // namespace tailwater::log

@@ -62,6 +62,12 @@ std::uint32_t shard_count(const BrokerSettings& settings) {
                     : std::max(2U, std::thread::hardware_concurrency()) - 1;
 }
 
+// Who says so names the directory before it.
+std::string without_name(std::string message, const std::string& path) {
+  const std::string name = "log directory " + path + ": ";
+  return message.starts_with(name) ? message.substr(name.size()) : message;
+}
+
 Duration idle_max(const cluster::BrokerConfig& config) {
   return config.connections_max_idle_ms < 0 ? Duration::max()
                                             : Duration::from_ms(config.connections_max_idle_ms);
@@ -116,24 +122,42 @@ Result<std::unique_ptr<Broker>> Broker::open(BrokerSettings settings, Log& log) 
   return broker;
 }
 
+// A directory that cannot be used is offline, as one that fails later: the others serve without it. One that another
+// process uses is a mistake of the configuration.
 Result<void> Broker::prepare_directories() {
   const std::vector<std::string>& paths = settings_.config.log_dirs;
+  UnusableDirectories unusable;
   for (std::size_t index = 0; index < paths.size(); ++index) {
     auto directory = LogDirectory::prepare(DirId{static_cast<std::uint32_t>(index)}, paths[index]);
-    if (!directory) return std::unexpected(directory.error());
+    if (!directory && directory.error().code == Errc::busy) return std::unexpected(directory.error());
+    if (!directory) {
+      unusable.emplace(index, directory.error());
+      continue;
+    }
     for (const std::string& warning : directory->traits().warnings) log_.warning("disk", warning);
     directories_.push_back(std::move(*directory));
   }
   // Before anything is written: a folder may be the empty mount point of a disk.
-  const auto metadata = find_metadata(paths);
+  const auto metadata = find_metadata(paths, unusable);
   if (!metadata) return std::unexpected(metadata.error());
   metadata_directory_ = *metadata;
   Prng random(random_seed());
   auto identity = identify_directories(
-      paths, {BrokerId{settings_.config.broker_id}, settings_.cluster_id, [&] { return random.uuid(); }});
+      paths, {BrokerId{settings_.config.broker_id}, settings_.cluster_id, [&] { return random.uuid(); }},
+      unusable);
   if (!identity) return std::unexpected(identity.error());
+  if (const auto why = unusable.find(metadata_directory_); why != unusable.end()) {
+    return fail(why->second.code, fmt::format("{}; the broker's metadata are in that directory, so it cannot "
+                                              "start without it",
+                                              why->second.message));
+  }
   cluster_id_ = identity->cluster_id;
   directory_ids_ = identity->directories;
+  for (const auto& [index, why] : unusable) {
+    const DirId dir{static_cast<std::uint32_t>(index)};
+    unusable_.emplace(dir, without_name(why.message, paths[index]));
+    std::erase_if(directories_, [&](const LogDirectory& directory) { return directory.root().dir == dir; });
+  }
   return {};
 }
 
@@ -207,6 +231,7 @@ node::ShardOptions Broker::shard_options(std::uint32_t shard) {
   options.rack = settings_.config.rack.value_or("");
   options.listeners = advertised_;
   options.log_dirs = settings_.config.log_dirs;
+  options.unusable_dirs = unusable_;
   options.config = settings_.config;
   options.memory_budget = memory_budget_ / shard_count_;
   options.files_max = static_cast<std::uint32_t>(descriptors_.files_per_shard);

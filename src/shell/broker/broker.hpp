@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -109,8 +110,9 @@ class Broker {
   std::uint64_t seed_ = 0;
   std::uint64_t memory_budget_ = 0;
   std::vector<Uuid> directory_ids_;
-  std::vector<LogDirectory> directories_;
-  std::size_t metadata_directory_ = 0;  // of log.dirs
+  std::vector<LogDirectory> directories_;  // those that can be used
+  std::map<DirId, std::string> unusable_;  // the others, and why
+  std::size_t metadata_directory_ = 0;     // of log.dirs
   std::vector<node::AdvertisedListener> advertised_;
   std::vector<ServedListener> served_;
   cluster::ImageHandle image_;

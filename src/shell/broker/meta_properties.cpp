@@ -66,21 +66,36 @@ struct Found {
   std::string cluster_id;
 };
 
-Result<Found> read_all(const std::vector<std::string>& directories, const IdentityWish& wish) {
+// Nothing: the directory has none, or is not usable.
+std::optional<MetaProperties> read_one(const std::string& path, std::size_t index,
+                                       UnusableDirectories& unusable) {
+  if (unusable.contains(index)) return std::nullopt;
+  auto text = read_file(path);
+  if (!text) {
+    unusable.emplace(index, text.error());
+    return std::nullopt;
+  }
+  if (!*text) return std::nullopt;
+  auto properties = parse_meta_properties(**text);
+  if (properties) return std::move(*properties);
+  unusable.emplace(index,
+                   Error{properties.error().code, fmt::format("{}: {}", path, properties.error().message)});
+  return std::nullopt;
+}
+
+Result<Found> read_all(const std::vector<std::string>& directories, const IdentityWish& wish,
+                       UnusableDirectories& unusable) {
   Found found;
   found.cluster_id = wish.cluster_id;
   std::string said_by = "the configuration";
-  for (const std::string& directory : directories) {
+  for (std::size_t index = 0; index < directories.size(); ++index) {
+    const std::string& directory = directories[index];
     const std::string path = path_of(directory);
-    auto text = read_file(path);
-    if (!text) return std::unexpected(text.error());
-    if (!*text) {
+    auto properties = read_one(path, index, unusable);
+    if (!properties) {
       found.files.emplace_back();
       continue;
     }
-    auto properties = parse_meta_properties(**text);
-    if (!properties)
-      return fail(properties.error().code, fmt::format("{}: {}", path, properties.error().message));
     if (properties->broker != wish.broker) {
       return fail(
           Errc::invalid_argument,
@@ -145,13 +160,15 @@ Result<MetaProperties> parse_meta_properties(std::string_view text) {
 }
 
 Result<DirectoryIdentity> identify_directories(const std::vector<std::string>& directories,
-                                               const IdentityWish& wish) {
-  auto found = read_all(directories, wish);
+                                               const IdentityWish& wish, UnusableDirectories& unusable) {
+  auto found = read_all(directories, wish, unusable);
   if (!found) return std::unexpected(found.error());
   DirectoryIdentity identity;
   identity.cluster_id = found->cluster_id.empty() ? to_string(wish.new_uuid()) : found->cluster_id;
   std::map<Uuid, std::string> owners;
+  identity.directories.resize(directories.size());
   for (std::size_t index = 0; index < directories.size(); ++index) {
+    if (unusable.contains(index)) continue;
     const std::optional<MetaProperties>& file = found->files[index];
     MetaProperties properties = file.value_or(MetaProperties{identity.cluster_id, wish.broker, {}});
     if (properties.directory.is_zero()) properties.directory = wish.new_uuid();
@@ -164,11 +181,14 @@ Result<DirectoryIdentity> identify_directories(const std::vector<std::string>& d
               "log.dirs",
               owner->second, directories[index]));
     }
-    identity.directories.push_back(properties.directory);
-    if (file == properties) continue;
-    if (auto written = write_file(directories[index], format_meta_properties(properties)); !written) {
-      return std::unexpected(written.error());
+    if (file != properties) {
+      auto written = write_file(directories[index], format_meta_properties(properties));
+      if (!written) {
+        unusable.emplace(index, written.error());
+        continue;
+      }
     }
+    identity.directories[index] = properties.directory;
   }
   return identity;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +27,11 @@ Result<MetaProperties> parse_meta_properties(std::string_view text);
 
 struct DirectoryIdentity {
   std::string cluster_id;
-  std::vector<Uuid> directories;  // in the order of the log directories
+  std::vector<Uuid> directories;  // in the order of the log directories; zero: it is not usable
 };
+
+// By their places in log.dirs: why each cannot be used.
+using UnusableDirectories = std::map<std::size_t, Error>;
 
 struct IdentityWish {
   BrokerId broker;
@@ -36,8 +40,9 @@ struct IdentityWish {
 };
 
 // Reads the files of all directories, checks that they agree with each other and with the configuration, and
-// writes what is missing, durably. Errors say which file says what, and what to do.
+// writes what is missing, durably. Errors are contradictions: they say which file says what, and what to do.
+// Leaves alone what is not usable; a directory whose file cannot be read, understood or written becomes so.
 Result<DirectoryIdentity> identify_directories(const std::vector<std::string>& directories,
-                                               const IdentityWish& wish);
+                                               const IdentityWish& wish, UnusableDirectories& unusable);
 
 }  // namespace tailwater::shell

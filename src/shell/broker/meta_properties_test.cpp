@@ -25,8 +25,8 @@ class MetaPropertiesTest : public ::testing::Test {
   }
 
   Result<DirectoryIdentity> identify(std::int32_t broker = 1, std::string cluster_id = {}) {
-    return identify_directories(directories,
-                                {BrokerId{broker}, std::move(cluster_id), [this] { return random.uuid(); }});
+    return identify_directories(
+        directories, {BrokerId{broker}, std::move(cluster_id), [this] { return random.uuid(); }}, unusable);
   }
   void write(const char* name, const std::string& text) const {
     std::ofstream(folder / name / "meta.properties") << text;
@@ -35,6 +35,7 @@ class MetaPropertiesTest : public ::testing::Test {
   TemporaryFolder temporary;
   const std::filesystem::path folder = temporary.path();
   std::vector<std::string> directories;
+  UnusableDirectories unusable;
   Prng random{1};
 };
 
@@ -81,9 +82,29 @@ TEST_F(MetaPropertiesTest, DamagedFilesAreNamed) {
         "version=1\ncluster.id=x\nnode.id=1\ndirectory.id=?\n", "no equals sign\n"}) {
     write("a", text);
     const auto identity = identify();
-    ASSERT_FALSE(identity.has_value()) << text;
-    EXPECT_THAT(identity.error().message, HasSubstr(directories[0] + "/meta.properties"));
+    ASSERT_TRUE(identity.has_value()) << identity.error().message;
+    ASSERT_EQ(unusable.size(), 1u) << text;
+    EXPECT_THAT(unusable.at(0).message, HasSubstr(directories[0] + "/meta.properties"));
+    EXPECT_TRUE(identity->directories.at(0).is_zero());
+    EXPECT_FALSE(identity->directories.at(1).is_zero());
+    unusable.clear();
   }
+}
+
+TEST_F(MetaPropertiesTest, WhatCannotBeUsedIsLeftAlone) {
+  const auto before = identify();
+  ASSERT_TRUE(before.has_value());
+  std::filesystem::remove(folder / "a" / "meta.properties");
+  unusable.emplace(0, Error{Errc::storage, "no disk"});
+  const auto without = identify();
+  ASSERT_TRUE(without.has_value());
+  EXPECT_EQ(without->directories, (std::vector<Uuid>{{}, before->directories[1]}));
+  EXPECT_FALSE(std::filesystem::exists(folder / "a" / "meta.properties"));
+  // Nor may its file be written.
+  unusable.clear();
+  std::filesystem::create_directories(folder / "a" / "meta.properties.tmp");
+  EXPECT_EQ(identify()->directories, without->directories);
+  EXPECT_THAT(unusable.at(0).message, HasSubstr("cannot write " + directories[0] + "/meta.properties"));
 }
 
 TEST_F(MetaPropertiesTest, TextRoundTrips) {

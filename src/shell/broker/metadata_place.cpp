@@ -48,9 +48,11 @@ Result<bool> holds_data(const std::string& directory) {
 
 }  // namespace
 
-Result<std::size_t> find_metadata(const std::vector<std::string>& directories) {
+Result<std::size_t> find_metadata(const std::vector<std::string>& directories,
+                                  const UnusableDirectories& unusable) {
   std::optional<std::size_t> holder;
   for (std::size_t index = 0; index < directories.size(); ++index) {
+    if (unusable.contains(index)) continue;
     const auto there = SqliteMetadataStore::look(directories[index]);
     if (!there) return std::unexpected(there.error());
     if (*there == Presence::none) continue;
@@ -64,6 +66,14 @@ Result<std::size_t> find_metadata(const std::vector<std::string>& directories) {
     holder = index;
   }
   if (holder) return *holder;
+  if (!unusable.empty()) {
+    const Error& why = unusable.begin()->second;
+    if (directories.size() == 1) return std::unexpected(why);
+    return fail(why.code,
+                fmt::format("{}; no other log directory holds the broker's metadata ({}), so it cannot "
+                            "start without this one",
+                            why.message, SqliteMetadataStore::kFileName));
+  }
   for (const std::string& directory : directories) {
     const auto data = holds_data(directory);
     if (!data) return std::unexpected(data.error());

@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "shell/broker/meta_properties.hpp"
 
 namespace tailwater::shell {
 
-// Its place in `directories`. Writes nothing. Errors are one sentence for the user, with what to do.
-Result<std::size_t> find_metadata(const std::vector<std::string>& directories);
+// Its place in `directories`. Writes nothing. Errors are one sentence for the user, with what to do: one of the
+// unusable directories may be that with the metadata.
+Result<std::size_t> find_metadata(const std::vector<std::string>& directories,
+                                  const UnusableDirectories& unusable);
 
 }  // namespace tailwater::shell

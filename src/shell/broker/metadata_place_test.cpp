@@ -29,18 +29,19 @@ class MetadataPlaceTest : public ::testing::Test {
     std::ofstream(folder / path) << text;
   }
   std::size_t place() const {
-    const auto found = find_metadata(directories);
+    const auto found = find_metadata(directories, unusable);
     EXPECT_TRUE(found.has_value()) << found.error().message;
     return found.value_or(SIZE_MAX);
   }
   std::string refusal() const {
-    const auto found = find_metadata(directories);
+    const auto found = find_metadata(directories, unusable);
     return found ? "found at " + std::to_string(*found) : found.error().message;
   }
 
   TemporaryFolder temporary;
   const std::filesystem::path folder = temporary.path();
   std::vector<std::string> directories;
+  UnusableDirectories unusable;
 };
 
 TEST_F(MetadataPlaceTest, ANewBrokersIsInTheFirst) {
@@ -81,6 +82,14 @@ TEST_F(MetadataPlaceTest, TwoAreRefused) {
   write("c/metadata.sqlite", "changes");
   EXPECT_THAT(refusal(),
               AllOf(HasSubstr(directories[0] + " and " + directories[2]), HasSubstr("move the other")));
+}
+
+TEST_F(MetadataPlaceTest, OneThatCannotBeUsedMayBeTheOne) {
+  unusable.emplace(1, Error{Errc::storage, "no disk"});
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("no disk"), HasSubstr("metadata.sqlite")));
+  write("b/metadata.sqlite", "of a disk that fails");
+  write("c/metadata.sqlite", "changes");
+  EXPECT_EQ(place(), 2u);
 }
 
 TEST_F(MetadataPlaceTest, WhatCannotBeLookedAtIsRefused) {
