@@ -318,7 +318,9 @@ Result<void> Codecs::Contexts::decompress(Codec codec, Bytes in, Sink& sink) {
 void Codecs::Contexts::gzip_compress(std::optional<int> level, Bytes in, Buffer& out) {
   constexpr int kGzip = 15 + 16;
   constexpr int kMemory = 8;  // zlib's default
-  const int wanted = level ? std::clamp(*level, Z_BEST_SPEED, Z_BEST_COMPRESSION) : Z_DEFAULT_COMPRESSION;
+  const bool is_default = !level || *level == Z_DEFAULT_COMPRESSION;
+  const int wanted =
+      is_default ? Z_DEFAULT_COMPRESSION : std::clamp(*level, Z_BEST_SPEED, Z_BEST_COMPRESSION);
   if (deflating && deflate_level != wanted) {
     deflateEnd(&deflater);
     deflating = false;

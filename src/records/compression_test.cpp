@@ -70,6 +70,8 @@ TEST(Compression, EveryLevelIsTakenOrClamped) {
     }
   }
   EXPECT_LT(packed(Codec::gzip, content, 9).size(), packed(Codec::gzip, content, 1).size());
+  EXPECT_EQ(packed(Codec::gzip, content, -1), packed(Codec::gzip, content)) << "-1 is the library's default";
+  EXPECT_LT(packed(Codec::gzip, content, -1).size(), packed(Codec::gzip, content, 1).size());
   EXPECT_LT(packed(Codec::lz4, content, 12).size(), packed(Codec::lz4, content, 1).size());
   EXPECT_EQ(packed(Codec::lz4, content, 9), packed(Codec::lz4, content)) << "nine stands for the fast one";
 }
