@@ -259,11 +259,10 @@ std::vector<std::string> split_at(std::string_view text, char separator) {
 void set_addresses(BrokerConfig& config, const ConfigValues& values) {
   config.max_connections_per_ip_overrides.clear();
   for (const std::string& pair :
-       split_at(text_of(values, "max.connections.per.ip.overrides").value_or(""), ',')) {
-    const std::size_t colon = pair.rfind(':');
-    if (colon == std::string::npos) continue;
-    config.max_connections_per_ip_overrides.emplace_back(
-        pair.substr(0, colon), parse_int64(std::string_view(pair).substr(colon + 1)));
+       parse_list(text_of(values, "max.connections.per.ip.overrides").value_or(""))) {
+    if (auto limit = parse_address_limit(pair)) {
+      config.max_connections_per_ip_overrides.push_back(*std::move(limit));
+    }
   }
 }
 
@@ -330,8 +329,13 @@ std::optional<std::string> BrokerConfig::listener_value(std::string_view listene
 
 BrokerConfig effective_broker_config(const BrokerConfig& from_file, const MetadataImage& image,
                                      BrokerId broker) {
+  return effective_broker_config(from_file, image.default_broker_configs(), image.broker_configs(broker));
+}
+
+BrokerConfig effective_broker_config(const BrokerConfig& from_file, const ConfigValues& of_all,
+                                     const ConfigValues& own) {
   BrokerConfig config = from_file;
-  for (const ConfigValues* layer : {&image.default_broker_configs(), &image.broker_configs(broker)}) {
+  for (const ConfigValues* layer : {&of_all, &own}) {
     for (const auto& [name, value] : *layer) {
       const ConfigKey* key = find_broker_key(name);
       if (key == nullptr || key->update == UpdateMode::read_only) continue;

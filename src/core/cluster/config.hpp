@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -202,12 +203,20 @@ struct ParsedBrokerConfig {
   std::string first_error() const;
 };
 
+// The relations between a configuration's values that do not hold.
+std::vector<ConfigNotice> broken_relations(const BrokerConfig& config);
+// One of max.connections.per.ip.overrides, "address:count"; nullopt: it is none.
+std::optional<std::pair<std::string, std::int64_t>> parse_address_limit(std::string_view pair);
+
 // Types, checks and relates all of server.properties; finds everything wrong at once.
 ParsedBrokerConfig parse_broker_config(const ConfigValues& properties);
 
 // server.properties with the image's dynamic configuration for this broker on top.
 BrokerConfig effective_broker_config(const BrokerConfig& from_file, const MetadataImage& image,
                                      BrokerId broker);
+// Likewise with the dynamic values of all brokers, and this one's own on top of them.
+BrokerConfig effective_broker_config(const BrokerConfig& from_file, const ConfigValues& of_all,
+                                     const ConfigValues& own);
 
 // Sets every field that comes from one key, each from `values` or its default. Listeners, ids and log
 // directories are parse_broker_config's.

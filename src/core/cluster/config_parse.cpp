@@ -1,5 +1,6 @@
 // server.properties as a whole: every value against its key, addresses of listeners, and the relations
-// between keys. Everything wrong is found at once, each with a sentence that says what is allowed.
+// between keys (config_relations.cpp). Everything wrong is found at once, each with a sentence that says what
+// is allowed.
 #include <algorithm>
 #include <tuple>
 
@@ -257,45 +258,9 @@ class Parser {
     result_.config.log_dirs = parse_list(text(is_set("log.dirs") ? "log.dirs" : "log.dir"));
   }
 
-  void at_most(std::string_view lower, std::string_view upper_key, std::int64_t low, std::int64_t high) {
-    if (low <= high) return;
-    invalid(lower, std::string(lower) + " must not be greater than " + std::string(upper_key) + "; got " +
-                       std::to_string(low) + " and " + std::to_string(high));
-  }
-  void at_least(std::string_view key, std::int64_t value, std::int64_t low) {
-    if (value >= low) return;
-    invalid(key,
-            std::string(key) + " must be " + std::to_string(low) + " or more; got " + std::to_string(value));
-  }
-  void retention(std::string_view key) {
-    if (!is_set(key)) return;
-    const std::int64_t value = parse_int64(text(key), 0);
-    if (value != -1 && value < 1) {
-      invalid(key, std::string(key) + " must be 1 or more, or -1 for no limit; got '" + text(key) + "'");
-    }
-  }
-
   void relations() {
-    const BrokerConfig& config = result_.config;
-    for (const std::string_view key : {"log.retention.ms", "log.retention.minutes", "log.retention.hours"})
-      retention(key);
-    at_most("group.min.session.timeout.ms", "group.max.session.timeout.ms",
-            config.group_min_session_timeout_ms, config.group_max_session_timeout_ms);
-    at_most("group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms",
-            config.consumer_group_min_session_timeout_ms, config.consumer_group_session_timeout_ms);
-    at_most("group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms",
-            config.consumer_group_session_timeout_ms, config.consumer_group_max_session_timeout_ms);
-    at_most("group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms",
-            config.consumer_group_min_heartbeat_interval_ms, config.consumer_group_heartbeat_interval_ms);
-    at_most("group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms",
-            config.consumer_group_heartbeat_interval_ms, config.consumer_group_max_heartbeat_interval_ms);
-    at_most("replica.fetch.wait.max.ms", "replica.lag.time.max.ms", config.replica_fetch_wait_max_ms,
-            config.replica_lag_time_max_ms);
-    at_least("default.replication.factor", config.default_replication_factor, 1);
-    at_least("group.initial.rebalance.delay.ms", config.group_initial_rebalance_delay_ms, 0);
-    at_least("socket.send.buffer.bytes", config.socket_send_buffer_bytes, -1);
-    at_least("socket.receive.buffer.bytes", config.socket_receive_buffer_bytes, -1);
-    at_least("zookeeper.session.timeout.ms", config.zookeeper_session_timeout_ms, 1);
+    for (ConfigNotice& broken : broken_relations(result_.config))
+      invalid(broken.key, std::move(broken.message));
   }
 
   const ConfigValues& properties_;

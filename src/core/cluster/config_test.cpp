@@ -159,6 +159,10 @@ TEST(BrokerConfigFile, EveryRelationBetweenKeysIsChecked) {
       {{{"log.retention.ms", "0"}}, "log.retention.ms must be 1 or more, or -1 for no limit; got '0'"},
       {{{"log.retention.hours", "-5"}},
        "log.retention.hours must be 1 or more, or -1 for no limit; got '-5'"},
+      {{{"log.roll.ms", "0"}}, "log.roll.ms must be 1 or more; got 0"},
+      {{{"log.roll.jitter.ms", "-1"}}, "log.roll.jitter.ms must be 0 or more; got -1"},
+      {{{"max.connections.per.ip", "0"}},
+       "max.connections.per.ip can be 0 only if max.connections.per.ip.overrides says who may connect"},
       {{{"group.min.session.timeout.ms", "2000000"}},
        "group.min.session.timeout.ms must not be greater than group.max.session.timeout.ms; got 2000000 and "
        "1800000"},
@@ -219,6 +223,16 @@ TEST(BrokerConfigFile, ListsAndLimitsOfAddresses) {
   ASSERT_EQ(config.max_connections_per_ip_overrides.size(), 3u);
   EXPECT_EQ(config.max_connections_per_ip_overrides[2], (std::pair<std::string, std::int64_t>{"::1", 9}));
   EXPECT_EQ(config.rack, "r1");
+}
+
+TEST(BrokerConfigFile, ALimitOfAnAddressThatIsMistypedIsRefused) {
+  const std::string key = "max.connections.per.ip.overrides";
+  for (const std::string pair :
+       {"127.0.0.1:1OO", "127.0.0.1", ":5", "127.0.0.1:", "127.0.0.1:-1", "a b:5", "127.0.0.1:2147483648"}) {
+    EXPECT_EQ(error_of({{key, "h:3, " + pair}}),
+              key + " must be a list of address:count pairs; got '" + pair + "'");
+  }
+  EXPECT_EQ(error_of({{key, "127.0.0.1:0, ::1:9"}, {"max.connections.per.ip", "0"}}), "");
 }
 
 TEST(BrokerConfigFile, AListenersOwnValueIsStrongerThanTheGeneralOne) {

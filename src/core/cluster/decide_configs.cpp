@@ -125,6 +125,24 @@ Refusal check_group_times(const ConfigValues& values, const BrokerConfig& broker
                broker.consumer_group_max_heartbeat_interval_ms);
 }
 
+// Whether a broker's configuration would be whole with these values of its own, or of all brokers. What does
+// not fit already is nothing that this change can be blamed for.
+Refusal check_broker_relations(const Draft& draft, const Resource& resource, const ConfigValues& values) {
+  const MetadataImage& image = draft.image();
+  const auto with = [&](const ConfigValues& of_all, const ConfigValues& own) {
+    return broken_relations(effective_broker_config(draft.from_file(), of_all, own));
+  };
+  const ConfigValues& of_all = image.default_broker_configs();
+  const ConfigValues& own = resource.name.empty() ? image.broker_configs(draft.self())
+                                                  : image.configs(resource.type, resource.name);
+  const std::vector<ConfigNotice> before = with(of_all, own);
+  for (const ConfigNotice& after : resource.name.empty() ? with(values, own) : with(of_all, values)) {
+    if (std::ranges::find(before, after.message, &ConfigNotice::message) != before.end()) continue;
+    return {ErrorCode::invalid_request, after.message};
+  }
+  return {};
+}
+
 // Whether the values that a resource would have are allowed. Only keys in `changed` are looked at one by one:
 // what was stored by an earlier release stays.
 Refusal check_values(const Draft& draft, const Resource& resource, const ConfigValues& values,
@@ -140,7 +158,8 @@ Refusal check_values(const Draft& draft, const Resource& resource, const ConfigV
     }
   }
   if (resource.type == ResourceType::group) return check_group_times(values, draft.config());
-  return resource.type == ResourceType::topic ? check_topic_configs(values, draft.config()) : Refusal{};
+  return resource.type == ResourceType::topic ? check_topic_configs(values, draft.config())
+                                              : check_broker_relations(draft, resource, values);
 }
 
 void propose_changes(Draft& draft, const Resource& resource, const ConfigValues& before,

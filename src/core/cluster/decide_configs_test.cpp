@@ -167,6 +167,46 @@ TEST(IncrementalAlterConfigs, ABrokersKeysAndTheirModes) {
             "INVALID_REQUEST: log.retention.ms must be a whole number of milliseconds; got 'soon'");
 }
 
+TEST(IncrementalAlterConfigs, ABrokersValuesMustFitTogether) {
+  const std::string refused = "INVALID_REQUEST: ";
+  for (const std::string broker : {"", "1"}) {
+    Draft draft = with_topic();
+    const auto set = [&](const std::string& key, const std::string& value) {
+      return alter(draft, kBroker, broker, {{key, kSet, value}});
+    };
+    EXPECT_EQ(set("log.retention.ms", "0"),
+              refused + "log.retention.ms must be 1 or more, or -1 for no limit; got '0'");
+    EXPECT_EQ(set("log.retention.ms", "-1"), "none");
+    EXPECT_EQ(set("log.retention.ms", "1"), "none");
+    EXPECT_EQ(set("log.roll.ms", "0"), refused + "log.roll.ms must be 1 or more; got 0");
+    EXPECT_EQ(set("log.roll.jitter.ms", "-1"), refused + "log.roll.jitter.ms must be 0 or more; got -1");
+    EXPECT_EQ(set("max.connections.per.ip.overrides", "127.0.0.1:1OO"),
+              refused +
+                  "max.connections.per.ip.overrides must be a list of address:count pairs; got "
+                  "'127.0.0.1:1OO'");
+    EXPECT_EQ(set("max.connections.per.ip", "0"),
+              refused +
+                  "max.connections.per.ip can be 0 only if max.connections.per.ip.overrides says who "
+                  "may connect");
+    EXPECT_EQ(replace(draft, kBroker, broker, {{"log.roll.ms", "0"}}),
+              refused + "log.roll.ms must be 1 or more; got 0");
+    EXPECT_EQ(set("max.connections.per.ip.overrides", "127.0.0.1:100"), "none");
+    EXPECT_EQ(set("max.connections.per.ip", "0"), "none");
+    EXPECT_EQ(alter(draft, kBroker, broker, {{"max.connections.per.ip.overrides", kDelete, std::nullopt}}),
+              refused +
+                  "max.connections.per.ip can be 0 only if max.connections.per.ip.overrides says who "
+                  "may connect");
+  }
+}
+
+TEST(IncrementalAlterConfigs, WhatDoesNotFitSinceBeforeStaysBesideOtherChanges) {
+  Draft draft = with_topic();
+  draft.propose({wire::ConfigRecord{kBroker, "1", "log.roll.ms", "0"}});
+  EXPECT_EQ(alter(draft, kBroker, "1", {{"message.max.bytes", kSet, "5"}}), "none");
+  EXPECT_EQ(alter(draft, kBroker, "1", {{"log.roll.jitter.ms", kSet, "-1"}}),
+            "INVALID_REQUEST: log.roll.jitter.ms must be 0 or more; got -1");
+}
+
 TEST(IncrementalAlterConfigs, WhatABrokerIsToldHoldsForTheNextDecision) {
   Draft draft = with_topic();
   EXPECT_EQ(draft.config().topic_defaults.retention_ms, 604'800'000);
