@@ -214,7 +214,9 @@ std::vector<std::string> list_in_effect(const Draft& draft, const Resource& reso
   if (resource.type == ResourceType::topic) {
     described = describe_topic_values({}, draft.from_file(), draft.image(), draft.self());
   } else if (resource.type == ResourceType::broker) {
-    described = describe_broker_values(draft.from_file(), draft.image(), draft.self());
+    // What holds for all brokers does not begin with what one of them has for itself.
+    const BrokerId whose = resource.name.empty() ? kNoBroker : draft.self();
+    described = describe_broker_values(draft.from_file(), draft.image(), whose);
   }
   const auto found = std::ranges::find(described, name, &DescribedValue::name);
   return parse_list(found != described.end() ? found->value.value_or("") : std::string(key.fallback));

@@ -94,6 +94,13 @@ TEST(IncrementalAlterConfigs, AppendAndSubtractBeginWithTheListInEffect) {
   EXPECT_EQ(other.image().default_broker_configs().at("log.cleanup.policy"), "compact,delete");
 }
 
+TEST(IncrementalAlterConfigs, TheListOfAllBrokersDoesNotBeginWithThatOfOne) {
+  Draft draft = with_topic();
+  EXPECT_EQ(alter(draft, kBroker, "1", {{"log.cleanup.policy", kSet, "compact"}}), "none");
+  EXPECT_EQ(alter(draft, kBroker, "", {{"log.cleanup.policy", kSubtract, "compact"}}), "none");
+  EXPECT_EQ(draft.image().default_broker_configs().at("log.cleanup.policy"), "delete");
+}
+
 TEST(IncrementalAlterConfigs, WhatIsRefused) {
   Draft draft = with_topic();
   const std::string invalid = "INVALID_CONFIG: ";
