@@ -407,6 +407,8 @@ inline constexpr ConfigKey kBrokerKeysAToF[] = {
      .fallback = "9223372036854775807",
      .check = at_least(0),
      .update = UpdateMode::cluster_wide,
+     .effect = KeyEffect::none,
+     .reason = kNotThrottled,
      .documentation = "The most bytes per second that throttled followers on this broker fetch."},
 };
 

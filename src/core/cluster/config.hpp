@@ -93,7 +93,6 @@ struct BrokerConfig {
   std::int64_t max_connections = INT32_MAX;
   std::int64_t max_connections_per_ip = INT32_MAX;
   std::vector<std::pair<std::string, std::int64_t>> max_connections_per_ip_overrides;
-  std::int64_t max_connection_creation_rate = INT32_MAX;
   std::int64_t failed_authentication_delay_ms = 100;
   std::int64_t request_timeout_ms = 30'000;
   std::int64_t fetch_max_bytes = 57'671'680;
@@ -110,7 +109,6 @@ struct BrokerConfig {
   bool log_cleaner_enable = true;
   std::int64_t log_cleaner_backoff_ms = 15'000;
   std::int64_t log_cleaner_dedupe_buffer_bytes = 134'217'728;
-  std::int64_t log_cleaner_io_buffer_bytes = 524'288;
   std::int64_t producer_id_expiration_ms = 86'400'000;
 
   // replication and control

@@ -19,6 +19,10 @@ inline constexpr std::string_view kRoles =
     "every process is a broker, and one of the brokers is the controller";
 inline constexpr std::string_view kNoTiers = "there is no tiered storage here";
 inline constexpr std::string_view kNotMeasured = "this rate is not measured here";
+inline constexpr std::string_view kNotThrottled = "replication is not throttled here";
+inline constexpr std::string_view kNotMoved = "partitions are not moved between log directories here";
+inline constexpr std::string_view kPaced =
+    "compaction takes less of the disk while the journal gets slower by it";
 inline constexpr std::string_view kNoTokens = "there are no delegation tokens here";
 inline constexpr std::string_view kNoPurgatory = "a waiting request is forgotten at once when it is answered";
 inline constexpr std::string_view kNoShareGroups = "share groups are not served";

@@ -235,6 +235,12 @@ TEST(BrokerConfigFile, ALimitOfAnAddressThatIsMistypedIsRefused) {
   EXPECT_EQ(error_of({{key, "127.0.0.1:0, ::1:9"}, {"max.connections.per.ip", "0"}}), "");
 }
 
+TEST(BrokerConfigFile, WhatIsNotMeasuredIsNotLimited) {
+  const ParsedBrokerConfig result = parse_broker_config({{"max.connection.creation.rate", "5"}});
+  ASSERT_EQ(result.notices.size(), 1u);
+  EXPECT_EQ(result.notices[0].kind, ConfigNotice::Kind::no_effect);
+}
+
 TEST(BrokerConfigFile, AListenersOwnValueIsStrongerThanTheGeneralOne) {
   const BrokerConfig config =
       parsed({{"ssl.keystore.location", "/all"},

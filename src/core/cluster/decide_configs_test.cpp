@@ -214,6 +214,15 @@ TEST(IncrementalAlterConfigs, WhatDoesNotFitSinceBeforeStaysBesideOtherChanges) 
             "INVALID_REQUEST: log.roll.jitter.ms must be 0 or more; got -1");
 }
 
+TEST(IncrementalAlterConfigs, ListenersAreThoseOfTheStart) {
+  Draft draft = with_topic();
+  for (const std::string key : {"listeners", "listener.security.protocol.map", "advertised.listeners"}) {
+    EXPECT_EQ(alter(draft, kBroker, "1", {{key, kSet, "PLAINTEXT://:1"}}),
+              "INVALID_REQUEST: " + key +
+                  " cannot be changed while the broker runs; set it in server.properties and restart");
+  }
+}
+
 TEST(IncrementalAlterConfigs, WhatABrokerIsToldHoldsForTheNextDecision) {
   Draft draft = with_topic();
   EXPECT_EQ(draft.config().topic_defaults.retention_ms, 604'800'000);
