@@ -40,6 +40,21 @@ Refusal find_doomed(const Draft& draft, const Doomed& doomed, TopicHandle& found
   return {ErrorCode::unknown_topic_id, "There is no topic with the id " + to_string(doomed.id)};
 }
 
+// Topics that a request means in both ways.
+std::set<Uuid> named_and_given_by_id(const MetadataImage& image, const std::vector<Doomed>& all) {
+  std::set<Uuid> given;
+  for (const Doomed& doomed : all) {
+    if (!doomed.name) given.insert(doomed.id);
+  }
+  std::set<Uuid> both;
+  for (const Doomed& doomed : all) {
+    if (!doomed.name || !doomed.id.is_zero()) continue;
+    const TopicHandle topic = image.topic(*doomed.name);
+    if (topic != nullptr && given.contains(topic->id)) both.insert(topic->id);
+  }
+  return both;
+}
+
 wire::CreatePartitionsResponseCreatePartitionsTopicResult result_of(const std::string& name,
                                                                     Refusal refusal) {
   wire::CreatePartitionsResponseCreatePartitionsTopicResult result;
@@ -104,8 +119,10 @@ wire::DeleteTopicsResponse decide(Draft& draft, const wire::DeleteTopicsRequest&
   const std::vector<Doomed> all = doomed_topics(request);
   std::map<std::pair<std::string, Uuid>, std::size_t> times;
   for (const Doomed& doomed : all) ++times[{doomed.name.value_or(""), doomed.id}];
+  const std::set<Uuid> twice = named_and_given_by_id(draft.image(), all);
   wire::DeleteTopicsResponse response;
   std::set<std::pair<std::string, Uuid>> answered;
+  std::set<Uuid> refused;
   for (const Doomed& doomed : all) {
     const std::pair key{doomed.name.value_or(""), doomed.id};
     if (!answered.insert(key).second) continue;
@@ -125,7 +142,13 @@ wire::DeleteTopicsResponse decide(Draft& draft, const wire::DeleteTopicsRequest&
     if (topic != nullptr) {
       result.name = topic->name;
       result.topic_id = topic->id;
-      draft.propose({wire::RemoveTopicRecord{topic->id}});
+      if (!twice.contains(topic->id)) {
+        draft.propose({wire::RemoveTopicRecord{topic->id}});
+      } else if (refused.insert(topic->id).second) {
+        refusal = {ErrorCode::invalid_request, "The request names this topic and gives its id, too"};
+      } else {
+        continue;  // it is answered already
+      }
     }
     result.error_code = refusal.code;
     if (refusal) result.error_message = std::move(refusal.message);

@@ -2,6 +2,8 @@
 // request that keeps it and one that breaks it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/cluster/decide_test_support.hpp"
 
 namespace tailwater::cluster {
@@ -88,6 +90,26 @@ TEST(DeleteTopics, WhatIsRefused) {
   EXPECT_EQ(said(response.responses[3]), "INVALID_REQUEST: Neither a name nor an id of a topic is given");
   EXPECT_EQ(said(response.responses[4]), "INVALID_REQUEST: Name the topic or give its id, not both");
   EXPECT_NE(draft.image().topic("a"), nullptr);
+}
+
+TEST(DeleteTopics, ByNameAndByIdAtOnceIsNotAtAll) {
+  for (const bool name_first : {false, true}) {
+    Draft draft = draft_with(1);
+    make_topic(draft, "a");
+    make_topic(draft, "b");
+    const Uuid id = draft.image().topic("a")->id;
+    std::vector<std::pair<std::optional<std::string>, Uuid>> topics = {{std::nullopt, id}, {"a", Uuid{}}};
+    if (name_first) std::ranges::reverse(topics);
+    topics.emplace_back("b", Uuid{});
+    const auto response = remove(draft, topics);
+    ASSERT_EQ(response.responses.size(), 2u);
+    EXPECT_EQ(response.responses[0].error_code, ErrorCode::invalid_request);
+    EXPECT_EQ(response.responses[0].name, "a");
+    EXPECT_EQ(response.responses[0].topic_id, id);
+    EXPECT_EQ(said(response.responses[1]), "none");
+    EXPECT_NE(draft.image().topic("a"), nullptr);
+    EXPECT_EQ(draft.image().topic("b"), nullptr);
+  }
 }
 
 TEST(DeleteTopics, MayBeForbidden) {
