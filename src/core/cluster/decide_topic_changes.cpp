@@ -87,7 +87,19 @@ Refusal place_more(Draft& draft, const Topic& topic, const WantedPartitions& wan
   return {};
 }
 
-Refusal add_partitions(Draft& draft, const WantedPartitions& wanted, bool validate_only) {
+// How many partitions a request adds, as far as it can be followed.
+std::int64_t partitions_added(const MetadataImage& image, const wire::CreatePartitionsRequest& request) {
+  std::int64_t added = 0;
+  for (const WantedPartitions& wanted : request.topics) {
+    const TopicHandle topic = image.topic(wanted.name);
+    if (topic == nullptr || topic->is_internal()) continue;
+    added += std::max<std::int64_t>(wanted.count - static_cast<std::int64_t>(topic->partitions.size()), 0);
+  }
+  return added;
+}
+
+Refusal add_partitions(Draft& draft, const WantedPartitions& wanted, bool validate_only,
+                       std::int64_t added_in_all) {
   const TopicHandle topic = draft.image().topic(wanted.name);
   if (topic == nullptr)
     return {ErrorCode::unknown_topic_or_partition, "There is no topic '" + wanted.name + "'"};
@@ -101,7 +113,7 @@ Refusal add_partitions(Draft& draft, const WantedPartitions& wanted, bool valida
                                                " partitions; " + std::to_string(wanted.count) +
                                                " would be no increase"};
   }
-  if (wanted.count - present > kPartitionsPerRequestMax) {
+  if (added_in_all > kPartitionsPerRequestMax) {
     return {ErrorCode::policy_violation,
             "One request may create at most " + std::to_string(kPartitionsPerRequestMax) + " partitions"};
   }
@@ -160,6 +172,7 @@ wire::DeleteTopicsResponse decide(Draft& draft, const wire::DeleteTopicsRequest&
 wire::CreatePartitionsResponse decide(Draft& draft, const wire::CreatePartitionsRequest& request) {
   std::map<std::string_view, std::size_t> times;
   for (const WantedPartitions& wanted : request.topics) ++times[wanted.name];
+  const std::int64_t added = partitions_added(draft.image(), request);
   wire::CreatePartitionsResponse response;
   std::set<std::string_view> answered;
   for (const WantedPartitions& wanted : request.topics) {
@@ -167,7 +180,7 @@ wire::CreatePartitionsResponse decide(Draft& draft, const wire::CreatePartitions
     Refusal refusal = times[wanted.name] > 1
                           ? Refusal{ErrorCode::invalid_request,
                                     "The request names the topic '" + wanted.name + "' more than once"}
-                          : add_partitions(draft, wanted, request.validate_only);
+                          : add_partitions(draft, wanted, request.validate_only, added);
     response.results.push_back(result_of(wanted.name, std::move(refusal)));
   }
   return response;

@@ -190,6 +190,21 @@ TEST(CreatePartitions, WhatIsRefused) {
   EXPECT_EQ(draft.image_handle(), before);
 }
 
+TEST(CreatePartitions, TheLimitIsThatOfTheWholeRequest) {
+  Draft draft = draft_with(1);
+  for (const char* name : {"t", "u", "v"}) make_topic(draft, name);
+  wire::CreatePartitionsRequest request;
+  request.topics = {more("t", 60'001), more("u", 60'001), more("v", 0)};
+  const auto response = decide(draft, request);
+  ASSERT_EQ(response.results.size(), 3u);
+  for (std::size_t at = 0; at < 2; ++at) {
+    EXPECT_EQ(said(response.results[at]),
+              "POLICY_VIOLATION: One request may create at most 100000 partitions");
+  }
+  EXPECT_EQ(response.results[2].error_code, ErrorCode::invalid_partitions);
+  EXPECT_EQ(draft.image().partition_count, 3u);
+}
+
 TEST(CreatePartitions, TwiceInOneRequestAndValidateOnly) {
   Draft draft = draft_with(1);
   make_topic(draft, "t");
