@@ -50,6 +50,10 @@ void Admin::decide(cluster::Ticket ticket, const wire::UpdateFeaturesRequest& re
   controller_->update_features(ticket, request);
 }
 
+void Admin::reload() {
+  if (controller_) controller_->reload(context_.options.config);
+}
+
 void Admin::stored(cluster::StoreToken token, cluster::StoreOutcome outcome) {
   if (!outcome) {
     context_.note(LogLevel::error, "the metadata store refused a change: " + outcome.error().message);

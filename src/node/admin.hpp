@@ -27,6 +27,8 @@ class Admin {
     askers_.emplace(ticket, Asking{from, gather, part});
     decide(ticket, body);
   }
+  // The context has another static configuration.
+  void reload();
   void stored(cluster::StoreToken token, cluster::StoreOutcome outcome);
   void image_seen(ShardId by, cluster::MetadataVersion version);
   // Takes what the controller has decided. True if an image is new.

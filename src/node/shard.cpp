@@ -454,7 +454,8 @@ void Shard::stored(cluster::StoreToken token, cluster::StoreOutcome outcome, Now
 void Shard::reload(const cluster::BrokerConfig& config, Now now) {
   state_->context.now = now;
   state_->context.options.config = config;
-  if (state_->adopted) state_->partitions.reconfigure();
+  state_->partitions.reconfigure();
+  state_->admin.reload();
 }
 void Shard::turn(Now now, TurnEffects& effects) {
   state_->turn(now, effects);

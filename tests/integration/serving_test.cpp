@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "integration/support.hpp"
+#include "wire/api/delete_topics.hpp"
 
 namespace tailwater::integration {
 namespace {
@@ -113,6 +114,20 @@ TEST(Serving, StartIsFast) {
   std::printf("serving after %.1f ms, first record acknowledged after %.1f ms\n", ms(open - begin),
               ms(end - begin));
   EXPECT_LT(ms(end - begin), 2000);
+}
+
+TEST(Serving, WhatIsReadAgainReachesTheController) {
+  const TemporaryFolder folder;
+  TestBroker broker({.folder = folder.path()});
+  Client client(broker.port());
+  create_topic(client, "orders");
+  broker.broker().reload(
+      cluster::parse_broker_config({{"delete.topic.enable", "false"}, {"log.dirs", folder.path()}}).config);
+  wire::DeleteTopicsRequest request;
+  request.topics.push_back({.name = "orders", .topic_id = {}});
+  const auto answer = client.call(request, 6);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->body.responses.at(0).error_code, wire::ErrorCode::topic_deletion_disabled);
 }
 
 class RefusalTest : public ::testing::Test {

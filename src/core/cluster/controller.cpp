@@ -269,6 +269,10 @@ void MetadataController::State::fail_everything(const Error& error) {
   draft.reset(stored_image);
 }
 
+void MetadataController::reload(BrokerConfig from_file) {
+  state_->draft.reload(std::move(from_file));
+}
+
 void MetadataController::stored(StoreToken token, StoreOutcome outcome) {
   State& state = *state_;
   if (token.value == 0 || token != state.in_flight) return;

@@ -110,6 +110,9 @@ class MetadataController {
   // Reserves the next 1,000 producer ids for a broker.
   void allocate_producer_ids(Ticket ticket, BrokerId broker);
 
+  // This broker has another static configuration from now on.
+  void reload(BrokerConfig from_file);
+
   // The outcome of an append. Unknown tokens are ignored.
   void stored(StoreToken token, StoreOutcome outcome);
 

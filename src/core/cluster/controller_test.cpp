@@ -205,6 +205,22 @@ TEST(Controller, EveryKindOfAnswerFails) {
   EXPECT_EQ(names(*controller.image()), "t ");
 }
 
+TEST(Controller, DecidesByWhatWasReloaded) {
+  MetadataController controller = controller_with();
+  controller.reload(parse_broker_config({{"num.partitions", "3"}, {"delete.topic.enable", "false"}}).config);
+  controller.create_topics(Ticket{1}, create("a", -1));
+  const ControllerEffects effects = flushed(controller);
+  ASSERT_EQ(effects.appends.size(), 1u);
+  controller.stored(effects.appends[0].token, MetadataVersion{6});
+  EXPECT_EQ(controller.image()->topic("a")->partitions.size(), 3u);
+  wire::DeleteTopicsRequest request;
+  request.topics.push_back({"a", Uuid{}});
+  controller.delete_topics(Ticket{2}, request);
+  const ControllerEffects refused = flushed(controller);
+  const auto& response = std::get<wire::DeleteTopicsResponse>(refused.replies.back().response);
+  EXPECT_EQ(response.responses.at(0).error_code, ErrorCode::topic_deletion_disabled);
+}
+
 TEST(Controller, OutcomesOfUnknownTokensAreIgnored) {
   MetadataController controller = controller_with();
   controller.stored(StoreToken{0}, MetadataVersion{9});

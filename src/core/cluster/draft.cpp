@@ -33,6 +33,11 @@ ImageHandle Draft::seal(MetadataVersion version, const BatchAuthor& author) {
   return image_;
 }
 
+void Draft::reload(BrokerConfig from_file) {
+  from_file_ = std::move(from_file);
+  config_ = effective_broker_config(from_file_, *image_, self_);
+}
+
 void Draft::reset(ImageHandle image) {
   image_ = std::move(image);
   frames_.clear();

@@ -31,6 +31,8 @@ class Draft {
   std::vector<Buffer> take_frames() { return std::exchange(frames_, {}); }
   // The image under the version that it will have, and by whom it was written.
   ImageHandle seal(MetadataVersion version, const BatchAuthor& author);
+  // Another static configuration from now on; what was proposed stays.
+  void reload(BrokerConfig from_file);
   // Forgets what was proposed.
   void reset(ImageHandle image);
 
