@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "base/plant.hpp"
 #include "base/prefetch.hpp"
+#include "node/storage_options.hpp"
 #include "records/batch.hpp"
 #include "records/recompress.hpp"
 
@@ -31,7 +32,13 @@ Partitions::Partitions(Context& context, log::StorageOptions options)
       broker_config_(
           cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
       storage_(with_places(std::move(options), context)) {
+  configure_storage();
+}
+
+void Partitions::configure_storage() {
   storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
+  storage_.set_compaction(compaction_map_bytes(broker_config_, context_.options.shards),
+                          Duration::from_ms(broker_config_.log_cleaner_backoff_ms));
 }
 
 Partitions::~Partitions() = default;
@@ -244,7 +251,7 @@ void Partitions::apply(const cluster::MetadataImage& before, const cluster::Meta
 void Partitions::reconfigure() {
   broker_config_ =
       cluster::effective_broker_config(context_.options.config, *context_.image, context_.options.broker);
-  storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
+  configure_storage();
   for (auto& [id, entry] : topics_) {
     configure(*entry.state);
     const log::LogConfig config = log_config(*entry.state);

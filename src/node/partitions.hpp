@@ -216,6 +216,7 @@ class Partitions {
   void remove_topic(const cluster::Topic& topic);
   void add_partitions(TopicEntry& entry);
   void open_log(PartitionState& partition);
+  void configure_storage();
   void drop(PartitionState& partition, ErrorCode error);
   void configure(TopicState& topic);
   log::LogConfig log_config(const TopicState& topic) const;

@@ -19,6 +19,11 @@ std::uint64_t request_budget(const ShardOptions& options) {
   return std::max(options.memory_budget / kRequestShare, kRequestBudgetMin);
 }
 
+std::uint64_t compaction_map_bytes(const cluster::BrokerConfig& config, std::uint32_t shards) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(config.log_cleaner_dedupe_buffer_bytes, 0)) /
+         std::max<std::uint32_t>(shards, 1);
+}
+
 log::StorageOptions storage_options(const ShardOptions& options) {
   log::StorageOptions storage;
   storage.shard = options.shard;
@@ -50,10 +55,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.retention_interval = Duration::from_ms(options.config.log_retention_check_interval_ms);
   storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
   storage.compaction = options.config.log_cleaner_enable;
-  // The buffer's size is that of all cleaners together.
-  storage.compaction_map_bytes =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(options.config.log_cleaner_dedupe_buffer_bytes, 0)) /
-      std::max<std::uint32_t>(options.shards, 1);
+  storage.compaction_map_bytes = compaction_map_bytes(options.config, options.shards);
   storage.compaction_interval = Duration::from_ms(options.config.log_cleaner_backoff_ms);
   return storage;
 }

@@ -13,6 +13,8 @@ namespace tailwater::node {
 
 // Of a shard's memory, what requests and responses may take; the rest is the logs'.
 std::uint64_t request_budget(const ShardOptions& options);
+// A shard's part of log.cleaner.dedupe.buffer.size, which is that of all cleaners together.
+std::uint64_t compaction_map_bytes(const cluster::BrokerConfig& config, std::uint32_t shards);
 log::StorageOptions storage_options(const ShardOptions& options);
 
 // REQUIRES: no shard of this broker is started yet. `options` are those of any shard.

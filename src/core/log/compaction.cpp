@@ -64,7 +64,18 @@ CompactionNeed compaction_need(const LogState& log, WallTime now) {
 }
 
 Compactor::Compactor(Shared& shared, const std::vector<std::unique_ptr<Directory>>& dirs)
-    : shared_(shared), dirs_(dirs), random_(shared.options.seed ^ 0x636f'6d70'6163'7421ULL) {}
+    : shared_(shared),
+      dirs_(dirs),
+      random_(shared.options.seed ^ 0x636f'6d70'6163'7421ULL),
+      map_bytes_(shared.options.compaction_map_bytes),
+      interval_(shared.options.compaction_interval) {}
+
+void Compactor::set_terms(std::uint64_t map_bytes, Duration interval) {
+  map_bytes_ = map_bytes;
+  // A rest that is under way ends as if it had begun with the new length.
+  if (interval != interval_) next_look_ = next_look_ + (interval - interval_);
+  interval_ = interval;
+}
 
 Instant Compactor::next_deadline() const {
   Instant earliest = Instant::max();
@@ -151,7 +162,7 @@ void Compactor::look(Now now) {
   looking_ = false;
   stats_.max_dirty_millionths = dirtiest_;
   stats_.max_delay_ms = longest_delay_;
-  next_look_ = now.monotonic + shared_.options.compaction_interval;
+  next_look_ = now.monotonic + interval_;
   if (best_ratio_ < 0) without_room_.clear();
   const auto best = shared_.registry.logs.find(best_);
   if (best_ratio_ < 0 || best == shared_.registry.logs.end()) return;
@@ -192,7 +203,7 @@ void Compactor::start(LogState& log, WallTime now) {
   range.terms.secret.low = random_.next();
   range.terms.secret.high = random_.next();
   range.terms.keys_expected = need.dirty_bytes / kRecordBytesUsual + 1;
-  range.terms.map_bytes_max = shared_.options.compaction_map_bytes;
+  range.terms.map_bytes_max = map_bytes_;
   job_ = std::make_unique<CompactionJob>(next_number_++, *log.dir, log, shared_.pace, range);
 }
 

@@ -45,6 +45,8 @@ class Compactor {
   void turn(Now now);
   void completed(const DiskDone& done);
   Instant next_deadline() const;
+  // From the next job on, and from the next look on; until then they are those of the options.
+  void set_terms(std::uint64_t map_bytes, Duration interval);
 
   const CompactionStats& stats() const { return stats_; }
 
@@ -66,6 +68,8 @@ class Compactor {
   std::uint64_t next_number_ = 0;
   std::vector<bool> mended_;  // by directory
   Prng random_;
+  std::uint64_t map_bytes_;
+  Duration interval_;
   Instant next_look_;
   bool looking_ = false;
   LogId looked_;

@@ -131,6 +131,24 @@ TEST(Compaction, a_small_map_takes_several_rounds) {
   world.check(Offset{0});
 }
 
+TEST(Compaction, its_terms_change_while_it_runs) {
+  KeyedWorld world(6);
+  world.options.compaction_interval = Duration::from_ms(1'000'000);
+  world.start();
+  for (int number = 0; number < 4'000; ++number) {
+    ASSERT_TRUE(world.append_one("key " + std::to_string(number % 3'000), "v"));
+    if (number % 50 == 0) world.pump();
+  }
+  world.pump();
+  // It rests; a shorter rest ends sooner, and the smaller map takes more rounds.
+  world.options.compaction_interval = Duration::from_ms(1'000);
+  world.storage->set_compaction(1, world.options.compaction_interval);
+  const std::uint64_t before = world.storage->compaction().rounds;
+  world.compact();
+  EXPECT_GE(world.storage->compaction().rounds, before + 3);
+  world.check(Offset{0});
+}
+
 TEST(Compaction, what_is_not_a_batch_is_reported_and_left_alone) {
   KeyedWorld world(7);
   world.start();

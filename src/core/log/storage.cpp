@@ -361,6 +361,10 @@ void Storage::set_producer_expiration_ms(std::int64_t expiration_ms) {
   state_->producer_expiration_ms = expiration_ms;
 }
 
+void Storage::set_compaction(std::uint64_t map_bytes, Duration interval) {
+  state_->compactor.set_terms(map_bytes, interval);
+}
+
 // --- writing
 
 void Storage::State::roll(LogState& log) {

@@ -239,6 +239,8 @@ class Storage {
   void set_config(Log& log, const LogConfig& config);
   // producer.id.expiration.ms from now on; until then it is that of the options.
   void set_producer_expiration_ms(std::int64_t expiration_ms);
+  // log.cleaner.dedupe.buffer.size (this storage's part) and log.cleaner.backoff.ms, likewise.
+  void set_compaction(std::uint64_t map_bytes, Duration interval);
 
   // --- writing
   std::expected<Appended, AppendRefusal> append(Log& log, Bytes batch, const records::BatchInfo& info,
