@@ -42,6 +42,7 @@ void TurnEffects::clear() {
   mail.clear();
   store.clear();
   snapshots.clear();
+  config.reset();
   log.clear();
   wake_at = Instant::max();
 }

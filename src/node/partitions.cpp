@@ -252,6 +252,7 @@ void Partitions::reconfigure() {
   broker_config_ =
       cluster::effective_broker_config(context_.options.config, *context_.image, context_.options.broker);
   configure_storage();
+  reconfigured = true;
   for (auto& [id, entry] : topics_) {
     configure(*entry.state);
     const log::LogConfig config = log_config(*entry.state);

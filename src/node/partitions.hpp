@@ -112,6 +112,10 @@ class Partitions {
   void apply(const cluster::MetadataImage& before, const cluster::MetadataImage& after);
   // Looks at the broker's configuration again: it has changed.
   void reconfigure();
+  // Whether that happened since somebody looked.
+  bool reconfigured = false;
+  // With the dynamic values.
+  const cluster::BrokerConfig& broker_config() const { return broker_config_; }
 
   PartitionState* find(const PartitionKey& key);
 

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/disk.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "core/cluster/config.hpp"
 #include "core/cluster/metadata_store.hpp"
 
 namespace tailwater::node {
@@ -61,6 +63,8 @@ struct TurnEffects {
   // Only from shard 0: snapshots of the metadata, to be put after the appends before them. No outcome is
   // awaited.
   std::vector<cluster::StoreSnapshot> snapshots;
+  // Only from shard 0, when it has changed: this broker's configuration with the dynamic values.
+  std::optional<cluster::BrokerConfig> config;
   std::vector<LogLine> log;
   // The shard wants a turn at this time even if nothing else happens.
   Instant wake_at = Instant::max();

@@ -1,6 +1,7 @@
 #include "node/shard.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "node/shard_state.hpp"
 #include "node/storage_options.hpp"
@@ -298,6 +299,9 @@ void ShardState::turn(Now now, TurnEffects& effects) {
     }
   }
   passing_.clear();
+  if (std::exchange(partitions.reconfigured, false) && context.is_self(ShardId{0})) {
+    effects.config = partitions.broker_config();
+  }
   std::ranges::move(context.log, std::back_inserter(effects.log));
   context.log.clear();
   // Recovery may have ended just now: what waits for it goes on at once.

@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "integration/support.hpp"
+#include "wire/api/api_versions.hpp"
 #include "wire/api/delete_topics.hpp"
+#include "wire/api/incremental_alter_configs.hpp"
 
 namespace tailwater::integration {
 namespace {
@@ -114,6 +116,36 @@ TEST(Serving, StartIsFast) {
   std::printf("serving after %.1f ms, first record acknowledged after %.1f ms\n", ms(open - begin),
               ms(end - begin));
   EXPECT_LT(ms(end - begin), 2000);
+}
+
+void set_for_all_brokers(Client& client, const std::string& key, const std::optional<std::string>& value) {
+  constexpr std::int8_t kBroker = 4;
+  wire::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = kBroker;
+  const std::int8_t operation = value ? 0 : 1;
+  resource.configs.push_back({.name = key, .config_operation = operation, .value = value});
+  const auto answer = client.call(request, 1);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->body.responses.at(0).error_code, wire::ErrorCode::none);
+}
+
+TEST(Serving, LimitsOfConnectionsChangeWhileItRuns) {
+  const TemporaryFolder folder;
+  {
+    TestBroker broker({.folder = folder.path()});
+    Client first(broker.port());
+    set_for_all_brokers(first, "max.connections", "1");
+    EXPECT_TRUE(Client(broker.port()).is_closed_within(10'000));
+    set_for_all_brokers(first, "max.connections", std::nullopt);
+    Client second(broker.port());
+    EXPECT_TRUE(second.call(wire::ApiVersionsRequest{}, 0).has_value());
+    set_for_all_brokers(first, "max.connections.per.ip.overrides", "127.0.0.1:0");
+    EXPECT_TRUE(Client(broker.port()).is_closed_within(10'000));
+    EXPECT_TRUE(broker.stop());
+  }
+  TestBroker again({.folder = folder.path()});
+  EXPECT_TRUE(Client(again.port()).is_closed_within(10'000)) << "what was told before holds from the start";
 }
 
 TEST(Serving, WhatIsReadAgainReachesTheController) {

@@ -219,6 +219,9 @@ Result<void> Broker::prepare_metadata() {
   auto image = cluster::start_metadata(*store_, start);
   if (!image) return std::unexpected(image.error());
   image_ = std::move(*image);
+  limits_->configure(limit_values(
+      cluster::effective_broker_config(settings_.config, *image_, BrokerId{settings_.config.broker_id}),
+      descriptors_.connections));
   return {};
 }
 
@@ -264,6 +267,9 @@ Result<void> Broker::make_shards() {
     ShardLoopPorts ports;
     ports.limits = limits_.get();
     ports.phase_changed = [this] { phase_changed(); };
+    ports.configured = [this](const cluster::BrokerConfig& config) {
+      acceptor_->limit(limit_values(config, descriptors_.connections));
+    };
     ports.store = [this](auto&& appends, auto&& snapshots) {
       store_thread_->put(std::move(appends), std::move(snapshots));
     };
@@ -379,7 +385,6 @@ bool Broker::stop(Duration limit) {
 }
 
 void Broker::reload(const cluster::BrokerConfig& config) {
-  limits_->configure(limit_values(config, descriptors_.connections));
   for (const auto& shard : shards_) {
     shard->set_idle_max(idle_max(config));
     shard->post([config](node::Shard& running, Now now) { running.reload(config, now); });

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <utility>
+
 #include "shell/disk/threads.hpp"
 
 namespace tailwater::shell {
@@ -53,10 +55,27 @@ void Acceptor::stop() {
   for (BoundListener& listener : listeners_) listener.sockets.sockets.clear();
 }
 
+void Acceptor::limit(ConnectionLimitValues values) {
+  {
+    const std::lock_guard lock(mutex_);
+    wished_limits_ = std::move(values);
+  }
+  wake_.signal();
+}
+
+void Acceptor::take_limits() {
+  std::unique_lock lock(mutex_);
+  const auto wished = std::exchange(wished_limits_, std::nullopt);
+  lock.unlock();
+  if (wished) limits_.configure(*wished);
+}
+
 void Acceptor::run() {
   while (!stop_.load()) {
     bool pause = false;
-    for (const epoll_event& event : poller_.wait(-1)) {
+    const auto events = poller_.wait(-1);
+    take_limits();  // whoever connects after they were wished is measured by them
+    for (const epoll_event& event : events) {
       if (event.data.u64 == kWakeKey) {
         wake_.clear();
         continue;

@@ -1,11 +1,13 @@
 // Accepts connections on a thread of its own and hands them to the shards in turn, within the limits of
-// connections. Without descriptors it pauses and says so, instead of spinning or giving up. Locks nothing
-// itself.
+// connections. Without descriptors it pauses and says so, instead of spinning or giving up. Locks only to be
+// told of new limits.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +40,8 @@ class Acceptor {
   Result<void> start(int backlog);
   // Closes the listening sockets: new connections are refused from here on.
   void stop();
+  // From any thread: other limits from soon on. Names in them are resolved on the acceptor's thread.
+  void limit(ConnectionLimitValues values);
 
   std::uint64_t accepted() const { return accepted_.load(); }
   std::uint64_t pauses() const { return pauses_.load(); }
@@ -46,6 +50,7 @@ class Acceptor {
   enum class Outcome : std::uint8_t { empty, more, no_descriptors };
 
   void run();
+  void take_limits();
   Outcome accept_some(const BoundListener& listener, int socket);
   void admit(const BoundListener& listener, Descriptor socket, const SocketAddress& peer);
   void complain(std::string_view message, std::int64_t& last_ns, std::initializer_list<LogField> fields);
@@ -61,6 +66,8 @@ class Acceptor {
   std::atomic<std::uint64_t> pauses_{0};
   std::int64_t complained_descriptors_ns_ = 0;
   std::int64_t complained_limit_ns_ = 0;
+  std::mutex mutex_;
+  std::optional<ConnectionLimitValues> wished_limits_;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -79,6 +79,20 @@ TEST_F(AcceptorTest, RefusedConnectionsAreClosedAndSaid) {
   EXPECT_NE(lines.find("max.connections.per.ip"), std::string::npos) << lines;
 }
 
+TEST_F(AcceptorTest, OtherLimitsHoldForWhoeverComesNext) {
+  start();
+  ASSERT_TRUE(acceptor->start(64).has_value());
+  const Descriptor first = dial(address);
+  wait_for(1);
+  acceptor->limit({.total = 1});
+  const Descriptor second = dial(address);
+  char byte = 0;
+  EXPECT_LE(::read(second.get(), &byte, 1), 0);
+  acceptor->limit({.total = 2});
+  const Descriptor third = dial(address);
+  wait_for(2);
+}
+
 TEST_F(AcceptorTest, WithoutDescriptorsItPausesAndComesBack) {
   start();
   ASSERT_TRUE(acceptor->start(64).has_value());

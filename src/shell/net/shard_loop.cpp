@@ -235,6 +235,8 @@ bool ShardLoop::carry_out(Now now) {
     disk_.submit(std::move(effects_.disk));
     effects_.disk.clear();
   }
+  // Before the answers: whoever has one finds that it is so.
+  if (effects_.config && ports_.configured) ports_.configured(*effects_.config);
   for (const ConnectionId connection : effects_.send) told |= connections_.flush(connection, now);
   if (!effects_.mail.empty()) send_mail();
   if (!effects_.store.empty() || !effects_.snapshots.empty()) {

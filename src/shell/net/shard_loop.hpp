@@ -46,6 +46,8 @@ struct ShardLoopPorts {
   // Takes the appends and snapshots of a turn, in order; the outcomes come back by post(). Called on the
   // loop's thread.
   std::function<void(std::vector<cluster::StoreAppend>&&, std::vector<cluster::StoreSnapshot>&&)> store;
+  // Takes the broker's configuration when it has changed. Called on the loop of shard 0; it must return soon.
+  std::function<void(const cluster::BrokerConfig&)> configured;
   std::function<void()> phase_changed;  // called on the loop's thread
   ConnectionLimits* limits = nullptr;
 };
