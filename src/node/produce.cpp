@@ -69,6 +69,7 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
   std::map<ShardId, ProduceMail> elsewhere;
   const bool names_transaction = asked.transactional_id() && !asked.transactional_id()->empty();
   bool forbidden = false;  // records of a transaction whose id the request does not name
+  std::vector<std::pair<std::uint32_t, ErrorCode>> refused;
   const auto refuse = [&](std::uint32_t part, ErrorCode error) {
     partitions_.answers.push_back({{context_.self(), id}, ProduceResult{.part = part, .error = error}});
   };
@@ -79,18 +80,19 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
     while (asked.next_partition()) {
       const auto part = static_cast<std::uint32_t>(pending.parts.size());
       const PartitionId number{asked.partition().index};
+      const Bytes records = asked.partition().records.value_or(Bytes{});
       pending.parts.push_back({.partition = number.value, .open = true, .result = {}});
+      forbidden = forbidden || (!names_transaction && is_transactional(records));
       if (!acks_valid) {
-        refuse(part, ErrorCode::invalid_required_acks);
+        refused.emplace_back(part, ErrorCode::invalid_required_acks);
         continue;
       }
       if (!found || found->partition(number) == nullptr) {
-        refuse(part, by_id && !found ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition);
+        refused.emplace_back(
+            part, by_id && !found ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition);
         continue;
       }
-      const ProduceAsk ask{
-          .part = part, .key = {found->id, number}, .records = asked.partition().records.value_or(Bytes{})};
-      forbidden = forbidden || (!names_transaction && is_transactional(ask.records));
+      const ProduceAsk ask{.part = part, .key = {found->id, number}, .records = records};
       const ShardId home = context_.home_of(*found, number);
       if (context_.is_self(home)) {
         here_.push_back(ask);
@@ -102,14 +104,13 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
   pending.outstanding = pending.parts.size();
   if (pending.outstanding == 0) return finish(pending);
   deadlines_.set(pending_.place_of(id), deadline);
+  // They make all of the request void, whatever is wrong with its other partitions.
   if (forbidden) {
-    constexpr ErrorCode error = ErrorCode::transactional_id_authorization_failed;
-    for (const ProduceAsk& ask : here_) refuse(ask.part, error);
-    for (const auto& [shard, mail] : elsewhere) {
-      for (const ProduceAsk& ask : mail.asks) refuse(ask.part, error);
-    }
+    for (std::uint32_t part = 0; part < pending.parts.size(); ++part)
+      refuse(part, ErrorCode::transactional_id_authorization_failed);
     return;
   }
+  for (const auto& [part, error] : refused) refuse(part, error);
   partitions_.expect(here_);
   for (const ProduceAsk& ask : here_) partitions_.produce({context_.self(), id}, terms, ask);
   for (auto& [shard, mail] : elsewhere) {

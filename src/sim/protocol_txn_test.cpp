@@ -195,6 +195,32 @@ TEST_P(Transactions, records_of_a_transaction_need_its_id) {
   EXPECT_EQ(client.produce("t", 0, 1), ErrorCode::transactional_id_authorization_failed);
 }
 
+TEST_P(Transactions, records_without_its_id_take_the_whole_request_down) {
+  const Buffer plain = batch_of(1, 1);
+  const Buffer transactional = batch_of(1, 1,
+                                        {.producer_id = ProducerId{7},
+                                         .producer_epoch = ProducerEpoch{0},
+                                         .base_sequence = 0,
+                                         .transactional = true});
+  for (const std::string with : {"t", "nope"}) {
+    wire::ProduceRequest request = production("t", 0, plain);
+    request.topic_data[0].partition_data.push_back({.index = 99, .records = plain});
+    auto& other = request.topic_data.emplace_back();
+    other.name = with;
+    other.partition_data.push_back({.index = 1, .records = transactional});
+    const auto response = line.ask(12, request);
+    std::size_t partitions = 0;
+    for (const auto& topic : response.responses) {
+      for (const auto& partition : topic.partition_responses) {
+        EXPECT_EQ(partition.error_code, ErrorCode::transactional_id_authorization_failed)
+            << with << ' ' << partition.index;
+        ++partitions;
+      }
+    }
+    EXPECT_EQ(partitions, 3U);
+  }
+}
+
 TEST_P(Transactions, who_initializes_fences_who_was_before) {
   for (const auto kind : {TxnClient::Kind::plain, TxnClient::Kind::bumping}) {
     const std::string id = kind == TxnClient::Kind::plain ? "plain" : "bumping";
