@@ -113,6 +113,59 @@ TEST_P(About, metadata_creates_topics_only_if_told_so) {
   EXPECT_EQ(invalid.topics[0].error_code, ErrorCode::invalid_topic_exception);
 }
 
+TEST_P(About, metadata_describes_a_topic_once) {
+  const Uuid one = create_topic(line, "one", 3);
+  create_topic(line, "two", 1);
+  const auto answer = describe({{.topic_id = {}, .name = "two"},
+                                {.topic_id = {}, .name = "one"},
+                                {.topic_id = {}, .name = "two"},
+                                {.topic_id = {}, .name = "none"},
+                                {.topic_id = one, .name = std::nullopt},
+                                {.topic_id = Uuid{9, 9}, .name = std::nullopt},
+                                {.topic_id = {}, .name = "none"},
+                                {.topic_id = Uuid{9, 9}, .name = std::nullopt}});
+  std::vector<std::string> names;
+  for (const auto& topic : answer.topics) names.push_back(topic.name.value_or("?"));
+  EXPECT_EQ(names, (std::vector<std::string>{"two", "one", "none", "?"}));
+}
+
+TEST_P(About, names_that_no_topic_can_have_are_invalid) {
+  const auto answer = describe({{.topic_id = {}, .name = "a b"},
+                                {.topic_id = {}, .name = "__consumer_offsets"},
+                                {.topic_id = {}, .name = "nope"}});
+  ASSERT_EQ(answer.topics.size(), 3U);
+  EXPECT_EQ(answer.topics[0].error_code, ErrorCode::invalid_topic_exception);
+  EXPECT_EQ(answer.topics[1].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_TRUE(answer.topics[1].is_internal);
+  EXPECT_EQ(answer.topics[2].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_FALSE(answer.topics[2].is_internal);
+
+  wire::DescribeTopicPartitionsRequest request;
+  request.topics = {{.name = "a b"}, {.name = "__consumer_offsets"}};
+  const auto described = line.ask(0, request);
+  ASSERT_EQ(described.topics.size(), 2U);
+  EXPECT_EQ(described.topics[0].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_TRUE(described.topics[0].is_internal);
+  EXPECT_EQ(described.topics[1].error_code, ErrorCode::invalid_topic_exception);
+}
+
+TEST_P(About, metadata_10_and_11_have_ids_but_do_not_take_them) {
+  const Uuid one = create_topic(line, "one", 1);
+  for (const std::int16_t version : {std::int16_t{10}, std::int16_t{11}}) {
+    for (const wire::MetadataRequestTopic& wrong :
+         {wire::MetadataRequestTopic{.topic_id = one, .name = "one"},
+          wire::MetadataRequestTopic{.topic_id = {}, .name = std::nullopt}}) {
+      const auto answer = describe({{.topic_id = {}, .name = "one"}, wrong}, false, version);
+      ASSERT_EQ(answer.topics.size(), 2U);
+      for (const auto& topic : answer.topics) {
+        EXPECT_EQ(topic.error_code, ErrorCode::invalid_request);
+        EXPECT_TRUE(topic.partitions.empty());
+      }
+      EXPECT_EQ(answer.topics[1].name, wrong.name.value_or(""));
+    }
+  }
+}
+
 TEST_P(About, answers_that_tell_of_an_error_are_counted) {
   const auto told = [&](const std::string& api) {
     std::uint64_t errors = 0;
@@ -340,6 +393,24 @@ TEST_P(About, describe_topic_partitions_of_an_unknown_topic) {
   EXPECT_EQ(response.topics[1].name, "nope");
   EXPECT_EQ(response.topics[1].error_code, ErrorCode::unknown_topic_or_partition);
   EXPECT_FALSE(response.next_cursor.has_value());
+}
+
+TEST_P(About, describe_topic_partitions_takes_no_cursor_that_points_nowhere) {
+  create_topic(line, "a", 1);
+  create_topic(line, "b", 1);
+  wire::DescribeTopicPartitionsRequest request;
+  request.topics = {{.name = "a"}, {.name = "b"}};
+  for (const wire::DescribeTopicPartitionsRequestCursor& cursor :
+       {wire::DescribeTopicPartitionsRequestCursor{.topic_name = "a", .partition_index = -1},
+        wire::DescribeTopicPartitionsRequestCursor{.topic_name = "aa", .partition_index = 0}}) {
+    request.cursor = cursor;
+    const auto response = line.ask(0, request);
+    ASSERT_EQ(response.topics.size(), 2U);
+    for (const auto& topic : response.topics) {
+      EXPECT_EQ(topic.error_code, ErrorCode::invalid_request);
+      EXPECT_TRUE(topic.partitions.empty());
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, About, testing::Values(1U, 3U));

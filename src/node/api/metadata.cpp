@@ -59,44 +59,81 @@ bool is_by_id(const wire::MetadataRequestTopic& wanted) {
   return !wanted.topic_id.is_zero();
 }
 
-// Topics that are asked for by name and do not exist.
-std::vector<std::string> missing_topics(const cluster::MetadataImage& image,
-                                        const wire::MetadataRequest& asked) {
-  std::set<std::string> missing;
+// Topics that are asked for by name, do not exist and could.
+std::vector<std::string> topics_to_create(const cluster::MetadataImage& image,
+                                          const wire::MetadataRequest& asked) {
+  std::set<std::string> names;
   if (!asked.topics) return {};
   for (const auto& topic : *asked.topics) {
-    if (!is_by_id(topic) && topic.name && !image.topic(*topic.name)) missing.insert(*topic.name);
+    if (is_by_id(topic) || !topic.name || image.topic(*topic.name)) continue;
+    if (!cluster::topic_name_error(*topic.name)) names.insert(*topic.name);
   }
-  return {missing.begin(), missing.end()};
+  return {names.begin(), names.end()};
 }
 
 bool asks_for_all(const Request& request, const wire::MetadataRequest& asked) {
   return !asked.topics || (request.version == 0 && asked.topics->empty());
 }
 
-using Failures = std::map<std::string, wire::ErrorCode>;
+// Names that no topic can have are told apart from those that none has.
+wire::ErrorCode error_of_missing(const std::string& name) {
+  return cluster::topic_name_error(name) ? wire::ErrorCode::invalid_topic_exception
+                                         : wire::ErrorCode::unknown_topic_or_partition;
+}
 
-wire::MetadataResponseTopic answer_of(const cluster::MetadataImage& image, const wire::MetadataRequest& asked,
-                                      const wire::MetadataRequestTopic& wanted, const Failures& failures,
-                                      std::int16_t version) {
-  constexpr std::int16_t kFirstVersionWithoutNames = 12;
-  const bool by_name = wanted.name && !is_by_id(wanted);
-  const cluster::TopicHandle topic = by_name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
-  if (topic) return describe(image, *topic, asked);
+constexpr std::int16_t kFirstVersionWithoutNames = 12;
+
+wire::MetadataResponseTopic missing(const wire::MetadataRequestTopic& wanted) {
   wire::MetadataResponseTopic unknown;
-  if (by_name || version < kFirstVersionWithoutNames) unknown.name = wanted.name.value_or("");
   unknown.topic_id = wanted.topic_id;
-  unknown.error_code =
-      by_name ? wire::ErrorCode::unknown_topic_or_partition : wire::ErrorCode::unknown_topic_id;
-  if (by_name) {
-    const auto failure = failures.find(*wanted.name);
-    if (failure != failures.end()) unknown.error_code = failure->second;
+  if (is_by_id(wanted) || !wanted.name) {
+    unknown.error_code = wire::ErrorCode::unknown_topic_id;
+    return unknown;
   }
+  unknown.name = wanted.name;
+  unknown.error_code = error_of_missing(*wanted.name);
+  unknown.is_internal = cluster::is_internal_topic(*wanted.name);
   return unknown;
 }
 
-void answer_metadata(ShardState& shard, const Request& request, const wire::MetadataRequest& asked,
-                     const Failures& failures) {
+// Each topic once, however often it is asked for, in the order of the request.
+void describe_wanted(const cluster::MetadataImage& image, const wire::MetadataRequest& asked,
+                     std::vector<wire::MetadataResponseTopic>& topics) {
+  std::set<Uuid> known;
+  std::set<Uuid> unknown_ids;
+  std::set<std::string_view> unknown_names;
+  for (const auto& wanted : *asked.topics) {
+    const bool by_name = wanted.name && !is_by_id(wanted);
+    const cluster::TopicHandle topic = by_name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
+    if (topic) {
+      if (known.insert(topic->id).second) topics.push_back(describe(image, *topic, asked));
+    } else if (by_name ? unknown_names.insert(*wanted.name).second
+                       : unknown_ids.insert(wanted.topic_id).second) {
+      topics.push_back(missing(wanted));
+    }
+  }
+}
+
+// Versions that have ids in the answer, but do not take them in the question.
+bool asks_in_vain(const Request& request, const wire::MetadataRequest& asked) {
+  if (request.version >= kFirstVersionWithoutNames || !asked.topics) return false;
+  return std::ranges::any_of(*asked.topics,
+                             [](const auto& wanted) { return is_by_id(wanted) || !wanted.name; });
+}
+
+void refuse_metadata(ShardState& shard, const Request& request, const wire::MetadataRequest& asked) {
+  wire::MetadataResponse response;
+  response.controller_id = -1;
+  for (const auto& wanted : *asked.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.error_code = wire::ErrorCode::invalid_request;
+    topic.name = wanted.name.value_or("");
+    topic.topic_id = wanted.topic_id;
+  }
+  shard.connections.answer(request, response);
+}
+
+void answer_metadata(ShardState& shard, const Request& request, const wire::MetadataRequest& asked) {
   const Context& context = shard.context;
   const cluster::MetadataImage& image = *context.image;
   wire::MetadataResponse response;
@@ -114,9 +151,7 @@ void answer_metadata(ShardState& shard, const Request& request, const wire::Meta
   if (asks_for_all(request, asked)) {
     for (const auto& topic : image.topics) response.topics.push_back(describe(image, *topic, asked));
   } else {
-    for (const auto& wanted : *asked.topics) {
-      response.topics.push_back(answer_of(image, asked, wanted, failures, request.version));
-    }
+    describe_wanted(image, asked, response.topics);
   }
   if (asked.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = authorized_operations(wire::Resource::cluster);
@@ -128,19 +163,18 @@ void answer_metadata(ShardState& shard, const Request& request, const wire::Meta
 
 void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& asked) {
   constexpr std::int16_t kFirstVersionThatChooses = 4;
+  if (asks_in_vain(request, asked)) return refuse_metadata(shard, request, asked);
   const bool may_create = request.version < kFirstVersionThatChooses || asked.allow_auto_topic_creation;
-  std::vector<std::string> missing;
+  std::vector<std::string> to_create;
   if (may_create && shard.context.options.config.auto_create_topics) {
-    missing = missing_topics(*shard.context.image, asked);
+    to_create = topics_to_create(*shard.context.image, asked);
   }
   // As in Kafka nobody waits for the topics: the answer is what there is, and clients ask again. (Whoever
   // deletes a topic and looks whether it is gone sees that it is.)
-  Failures failures;
-  for (const std::string& name : missing) {
-    if (cluster::topic_name_error(name)) failures[name] = wire::ErrorCode::invalid_topic_exception;
+  if (!to_create.empty()) {
+    ensure_topics(shard.calls, std::move(to_create), [](const cluster::EnsuredTopics&) {});
   }
-  if (!missing.empty()) ensure_topics(shard.calls, std::move(missing), [](const cluster::EnsuredTopics&) {});
-  answer_metadata(shard, request, asked, failures);
+  answer_metadata(shard, request, asked);
 }
 
 namespace {
@@ -176,9 +210,30 @@ std::vector<std::string> wanted_names(const cluster::MetadataImage& image,
   return wanted;
 }
 
+// A cursor is at a partition of a topic that is asked for.
+bool is_cursor_valid(const wire::DescribeTopicPartitionsRequest& asked) {
+  if (!asked.cursor) return true;
+  if (asked.cursor->partition_index < 0) return false;
+  return asked.topics.empty() || std::ranges::any_of(asked.topics, [&](const auto& topic) {
+           return topic.name == asked.cursor->topic_name;
+         });
+}
+
+void refuse_partitions(ShardState& shard, const Request& request,
+                       const wire::DescribeTopicPartitionsRequest& asked) {
+  wire::DescribeTopicPartitionsResponse response;
+  for (const auto& wanted : asked.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.error_code = wire::ErrorCode::invalid_request;
+    topic.name = wanted.name;
+  }
+  shard.connections.answer(request, response);
+}
+
 }  // namespace
 
 void serve(ShardState& shard, const Request& request, wire::DescribeTopicPartitionsRequest&& asked) {
+  if (!is_cursor_valid(asked)) return refuse_partitions(shard, request, asked);
   const cluster::MetadataImage& image = *shard.context.image;
   wire::DescribeTopicPartitionsResponse response;
   const std::int32_t limit = std::clamp<std::int32_t>(
@@ -193,15 +248,15 @@ void serve(ShardState& shard, const Request& request, wire::DescribeTopicPartiti
     item.name = name;
     const cluster::TopicHandle topic = image.topic(name);
     if (!topic) {
-      item.error_code = wire::ErrorCode::unknown_topic_or_partition;
+      item.error_code = error_of_missing(name);
+      item.is_internal = cluster::is_internal_topic(name);
       continue;
     }
     item.topic_id = topic->id;
     item.is_internal = topic->is_internal();
     item.topic_authorized_operations = authorized_operations(wire::Resource::topic);
     const bool continued = asked.cursor && asked.cursor->topic_name == name;
-    const std::size_t first =
-        continued ? static_cast<std::size_t>(std::max(asked.cursor->partition_index, 0)) : 0;
+    const std::size_t first = continued ? static_cast<std::size_t>(asked.cursor->partition_index) : 0;
     for (std::size_t index = first; index < topic->partitions.size(); ++index) {
       const auto number = static_cast<std::int32_t>(index);
       if (described == limit) {
