@@ -5,13 +5,23 @@
 #include "base/check.hpp"
 #include "node/dispatch.hpp"
 #include "node/shard_state.hpp"
+#include "node/storage_options.hpp"
 
 namespace tailwater::node {
 
 namespace {
 constexpr std::size_t kRequestsPerTurn = 64;  // of one connection, then the next one's turn
 constexpr std::size_t kSizeField = 4;
+constexpr std::size_t kAnswerSizeMax = INT32_MAX;  // what the size field can say
 }  // namespace
+
+// One answer never takes more than all requests together may.
+Connections::Connections(Context& context, ShardState& shard, session::ReceivePool& pool)
+    : context_(context),
+      shard_(shard),
+      pool_(pool),
+      answer_bytes_max_(
+          std::min<std::size_t>(static_cast<std::size_t>(request_budget(context.options)), kAnswerSizeMax)) {}
 
 Connections::Connection* Connections::find(ConnectionId id) const {
   const auto at = connections_.find(id);
@@ -125,15 +135,24 @@ void Connections::begin_frame(const Request& request, Buffer& bytes) const {
   wire::encode_response_header(writer, request.key, request.version, request.correlation_id);
 }
 
+void Connections::refuse_large_answer(const Request& request) {
+  close(request.connection, LogLevel::warning,
+        "the answer to its " + std::string(wire::find_api(request.key)->name) + " request of " +
+            std::to_string(request.bytes) + " bytes would take more than " +
+            std::to_string(answer_bytes_max_) + " bytes");
+}
+
 void Connections::answer_frame(const Request& request, session::Response&& frame) {
   Connection* connection = find(request.connection);
-  if (connection == nullptr) {
+  const std::size_t size = frame.size();
+  const bool too_large = frame.bytes.size() > answer_bytes_max_ || size - kSizeField > kAnswerSizeMax;
+  if (connection == nullptr || too_large) {
     for (const session::Splice& splice : frame.splices) {
       if (splice.release != 0) released.push_back(splice.release);
     }
+    if (connection != nullptr) refuse_large_answer(request);
     return;
   }
-  const std::size_t size = frame.size();
   store_big(frame.bytes.data(), static_cast<std::uint32_t>(size - kSizeField));
   ApiMetrics& metrics = api_metrics_[request.key];
   metrics.response_bytes += size;

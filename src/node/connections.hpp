@@ -23,8 +23,7 @@ class ShardState;
 
 class Connections {
  public:
-  Connections(Context& context, ShardState& shard, session::ReceivePool& pool)
-      : context_(context), shard_(shard), pool_(pool) {}
+  Connections(Context& context, ShardState& shard, session::ReceivePool& pool);
 
   void connected(ConnectionId id, ListenerId listener, Peer peer);
   MutableBytes receive_space(ConnectionId id);
@@ -52,9 +51,14 @@ class Connections {
   }
   // A frame that begins with room for its size and the response header.
   void begin_frame(const Request& request, Buffer& bytes) const;
-  // Sets the size field and sends; late answers to closed connections release their payload.
+  // Sets the size field and sends; late answers to closed connections release their payload, and so do those
+  // that are too large: their connection is closed.
   void answer_frame(const Request& request, session::Response&& frame);
   void answer_nothing(const Request& request);
+  // The most memory that an answer may take, payload of others apart. Handlers that a small request can make
+  // produce more stop there, and refuse.
+  std::size_t answer_bytes_max() const { return answer_bytes_max_; }
+  void refuse_large_answer(const Request& request);
   // For what Kafka answers by closing: broken requests, versions that are not spoken, failed produce with
   // acks=0.
   void close(ConnectionId id, LogLevel level, const std::string& reason);
@@ -110,6 +114,7 @@ class Connections {
   Context& context_;
   ShardState& shard_;
   session::ReceivePool& pool_;
+  const std::size_t answer_bytes_max_;
   HashMap<ConnectionId, std::unique_ptr<Connection>> connections_;
   session::ResponsePool spare_;
   std::vector<ConnectionId> pump_;

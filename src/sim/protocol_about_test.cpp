@@ -413,6 +413,15 @@ TEST_P(About, describe_topic_partitions_takes_no_cursor_that_points_nowhere) {
   }
 }
 
+TEST_P(About, find_coordinator_answers_a_key_once) {
+  wire::FindCoordinatorRequest request;
+  request.coordinator_keys = {"b", "a", "b"};
+  const auto response = line.ask(4, request);
+  ASSERT_EQ(response.coordinators.size(), 2U);
+  EXPECT_EQ(response.coordinators[0].key, "b");
+  EXPECT_EQ(response.coordinators[1].key, "a");
+}
+
 INSTANTIATE_TEST_SUITE_P(Shards, About, testing::Values(1U, 3U));
 
 }  // namespace

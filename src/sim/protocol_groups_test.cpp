@@ -338,6 +338,50 @@ TEST_P(GroupsTest, a_group_that_nobody_knows) {
   EXPECT_EQ(old.group_state, "Dead");
 }
 
+TEST_P(GroupsTest, a_group_is_answered_once) {
+  for (const std::int32_t partition : {0, 1}) ASSERT_EQ(commit(line, "g", partition, 7), ErrorCode::none);
+  using Indexes = std::vector<std::int32_t>;
+  wire::OffsetFetchRequest fetch;
+  const auto want = [&](const std::string& group, std::optional<Indexes> partitions) {
+    auto& wanted = fetch.groups.emplace_back();
+    wanted.group_id = group;
+    if (!partitions) return;
+    wanted.topics.emplace().push_back(
+        {.name = "t", .topic_id = {}, .partition_indexes = *std::move(partitions)});
+  };
+  const auto partitions_of = [](const wire::OffsetFetchResponseGroup& group) {
+    Indexes partitions;
+    for (const auto& topic : group.topics) {
+      for (const auto& each : topic.partitions) partitions.push_back(each.partition_index);
+    }
+    return partitions;
+  };
+  want("g", Indexes{1, 1, 0});
+  want("h", std::nullopt);
+  want("g", Indexes{1, 2});
+  want("h", std::nullopt);
+  const auto fetched = line.ask(8, fetch);
+  ASSERT_EQ(fetched.groups.size(), 2U);
+  EXPECT_EQ(fetched.groups[0].group_id, "g");
+  EXPECT_EQ(partitions_of(fetched.groups[0]), (Indexes{1, 0, 2}));
+  EXPECT_EQ(fetched.groups[1].group_id, "h");
+  want("g", std::nullopt);
+  const auto all = line.ask(8, fetch);
+  ASSERT_EQ(all.groups.size(), 2U);
+  EXPECT_EQ(partitions_of(all.groups[0]), (Indexes{0, 1})) << "all that it committed";
+
+  wire::DescribeGroupsRequest request;
+  request.groups = {"g", "h", "g"};
+  const auto described = line.ask(5, request);
+  ASSERT_EQ(described.groups.size(), 2U);
+  EXPECT_EQ(described.groups[1].group_id, "h");
+  wire::DeleteGroupsRequest removal;
+  removal.groups_names = {"g", "h", "g"};
+  const auto removed = line.ask(2, removal);
+  ASSERT_EQ(removed.results.size(), 2U);
+  EXPECT_EQ(removed.results[0].error_code, ErrorCode::none);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shards, GroupsTest, testing::Values(1U, 3U));
 
 }  // namespace

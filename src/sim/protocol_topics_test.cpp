@@ -247,6 +247,40 @@ TEST_P(Topics, configurations_are_described) {
   EXPECT_EQ(response.results[4].error_code, ErrorCode::invalid_topic_exception);
 }
 
+TEST_P(Topics, a_configuration_is_described_once) {
+  create_topic(line, "t", 1);
+  wire::DescribeConfigsRequest request;
+  request.resources = {
+      {.resource_type = kTopic, .resource_name = "t", .configuration_keys = {{"retention.ms"}}},
+      {.resource_type = kBroker, .resource_name = "1", .configuration_keys = {}},
+      {.resource_type = kTopic, .resource_name = "t", .configuration_keys = {{"cleanup.policy"}}},
+      {.resource_type = kBroker, .resource_name = "1", .configuration_keys = {{"log.roll.ms"}}},
+      {.resource_type = kGroup, .resource_name = "", .configuration_keys = {}}};
+  const auto response = line.ask(4, request);
+  ASSERT_EQ(response.results.size(), 3U);
+  std::vector<std::string> names;
+  for (const auto& item : response.results[0].configs) names.push_back(item.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"cleanup.policy", "retention.ms"}));
+  EXPECT_EQ(response.results[1].resource_name, "1");
+  EXPECT_GT(response.results[1].configs.size(), 100U) << "somebody asked for all";
+  EXPECT_EQ(response.results[2].error_code, ErrorCode::invalid_request) << "a group has a name";
+}
+
+TEST_P(Topics, an_answer_that_would_take_too_much_memory_closes_the_connection) {
+  wire::DescribeConfigsRequest request;
+  request.include_synonyms = true;
+  request.include_documentation = true;
+  for (int number = 0; number < 20'000; ++number) {
+    request.resources.push_back(
+        {.resource_type = kGroup, .resource_name = std::to_string(number), .configuration_keys = {}});
+  }
+  Line greedy(world);
+  greedy.post(4, request);
+  EXPECT_TRUE(greedy.is_closed());
+  EXPECT_FALSE(greedy.whole_frame());
+  EXPECT_EQ(configs_of(kBroker, "1")["offsets.topic.num.partitions"], "4") << "others are served";
+}
+
 TEST_P(Topics, what_has_a_configuration_is_listed) {
   using Resource = std::pair<std::int8_t, std::string>;
   create_topic(line, "t", 1);

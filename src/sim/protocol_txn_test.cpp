@@ -463,7 +463,7 @@ TEST_P(Transactions, are_described_and_listed) {
   EXPECT_EQ(client.produce("t", 1, 2), ErrorCode::none);
 
   wire::DescribeTransactionsRequest describe;
-  describe.transactional_ids = {"id", "nobody"};
+  describe.transactional_ids = {"id", "nobody", "id"};
   const auto described = line.ask(0, describe);
   ASSERT_EQ(described.transaction_states.size(), 2U);
   const auto& state = described.transaction_states[0];
@@ -490,8 +490,12 @@ TEST_P(Transactions, are_described_and_listed) {
   EXPECT_EQ(line.ask(2, list).error_code, ErrorCode::invalid_regular_expression);
 
   wire::DescribeProducersRequest producers;
-  producers.topics.push_back({.name = "t", .partition_indexes = {1, 9}});
-  const auto known = line.ask(0, producers).topics.at(0).partitions;
+  producers.topics.push_back({.name = "t", .partition_indexes = {1, 9, 1}});
+  producers.topics.push_back({.name = "t", .partition_indexes = {1}});
+  const auto producing = line.ask(0, producers);
+  ASSERT_EQ(producing.topics.size(), 1U);
+  const auto known = producing.topics[0].partitions;
+  ASSERT_EQ(known.size(), 2U) << "each is described once";
   ASSERT_EQ(known.at(0).active_producers.size(), 1U);
   EXPECT_EQ(known[0].active_producers[0].producer_id, client.identity.id);
   EXPECT_EQ(known[0].active_producers[0].current_txn_start_offset, 0);

@@ -5,7 +5,9 @@
 // It ends as soon as every new one is in sync: then those that are to go are dropped, and if the leader is
 // among them, another one that is in sync takes over.
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "core/cluster/decide.hpp"
 #include "core/cluster/image_editor.hpp"
@@ -276,11 +278,10 @@ wire::AlterPartitionReassignmentsResponse decide(Draft& draft,
 wire::ListPartitionReassignmentsResponse list_reassignments(
     const MetadataImage& image, const wire::ListPartitionReassignmentsRequest& request) {
   wire::ListPartitionReassignmentsResponse response;
-  const auto add = [&](const Topic& topic, const std::vector<std::int32_t>* indexes) {
+  const auto add = [&](const Topic& topic, const std::set<std::int32_t>* indexes) {
     wire::ListPartitionReassignmentsResponseOngoingTopicReassignment ongoing{topic.name, {}};
     for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
-      const bool wanted = indexes == nullptr ||
-                          std::ranges::find(*indexes, static_cast<std::int32_t>(index)) != indexes->end();
+      const bool wanted = indexes == nullptr || indexes->contains(static_cast<std::int32_t>(index));
       if (wanted) list_partition(topic, index, ongoing);
     }
     if (!ongoing.partitions.empty()) response.topics.push_back(std::move(ongoing));
@@ -289,8 +290,12 @@ wire::ListPartitionReassignmentsResponse list_reassignments(
     for (const TopicHandle& topic : image.topics) add(*topic, nullptr);
     return response;
   }
-  for (const auto& wanted : *request.topics) {
-    if (const TopicHandle topic = image.topic(wanted.name)) add(*topic, &wanted.partition_indexes);
+  std::map<std::string_view, std::set<std::int32_t>> wanted;
+  for (const auto& topic : *request.topics) {
+    wanted[topic.name].insert(topic.partition_indexes.begin(), topic.partition_indexes.end());
+  }
+  for (const auto& [name, indexes] : wanted) {
+    if (const TopicHandle topic = image.topic(name)) add(*topic, &indexes);
   }
   return response;
 }

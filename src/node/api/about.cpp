@@ -1,6 +1,8 @@
 // ApiVersions, DescribeCluster, DescribeQuorum, FindCoordinator, the dialogues of SASL and the ACLs that
 // nobody can have yet, InitProducerId.
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
@@ -255,7 +257,10 @@ void answer_coordinators(ShardState& shard, const Request& request, const wire::
   };
   constexpr std::int16_t kFirstBatchedVersion = 4;
   if (request.version >= kFirstBatchedVersion) {
-    for (const std::string& key : asked.coordinator_keys) response.coordinators.push_back(describe(key));
+    std::set<std::string_view> answered;
+    for (const std::string& key : asked.coordinator_keys) {
+      if (answered.insert(key).second) response.coordinators.push_back(describe(key));
+    }
   } else {
     wire::FindCoordinatorResponseCoordinator one = describe(asked.key);
     response.error_code = one.error_code;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <optional>
+#include <set>
 #include <span>
 
 #include "core/cluster/config.hpp"
@@ -80,6 +83,10 @@ std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& 
     case cluster::ResourceType::broker:
       return broker_values(context, result);
     case cluster::ResourceType::group:
+      if (result.resource_name.empty()) {
+        fail(result, wire::ErrorCode::invalid_request, "The name of a group cannot be empty");
+        return {};
+      }
       return cluster::describe_group_values(
           context.image->configs(cluster::ResourceType::group, result.resource_name), context.options.config,
           *context.image, context.options.broker);
@@ -88,6 +95,44 @@ std::vector<cluster::DescribedValue> values_of(const Context& context, Result_& 
            "Unsupported resource type: " + std::to_string(result.resource_type));
       return {};
   }
+}
+
+// A resource that is asked for, and the keys that are: all if absent.
+struct Wanted {
+  const wire::DescribeConfigsRequestDescribeConfigsResource* resource = nullptr;
+  std::optional<std::set<std::string_view>> keys;
+};
+
+// Each resource once, in the order of the request, with what all its mentions want.
+std::vector<Wanted> wanted_of(const wire::DescribeConfigsRequest& asked) {
+  std::vector<Wanted> all;
+  std::map<std::pair<std::int8_t, std::string_view>, std::size_t> places;
+  for (const auto& resource : asked.resources) {
+    const auto [place, is_new] =
+        places.try_emplace({resource.resource_type, resource.resource_name}, all.size());
+    if (is_new) all.push_back({&resource, std::set<std::string_view>()});
+    Wanted& wanted = all[place->second];
+    const auto& keys = resource.configuration_keys;
+    if (!keys || keys->empty()) {
+      wanted.keys.reset();
+    } else if (wanted.keys) {
+      wanted.keys->insert(keys->begin(), keys->end());
+    }
+  }
+  return all;
+}
+
+std::size_t size_of(const std::optional<std::string>& text) {
+  return text ? text->size() : 0;
+}
+
+// About what it takes, here and when it is encoded.
+std::size_t memory_of(const Item& item) {
+  std::size_t bytes = sizeof item + item.name.size() + size_of(item.value) + size_of(item.documentation);
+  for (const auto& synonym : item.synonyms) {
+    bytes += sizeof synonym + synonym.name.size() + size_of(synonym.value);
+  }
+  return bytes;
 }
 
 constexpr std::array kListedTypes = {
@@ -146,15 +191,17 @@ void serve(ShardState& shard, const Request& request, wire::ListConfigResourcesR
 
 void serve(ShardState& shard, const Request& request, wire::DescribeConfigsRequest&& asked) {
   wire::DescribeConfigsResponse response;
-  for (const auto& resource : asked.resources) {
+  std::size_t memory = 0;
+  for (const Wanted& wanted : wanted_of(asked)) {
     Result_& result = response.results.emplace_back();
-    result.resource_type = resource.resource_type;
-    result.resource_name = resource.resource_name;
-    const auto& wanted = resource.configuration_keys;
+    result.resource_type = wanted.resource->resource_type;
+    result.resource_name = wanted.resource->resource_name;
     for (cluster::DescribedValue& value : values_of(shard.context, result)) {
-      if (wanted && !wanted->empty() && std::ranges::find(*wanted, value.name) == wanted->end()) continue;
-      result.configs.push_back(item_of(std::move(value), asked));
+      if (wanted.keys && !wanted.keys->contains(value.name)) continue;
+      memory += memory_of(result.configs.emplace_back(item_of(std::move(value), asked)));
     }
+    memory += sizeof result + result.resource_name.size() + size_of(result.error_message);
+    if (memory > shard.connections.answer_bytes_max()) return shard.connections.refuse_large_answer(request);
   }
   shard.connections.answer(request, response);
 }

@@ -1,10 +1,15 @@
 // The APIs of groups: each group's request goes to the shard of its coordinator, and the coordinator's answer
 // back.
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
+#include "node/api/once.hpp"
 #include "node/shard_state.hpp"
 
 namespace tailwater::node {
@@ -78,15 +83,18 @@ void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& 
 
 namespace {
 
-// What the coordinator answers, and what was refused before, in one list of topics.
-template <class Topics, class Same>
-void merge(Topics& answered, Topics& refused, Same same) {
+// What the coordinator answers, and what was refused before, in one list of topics. `key` tells topics apart.
+template <class Topics, class Key>
+void merge(Topics& answered, Topics& refused, Key key) {
+  if (refused.empty()) return;
+  std::map<decltype(key(answered.front())), std::size_t> places;
+  for (std::size_t at = 0; at < answered.size(); ++at) places.try_emplace(key(answered[at]), at);
   for (auto& topic : refused) {
-    const auto at = std::ranges::find_if(answered, [&](const auto& other) { return same(other, topic); });
-    if (at == answered.end()) {
+    const auto [place, is_new] = places.try_emplace(key(topic), answered.size());
+    if (is_new) {
       answered.push_back(std::move(topic));
     } else {
-      std::ranges::move(topic.partitions, std::back_inserter(at->partitions));
+      std::ranges::move(topic.partitions, std::back_inserter(answered[place->second].partitions));
     }
   }
 }
@@ -148,8 +156,8 @@ void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, co
   auto gather = shard.calls.begin(1, [&shard, request, by_id, block, image, refused = std::move(refused)](
                                          std::vector<AnswerBody>& answers) mutable {
     auto& response = std::get<Response>(std::get<group::ReplyBody>(answers.front()));
-    merge(response.topics, refused.topics, [by_id](const auto& one, const auto& other) {
-      return by_id ? one.topic_id == other.topic_id : one.name == other.name;
+    merge(response.topics, refused.topics, [by_id](const auto& topic) {
+      return by_id ? std::pair{std::string(), topic.topic_id} : std::pair{std::string(topic.name), Uuid{}};
     });
     speak_to(response, request.version);
     shard.connections.answer(request, response);
@@ -188,8 +196,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&
       1, [&shard, request, refused = std::move(refused)](std::vector<AnswerBody>& answers) mutable {
         auto& response = std::get<wire::OffsetDeleteResponse>(std::get<group::ReplyBody>(answers.front()));
         if (response.error_code == wire::ErrorCode::none) {
-          merge(response.topics, refused.topics,
-                [](const auto& one, const auto& other) { return one.name == other.name; });
+          merge(response.topics, refused.topics, [](const auto& topic) { return std::string(topic.name); });
         }
         shard.connections.answer(request, response);
       });
@@ -216,6 +223,55 @@ void refuse_unknown_ids(wire::OffsetFetchResponseGroup& group) {
 
 }  // namespace
 
+namespace {
+
+using FetchedGroup = wire::OffsetFetchRequestGroup;
+using FetchedTopics = decltype(FetchedGroup::topics)::value_type;
+
+// A topic by its name and its id, of which a version has one.
+std::pair<std::string, Uuid> key_of(const FetchedTopics::value_type& topic) {
+  return {topic.name, topic.topic_id};
+}
+
+// Each partition once, in the order of its first mention.
+void take_once(FetchedTopics& topics) {
+  if (topics.size() == 1 && topics.front().partition_indexes.size() == 1) return;
+  std::map<std::pair<std::string, Uuid>, std::set<std::int32_t>> seen;
+  std::erase_if(topics, [&](auto& topic) {
+    std::set<std::int32_t>& of_topic = seen[key_of(topic)];
+    const std::size_t repeated = std::erase_if(
+        topic.partition_indexes, [&](std::int32_t index) { return !of_topic.insert(index).second; });
+    return repeated > 0 && topic.partition_indexes.empty();
+  });
+}
+
+// Each group once, with all that its mentions ask for: a committed offset may have long metadata, and a group
+// many of them.
+std::vector<FetchedGroup> each_group_once(std::vector<FetchedGroup> asked) {
+  std::vector<FetchedGroup> groups;
+  if (asked.size() <= 1) {
+    groups = std::move(asked);
+  } else {
+    std::map<std::string, std::size_t> places;
+    for (FetchedGroup& mention : asked) {
+      const auto [place, is_new] = places.try_emplace(mention.group_id, groups.size());
+      if (is_new) {
+        groups.push_back(std::move(mention));
+        continue;
+      }
+      FetchedGroup& group = groups[place->second];
+      if (!mention.topics) group.topics.reset();
+      if (group.topics) std::ranges::move(*mention.topics, std::back_inserter(*group.topics));
+    }
+  }
+  for (FetchedGroup& group : groups) {
+    if (group.topics) take_once(*group.topics);
+  }
+  return groups;
+}
+
+}  // namespace
+
 void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&& asked) {
   if (request.version < kFirstFetchWithGroups) asked.groups = {group::as_group_request(asked)};
   const cluster::MetadataImage& image = *shard.context.image;
@@ -227,7 +283,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
       }
     }
   }
-  std::vector<wire::OffsetFetchRequestGroup> groups = std::exchange(asked.groups, {});
+  std::vector<FetchedGroup> groups = each_group_once(std::exchange(asked.groups, {}));
   const auto stability = asked.require_stable ? group::GroupCoordinator::Stability::required
                                               : group::GroupCoordinator::Stability::as_committed;
   auto gather = shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked)](
@@ -263,8 +319,9 @@ void serve(ShardState& shard, const Request& request, wire::ListGroupsRequest&& 
 
 void serve(ShardState& shard, const Request& request, wire::DescribeGroupsRequest&& asked) {
   const bool with_operations = asked.include_authorized_operations;
-  auto gather = shard.calls.begin(asked.groups.size(), [&shard, request,
-                                                        with_operations](std::vector<AnswerBody>& answers) {
+  const std::vector<std::string> ids = each_once(std::move(asked.groups));
+  auto gather = shard.calls.begin(ids.size(), [&shard, request,
+                                               with_operations](std::vector<AnswerBody>& answers) {
     wire::DescribeGroupsResponse response;
     for (AnswerBody& answer : answers) {
       response.groups.push_back(std::get<wire::DescribeGroupsResponse::DescribedGroup>(std::move(answer)));
@@ -275,24 +332,24 @@ void serve(ShardState& shard, const Request& request, wire::DescribeGroupsReques
     shard.connections.answer(request, response);
   });
   std::uint32_t part = 0;
-  for (const std::string& group : asked.groups) {
+  for (const std::string& group : ids) {
     const CoordinatorPlace place = place_of(shard.context, group);
     gather.ask(place.shard, part++, DescribeGroupCall{place.partition, group, request.version});
   }
 }
 
 void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&& asked) {
-  auto gather =
-      shard.calls.begin(asked.groups_names.size(), [&shard, request](std::vector<AnswerBody>& answers) {
-        wire::DeleteGroupsResponse response;
-        for (AnswerBody& answer : answers) {
-          response.results.push_back(std::get<wire::DeleteGroupsResponse::DeletableGroupResult>(
-              std::get<group::ReplyBody>(std::move(answer))));
-        }
-        shard.connections.answer(request, response);
-      });
+  const std::vector<std::string> ids = each_once(std::move(asked.groups_names));
+  auto gather = shard.calls.begin(ids.size(), [&shard, request](std::vector<AnswerBody>& answers) {
+    wire::DeleteGroupsResponse response;
+    for (AnswerBody& answer : answers) {
+      response.results.push_back(std::get<wire::DeleteGroupsResponse::DeletableGroupResult>(
+          std::get<group::ReplyBody>(std::move(answer))));
+    }
+    shard.connections.answer(request, response);
+  });
   std::uint32_t part = 0;
-  for (const std::string& group : asked.groups_names) {
+  for (const std::string& group : ids) {
     const CoordinatorPlace place = place_of(shard.context, group);
     gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, version_of(request)});
   }

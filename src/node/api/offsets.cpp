@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "node/api/handlers.hpp"
 #include "node/shard_state.hpp"
@@ -156,28 +158,30 @@ void serve(ShardState& shard, const Request& request, wire::DeleteRecordsRequest
 
 namespace {
 
-bool is_wanted(const wire::DescribeLogDirsRequest& asked, const cluster::Topic& topic,
-               std::int32_t partition) {
-  if (!asked.topics) return true;
-  for (const auto& wanted : *asked.topics) {
-    if (wanted.topic != topic.name) continue;
-    for (const std::int32_t index : wanted.partitions) {
-      if (index == partition) return true;
-    }
+using WantedPartitions = std::set<std::pair<std::string_view, std::int32_t>>;
+
+// What a request names; nullopt: all.
+std::optional<WantedPartitions> wanted_partitions(const wire::DescribeLogDirsRequest& asked) {
+  if (!asked.topics) return std::nullopt;
+  WantedPartitions wanted;
+  for (const auto& topic : *asked.topics) {
+    for (const std::int32_t index : topic.partitions) wanted.emplace(topic.topic, index);
   }
-  return false;
+  return wanted;
 }
 
 wire::DescribeLogDirsResponse log_dirs_response(ShardState& shard, const wire::DescribeLogDirsRequest& asked,
                                                 const std::vector<AnswerBody>& answers) {
   const Context& context = shard.context;
+  const auto wanted = wanted_partitions(asked);
   wire::DescribeLogDirsResponse response;
   std::vector<std::map<std::string, std::map<std::int32_t, std::uint64_t>>> sizes(
       context.options.log_dirs.size());
   for (const AnswerBody& answer : answers) {
     for (const LogSize& log : std::get<LogSizesAnswer>(answer).logs) {
       const cluster::TopicHandle topic = context.image->topic(log.topic_id);
-      if (!topic || log.dir.value >= sizes.size() || !is_wanted(asked, *topic, log.partition.value)) continue;
+      if (!topic || log.dir.value >= sizes.size()) continue;
+      if (wanted && !wanted->contains({topic->name, log.partition.value})) continue;
       sizes[log.dir.value][topic->name][log.partition.value] = log.bytes;
     }
   }

@@ -2,9 +2,12 @@
 // back.
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "core/group/partition.hpp"
 #include "node/api/handlers.hpp"
+#include "node/api/once.hpp"
 #include "node/controller_calls.hpp"
 #include "node/shard_state.hpp"
 
@@ -93,6 +96,11 @@ Addition addition_of(const Context& context, std::vector<AddedTopic> topics) {
 
 // An addition is all or nothing: beside an unknown partition the others are not attempted.
 std::vector<TopicResult> results_of(const Addition& addition, const txn::Answer& answer) {
+  const auto set_of = [](const std::vector<txn::TopicPartition>& partitions) {
+    return std::set<txn::TopicPartition>(partitions.begin(), partitions.end());
+  };
+  const auto unknown = set_of(addition.unknown);
+  const auto missing = set_of(answer.missing);
   std::vector<TopicResult> results;
   for (const AddedTopic& topic : addition.topics) {
     TopicResult& result = results.emplace_back();
@@ -100,9 +108,9 @@ std::vector<TopicResult> results_of(const Addition& addition, const txn::Answer&
     for (const std::int32_t partition : topic.partitions) {
       const txn::TopicPartition each{topic.name, partition};
       ErrorCode error = answer.error;
-      if (std::ranges::find(addition.unknown, each) != addition.unknown.end()) {
+      if (unknown.contains(each)) {
         error = ErrorCode::unknown_topic_or_partition;
-      } else if (std::ranges::find(answer.missing, each) != answer.missing.end()) {
+      } else if (missing.contains(each)) {
         error = ErrorCode::transaction_abortable;
       }
       result.results_by_partition.push_back({partition, error});
@@ -293,11 +301,16 @@ void serve(ShardState& shard, const Request& request, wire::DescribeProducersReq
   wire::DescribeProducersResponse response;
   std::vector<std::pair<std::size_t, std::size_t>> places;  // topic, partition
   std::vector<std::pair<ShardId, ProducersQuery>> calls;
+  // A partition may have many producers: it is described once, however often it is asked for.
+  std::map<std::string_view, std::size_t> topics;
+  std::set<std::pair<std::string_view, std::int32_t>> seen;
   for (const auto& topic : asked.topics) {
-    auto& answered = response.topics.emplace_back();
-    answered.name = topic.name;
+    const auto [at, is_new] = topics.try_emplace(topic.name, response.topics.size());
+    if (is_new) response.topics.emplace_back().name = topic.name;
+    auto& answered = response.topics[at->second];
     const cluster::TopicHandle found = shard.context.image->topic(topic.name);
     for (const std::int32_t partition : topic.partition_indexes) {
+      if (!seen.emplace(topic.name, partition).second) continue;
       const PartitionId number{partition};
       auto& item = answered.partitions.emplace_back();
       item.partition_index = partition;
@@ -305,7 +318,7 @@ void serve(ShardState& shard, const Request& request, wire::DescribeProducersReq
         item.error_code = ErrorCode::unknown_topic_or_partition;
         continue;
       }
-      places.emplace_back(response.topics.size() - 1, answered.partitions.size() - 1);
+      places.emplace_back(at->second, answered.partitions.size() - 1);
       calls.emplace_back(shard.context.home_of(*found, number), ProducersQuery{found->id, number});
     }
   }
@@ -333,17 +346,17 @@ void serve(ShardState& shard, const Request& request, wire::DescribeProducersReq
 }
 
 void serve(ShardState& shard, const Request& request, wire::DescribeTransactionsRequest&& asked) {
-  auto gather =
-      shard.calls.begin(asked.transactional_ids.size(), [&shard, request](std::vector<AnswerBody>& answers) {
-        wire::DescribeTransactionsResponse response;
-        for (AnswerBody& answer : answers) {
-          response.transaction_states.push_back(
-              std::get<wire::DescribeTransactionsResponse::TransactionState>(std::move(answer)));
-        }
-        shard.connections.answer(request, response);
-      });
+  const std::vector<std::string> ids = each_once(std::move(asked.transactional_ids));
+  auto gather = shard.calls.begin(ids.size(), [&shard, request](std::vector<AnswerBody>& answers) {
+    wire::DescribeTransactionsResponse response;
+    for (AnswerBody& answer : answers) {
+      response.transaction_states.push_back(
+          std::get<wire::DescribeTransactionsResponse::TransactionState>(std::move(answer)));
+    }
+    shard.connections.answer(request, response);
+  });
   std::uint32_t part = 0;
-  for (const std::string& id : asked.transactional_ids) {
+  for (const std::string& id : ids) {
     const TxnPlace place = transaction_place(shard.context, id);
     gather.ask(place.shard, part++, DescribeTransactionCall{place.partition, id});
   }
