@@ -26,6 +26,7 @@ struct Faults {
   bool writes_fail = false;
   bool restarts = false;
   bool clients_fail = true;
+  bool clients_are_hasty = false;  // they give each other hardly any time, or none, to join
 };
 
 enum class Doing : std::uint8_t { idle, joining, syncing, owning, gone };
@@ -35,6 +36,7 @@ struct Client {
   std::optional<std::string> instance;
   std::int16_t version = 9;
   std::int32_t session_ms = 10'000;
+  std::int32_t rebalance_ms = kRebalanceMs;
   Protocols protocols;
   Doing doing = Doing::idle;
   std::string member_id;
@@ -67,7 +69,10 @@ class World {
 
   void heal() {
     faults_ = {.clients_fail = false};
-    for (Client& client : clients_) client.paused_until = Instant{};
+    for (Client& client : clients_) {
+      client.paused_until = Instant{};
+      client.rebalance_ms = kRebalanceMs;
+    }
   }
 
   // Everybody who lives owns something of the same generation, and nothing is without an owner.
@@ -123,6 +128,10 @@ class World {
     client.version = versions[random_.below(std::size(versions))];
     if (client.version >= 5 && random_.one_in(3)) client.instance = "i" + client.name;
     client.session_ms = static_cast<std::int32_t>(6'000 + random_.below(10'000));
+    if (faults_.clients_are_hasty) {
+      constexpr std::int32_t patience_ms[] = {0, 0, 1, 300, 2'000, kRebalanceMs};
+      client.rebalance_ms = patience_ms[random_.below(std::size(patience_ms))];
+    }
     client.protocols = some_protocols();
     clients_.push_back(std::move(client));
   }
@@ -233,7 +242,7 @@ class World {
                                    .client = client.name,
                                    .version = client.version,
                                    .session_ms = client.session_ms,
-                                   .rebalance_ms = kRebalanceMs,
+                                   .rebalance_ms = client.rebalance_ms,
                                    .protocols = client.protocols});
     parked_.emplace(client.ticket, harness_.now.monotonic);
   }
@@ -400,6 +409,9 @@ TEST(Property, WritesFail) {
 }
 TEST(Property, CoordinatorsRestart) {
   run_worlds(60, {.restarts = true});
+}
+TEST(Property, ClientsAreHasty) {
+  run_worlds(120, {.restarts = true, .clients_are_hasty = true});
 }
 TEST(Property, Everything) {
   run_worlds(120, {.writes_fail = true, .restarts = true});

@@ -5,6 +5,12 @@
 #include "core/group/coordinator.hpp"
 
 namespace tailwater::group {
+namespace {
+
+// A phase that begins anew must not end in the same tick, however hasty its members are.
+constexpr Duration kWaitForAbsentMin = Duration::from_ms(1'000);
+
+}  // namespace
 
 void GroupCoordinator::rebalance_or_complete(Turn& turn, Group& group) {
   if (group.is(State::preparing)) return complete_join_if_ready(turn, group);
@@ -63,7 +69,8 @@ void GroupCoordinator::complete_join(Turn& turn, Group& group) {
 
   if (group.size() > 0 && !group.elect_joined_leader()) {
     // Only static members that are away: wait until one is back or the sessions of all have ended.
-    group.join_phase = {.started = now, .deadline = now + group.rebalance_timeout_max()};
+    group.join_phase = {.started = now,
+                        .deadline = now + std::max(group.rebalance_timeout_max(), kWaitForAbsentMin)};
     note_deadline(group, group.join_phase.deadline);
     return;
   }

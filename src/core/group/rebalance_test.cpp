@@ -168,6 +168,29 @@ TEST(JoinPhase, WithoutAnyJoinedLeaderWaitsAgain) {
   EXPECT_EQ(harness.joined(back).generation_id, 2);
 }
 
+TEST(JoinPhase, WithoutAnyPatienceItStillWaitsForWhoIsAway) {
+  // Not even once in a tick may the phase begin anew: there would be no end to it.
+  for (const std::int32_t rebalance_ms : {0, 1, 20}) {
+    SCOPED_TRACE(rebalance_ms);
+    Harness harness(no_delay());
+    const Ticket a = harness.join({.instance = "a", .session_ms = 600'000, .rebalance_ms = 10'000});
+    harness.advance_ms(0);
+    harness.sync({.member = harness.joined(a).member_id, .instance = "a"});
+    harness.join({.instance = "a", .session_ms = 600'000, .rebalance_ms = rebalance_ms});
+    EXPECT_EQ(harness.state(), "Stable");
+    const std::string dynamic = harness.new_id({.session_ms = 600'000, .rebalance_ms = rebalance_ms});
+    harness.join({.member = dynamic, .session_ms = 600'000, .rebalance_ms = rebalance_ms});
+    harness.leave({{dynamic, std::nullopt}});
+    int ticks = 0;
+    harness.on_tick = [&ticks] { ++ticks; };
+    harness.advance_ms(10'000);
+    EXPECT_LE(ticks, 20);
+    EXPECT_EQ(harness.state(), "PreparingRebalance");
+    const Ticket back = harness.join({.instance = "a", .session_ms = 600'000, .rebalance_ms = rebalance_ms});
+    EXPECT_EQ(harness.joined(back).generation_id, 2);
+  }
+}
+
 TEST(JoinPhase, ANewLeaderIsTheFirstThatRejoined) {
   Harness harness(no_delay());
   const auto members = harness.stable_group(3, {.session_ms = 600'000});

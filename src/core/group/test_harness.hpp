@@ -281,6 +281,7 @@ class Harness {
     while (wake_at <= target) {
       set_time(std::max(now.monotonic, wake_at));
       wake_at = Instant::max();
+      if (on_tick) on_tick();
       coordinator->tick(now, out);
       drain();
     }
@@ -329,6 +330,7 @@ class Harness {
   // Called with each effect as it appears, for transcripts.
   std::function<void(const Reply&)> on_reply;
   std::function<void(const Append&)> on_append;
+  std::function<void()> on_tick;
   bool persists_at_once = true;
 
  private:
