@@ -8,6 +8,8 @@
 namespace tailwater::group {
 namespace {
 
+constexpr std::int16_t kNamesProtocolVersion = 5;
+
 void refuse_sync(GroupEffects& out, Ticket ticket, ErrorCode error) {
   wire::SyncGroupResponse response;
   response.error_code = error;
@@ -22,6 +24,10 @@ bool differs(const std::optional<std::string>& named, const std::optional<std::s
 }  // namespace
 
 void GroupCoordinator::sync(const Call& call, const wire::SyncGroupRequest& request, GroupEffects& out) {
+  const bool names_protocol = request.protocol_type && request.protocol_name;
+  if (call.version >= kNamesProtocolVersion && !names_protocol) {
+    return refuse_sync(out, call.ticket, ErrorCode::inconsistent_group_protocol);
+  }
   if (request.group_id.empty()) return refuse_sync(out, call.ticket, ErrorCode::invalid_group_id);
   if (const ErrorCode error = availability(); error != ErrorCode::none)
     return refuse_sync(out, call.ticket, error);

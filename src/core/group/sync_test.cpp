@@ -40,6 +40,21 @@ TEST(SyncChecks, GenerationThenProtocol) {
             ErrorCode::inconsistent_group_protocol);
 }
 
+TEST(SyncChecks, FromVersionFiveOnTheProtocolIsNamed) {
+  Completing harness;
+  SyncSpec spec{.group = "", .member = harness.leader, .version = 5};
+  EXPECT_EQ(harness.sync_error(spec), ErrorCode::inconsistent_group_protocol);
+  spec.group = "g";
+  EXPECT_EQ(harness.sync_error(spec), ErrorCode::inconsistent_group_protocol);
+  spec.type = "consumer";
+  EXPECT_EQ(harness.sync_error(spec), ErrorCode::inconsistent_group_protocol);
+  spec.type.reset();
+  spec.protocol = "range";
+  EXPECT_EQ(harness.sync_error(spec), ErrorCode::inconsistent_group_protocol);
+  spec.type = "consumer";
+  EXPECT_EQ(harness.sync_error(spec), ErrorCode::none);
+}
+
 TEST(SyncChecks, PreparingAsksToJoin) {
   Completing harness;
   harness.join({.member = harness.leader, .protocols = {{"range", bytes_of("new")}}});

@@ -62,6 +62,7 @@ struct SyncSpec {
   std::map<std::string, std::string> assignments;  // member id -> what it is given
   std::optional<std::string> type;
   std::optional<std::string> protocol;
+  std::int16_t version = 4;
 };
 
 struct CommitSpec {
@@ -118,7 +119,7 @@ class Harness {
     for (const auto& [member, given] : spec.assignments) {
       request.assignments.push_back({.member_id = member, .assignment = bytes_of(given)});
     }
-    const Call asked = call(5);
+    const Call asked = call(spec.version);
     coordinator->sync(asked, request, out);
     return done(asked);
   }
