@@ -13,6 +13,8 @@ namespace {
 // Of one transactional id without its partitions: nodes of maps, two copies of its state.
 constexpr std::size_t kTransactionWeight = 600;
 constexpr std::size_t kPartitionWeight = 96;
+// A batch with the record of a transaction, without id and partitions.
+constexpr std::size_t kRecordBytesMax = 512;
 
 std::size_t weight_of(const std::set<TopicPartition>& partitions) {
   std::size_t weight = 0;
@@ -126,6 +128,20 @@ Decision TxnCoordinator::decide_for(const Transaction& transaction, const Reques
   return writing && decision.kind == Decision::Kind::refuse ? unfinished : decision;
 }
 
+// Whether this, and whatever follows without more partitions, goes into a batch. Counts rather too many bytes.
+bool TxnCoordinator::fits_batch(std::string_view id, const Metadata& next) const {
+  constexpr std::size_t topic_bytes = 16;
+  constexpr std::size_t partition_bytes = 4;
+  std::size_t bytes = kRecordBytesMax + id.size();
+  const std::string* topic = nullptr;  // they are in order
+  for (const TopicPartition& each : next.partitions) {
+    bytes += partition_bytes;
+    if (topic == nullptr || *topic != each.topic) bytes += topic_bytes + each.topic.size();
+    topic = &each.topic;
+  }
+  return bytes <= std::min(options_.batch_bytes_max, log_bytes_max_);
+}
+
 Answer TxnCoordinator::answer_of(const Request& request, const Metadata& metadata) const {
   Answer answer;
   if (std::holds_alternative<InitRequest>(request)) answer.producer = metadata.producer;
@@ -153,10 +169,13 @@ void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision
       reply(turn, waiter.ticket, answer_of(waiter.request, entry.second.committed));
       break;
     case Decision::Kind::write: {
+      const auto* add = std::get_if<AddRequest>(&waiter.request);
+      if (add != nullptr && !fits_batch(entry.first, decision.next)) {
+        return refuse(turn, waiter.ticket, ErrorCode::unknown_server_error);
+      }
       take_producer_id(entry.second.proposed(), decision.next);
       Answer answer = answer_of(waiter.request, decision.next);
       propose(turn, entry, std::move(decision.next), std::pair(waiter.ticket, std::move(answer)));
-      const auto* add = std::get_if<AddRequest>(&waiter.request);
       if (add != nullptr && add->by_leader) {
         CHECK(add->partitions.size() == 1);
         entry.second.in_flight.back().leader = add->partitions.front();

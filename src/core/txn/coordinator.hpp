@@ -66,6 +66,8 @@ class TxnCoordinator {
   void give_producer_id(ProducerId id, Now now, TxnEffects& out);
   void no_producer_id(Now now, TxnEffects& out);
   void tick(Now now, TxnEffects& out);
+  // The log takes no larger batches; a transaction whose record would be larger gets no more partitions.
+  void limit_batches(std::size_t bytes_max) { log_bytes_max_ = bytes_max; }
 
   // ---- requests, each answered by a Reply
   void init(Ticket ticket, InitRequest request, Now now, TxnEffects& out);
@@ -136,6 +138,7 @@ class TxnCoordinator {
   void propose(Turn& turn, Entry& entry, Metadata next, std::optional<std::pair<Ticket, Answer>> then);
   void applied(Turn& turn, Entry& entry, InFlight done);
   void withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorCode error);
+  bool fits_batch(std::string_view id, const Metadata& next) const;
   Answer answer_of(const Request& request, const Metadata& metadata) const;
   void take_producer_id(const Metadata& before, const Metadata& next);
   void want_producer_id(Turn& turn);
@@ -168,6 +171,7 @@ class TxnCoordinator {
   std::optional<ProducerId> fresh_id_;
   bool id_asked_ = false;
   records::BatchBuilder builder_;
+  std::size_t log_bytes_max_ = SIZE_MAX;
   std::uint64_t next_append_ = 1;
   std::uint64_t next_marker_ = 1;
   std::size_t memory_ = 0;

@@ -46,6 +46,22 @@ TEST_F(TxnCoordinatorTest, nothing_is_answered_before_it_is_written) {
   EXPECT_EQ(harness.error(known), ErrorCode::none);
 }
 
+TEST_F(TxnCoordinatorTest, a_transaction_grows_no_larger_than_a_batch) {
+  harness.coordinator->limit_batches(2'000);
+  const ProducerIdentity producer = begin();
+  std::size_t refused = 0;
+  for (std::int32_t number = 0; number < 50; ++number) {
+    const std::string topic = "a topic of a hundred bytes" + std::string(70, '.') + std::to_string(number);
+    const Ticket ticket = harness.add("id", producer, {{topic, 0}});
+    ASSERT_NE(harness.answer(ticket), nullptr);
+    if (harness.error(ticket) == ErrorCode::unknown_server_error) ++refused;
+  }
+  EXPECT_GT(refused, 30U);
+  EXPECT_LT(refused, 45U);
+  EXPECT_EQ(harness.error(harness.end("id", producer, Outcome::commit)), ErrorCode::none);
+  for (const Buffer& batch : harness.log) EXPECT_LE(batch.size(), 2'000U);
+}
+
 TEST_F(TxnCoordinatorTest, an_end_follows_additions_and_takes_them_along) {
   const ProducerIdentity producer = begin();
   harness.writes_at_once = false;

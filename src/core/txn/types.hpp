@@ -143,7 +143,8 @@ struct Options {
   Duration patience = Duration::from_ms(100);
   std::size_t waiting_max = 64;  // of one transactional id; more are refused at once
   Duration marker_retry = Duration::from_ms(100);
-  std::size_t memory_max = std::size_t{256} << 20;  // of all transactional ids of this coordinator
+  std::size_t batch_bytes_max = std::size_t{16} << 20;  // of one append
+  std::size_t memory_max = std::size_t{256} << 20;      // of all transactional ids of this coordinator
 };
 
 }  // namespace tailwater::txn
