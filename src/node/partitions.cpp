@@ -38,7 +38,7 @@ Partitions::Partitions(Context& context, log::StorageOptions options)
 void Partitions::configure_storage() {
   storage_.set_producer_expiration_ms(broker_config_.producer_id_expiration_ms);
   storage_.set_compaction(compaction_map_bytes(broker_config_, context_.options.shards),
-                          Duration::from_ms(broker_config_.log_cleaner_backoff_ms));
+                          compaction_interval(broker_config_));
 }
 
 Partitions::~Partitions() = default;

@@ -24,6 +24,10 @@ std::uint64_t compaction_map_bytes(const cluster::BrokerConfig& config, std::uin
          std::max<std::uint32_t>(shards, 1);
 }
 
+Duration compaction_interval(const cluster::BrokerConfig& config) {
+  return Duration::from_ms(std::max<std::int64_t>(config.log_cleaner_backoff_ms, 1));
+}
+
 log::StorageOptions storage_options(const ShardOptions& options) {
   log::StorageOptions storage;
   storage.shard = options.shard;
@@ -56,7 +60,7 @@ log::StorageOptions storage_options(const ShardOptions& options) {
   storage.producer_expiration_ms = options.config.producer_id_expiration_ms;
   storage.compaction = options.config.log_cleaner_enable;
   storage.compaction_map_bytes = compaction_map_bytes(options.config, options.shards);
-  storage.compaction_interval = Duration::from_ms(options.config.log_cleaner_backoff_ms);
+  storage.compaction_interval = compaction_interval(options.config);
   return storage;
 }
 

@@ -15,6 +15,8 @@ namespace tailwater::node {
 std::uint64_t request_budget(const ShardOptions& options);
 // A shard's part of log.cleaner.dedupe.buffer.size, which is that of all cleaners together.
 std::uint64_t compaction_map_bytes(const cluster::BrokerConfig& config, std::uint32_t shards);
+// log.cleaner.backoff.ms; without any pause there would be no turn without a look at all logs.
+Duration compaction_interval(const cluster::BrokerConfig& config);
 log::StorageOptions storage_options(const ShardOptions& options);
 
 // REQUIRES: no shard of this broker is started yet. `options` are those of any shard.
