@@ -47,7 +47,6 @@ class Play {
       for (const group::Reply& reply : out_.replies) remember(reply);
       out_.clear();
     }
-    (void)coordinator_.records_for_all_state(now_.wall);
     coordinator_.unload(out_);
   }
 

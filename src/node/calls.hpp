@@ -113,6 +113,7 @@ struct GroupCaller {
   std::int16_t version = 0;
   std::string client_id;
   std::string client_host;
+  cluster::MetadataVersion image;  // that the question was looked at with
 };
 
 using GroupRequest = std::variant<wire::JoinGroupRequest, wire::SyncGroupRequest, wire::HeartbeatRequest,

@@ -32,6 +32,7 @@ class CoordinatorKeeper {
     const cluster::TopicHandle topic = context_.image->topic(Kind::kTopic);
     for (auto at = coordinators_.begin(); at != coordinators_.end();) {
       if (topic && at->second.log.key().topic_id == topic->id) {
+        at->second.machine.limit_batches(at->second.log.batch_bytes_max());
         ++at;
         continue;
       }
@@ -46,6 +47,8 @@ class CoordinatorKeeper {
       const PartitionState* partition = partitions_.find(key);
       if (partition == nullptr || partition->log == nullptr || coordinators_.contains(number)) continue;
       add(number, CoordinatorLog(context_, partitions_, key));
+      Coordinator& added = coordinators_.at(number);
+      added.machine.limit_batches(added.log.batch_bytes_max());
       is_restless_ = true;
     }
   }

@@ -81,10 +81,17 @@ CoordinatorLog::LoadStep CoordinatorLog::load(const Replay& replay) {
   return LoadStep::taken;
 }
 
+std::size_t CoordinatorLog::batch_bytes_max() const {
+  const PartitionState* found = partition();
+  return found == nullptr || found->log == nullptr ? SIZE_MAX : found->log->config().segment_bytes;
+}
+
 bool CoordinatorLog::write(std::uint64_t token, Buffer batch) {
   PartitionState* found = partition();
   if (found == nullptr || found->log == nullptr) {
     outcomes_.push_back({token, wire::ErrorCode::not_coordinator});
+  } else if (batch.size() > batch_bytes_max()) {
+    outcomes_.push_back({token, wire::ErrorCode::record_list_too_large});
   } else if (!deferred_.empty() || partitions_.held_back()) {
     deferred_.push_back({token, std::move(batch)});
   } else {
@@ -124,7 +131,9 @@ bool CoordinatorLog::write_now(PartitionState& partition, std::uint64_t token, B
     deferred_.push_front({token, Buffer(batch.begin(), batch.end())});
     return false;
   }
-  outcomes_.push_back({token, wire::ErrorCode::kafka_storage_error});
+  const bool too_large = appended.error() == log::AppendRefusal::too_large;
+  outcomes_.push_back(
+      {token, too_large ? wire::ErrorCode::record_list_too_large : wire::ErrorCode::kafka_storage_error});
   for (const Deferred& write : std::exchange(deferred_, {})) {
     outcomes_.push_back({write.token, wire::ErrorCode::kafka_storage_error});
   }

@@ -1,9 +1,11 @@
 // The ground under a coordinator of groups or of transactions: its partition of an internal topic. It is read
 // whole before the coordinator serves; then it takes the coordinator's batches in their order and says which
 // of them are durable. GUARANTEES: outcomes of successful writes come in the order of the writes; each write
-// has one outcome; a write that the log refuses takes those with it that wait behind it.
+// has one outcome; a write that the log refuses takes those with it that wait behind it, but for one that is
+// larger than the log takes at all, which is refused before it waits.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -45,6 +47,8 @@ class CoordinatorLog {
   }
   bool loading() const { return loading_; }
 
+  // Larger batches are refused, as the topic is configured now.
+  std::size_t batch_bytes_max() const;
   // True if it is in the log now, if not durable.
   bool write(std::uint64_t token, Buffer batch);
   // While the journal has no room writes wait here; call it turn by turn.

@@ -60,9 +60,15 @@ void Groups::add(std::int32_t number, CoordinatorLog&& log) {
 
 void Groups::take_over(Coordinator& coordinator) {
   coordinator.machine.loaded(context_.now, effects_);
-  // A broker that died after it had deleted a topic finds its offsets again.
-  const auto is_gone = [this](std::string_view topic) { return !context_.image->topic(topic); };
+  // A broker that died after it had deleted a topic finds its offsets again, and others were deleted, and
+  // made anew, while this was loading.
+  const auto is_gone = [this](std::string_view topic, const Uuid& id) { return this->is_gone(topic, id); };
   coordinator.machine.forget_topics(is_gone, context_.now, effects_);
+}
+
+bool Groups::is_gone(std::string_view name, const Uuid& id) const {
+  const cluster::TopicHandle topic = context_.image->topic(name);
+  return !topic || (!id.is_zero() && topic->id != id);
 }
 
 void Groups::topics_changed(const cluster::MetadataImage& before) {
@@ -72,7 +78,9 @@ void Groups::topics_changed(const cluster::MetadataImage& before) {
   }
   if (gone.empty()) return;
   for (auto& [number, coordinator] : coordinators_) {
-    const auto is_gone = [&gone](std::string_view topic) { return gone.contains(topic); };
+    const auto is_gone = [this, &gone](std::string_view topic, const Uuid& id) {
+      return gone.contains(topic) && (id.is_zero() || this->is_gone(topic, id));
+    };
     coordinator.machine.forget_topics(is_gone, context_.now, effects_);
     carry_out(coordinator);
   }
@@ -159,7 +167,12 @@ void Groups::ask(ShardId from, std::uint64_t gather, std::uint32_t part, GroupCa
   if (coordinator == nullptr) return refuse(asking, asked.request, wire::ErrorCode::not_coordinator);
   const auto* in_transaction = std::get_if<wire::TxnOffsetCommitRequest>(&asked.request);
   if (in_transaction != nullptr && !admit(*coordinator, asking, asked, *in_transaction)) return;
-  const group::Call call = call_of(*coordinator, asking, asked.caller);
+  group::Call call = call_of(*coordinator, asking, asked.caller);
+  // What the asker saw of topics may be over. (An older image would not know topics that the asker knows.)
+  const group::IsGone is_gone = [this](std::string_view topic, const Uuid& id) {
+    return this->is_gone(topic, id);
+  };
+  if (asked.caller.image < context_.image->version) call.is_gone = &is_gone;
   group::GroupCoordinator& machine = coordinator->machine;
   struct Visitor {
     group::GroupCoordinator& machine;

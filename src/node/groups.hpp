@@ -49,6 +49,7 @@ class Groups : public CoordinatorKeeper<GroupKind> {
   void add(std::int32_t number, CoordinatorLog&& log) override;
   void take_over(Coordinator& coordinator) override;
   void fulfil(Coordinator& coordinator, group::GroupEffects& wished) override;
+  bool is_gone(std::string_view topic, const Uuid& id) const;
   group::Call call_of(Coordinator& coordinator, const Asking& asking, const GroupCaller& caller);
   void refuse(const Asking& asking, const GroupRequest& request, wire::ErrorCode error);
   // True if the offsets may be taken now; else the question waits, or is refused.

@@ -88,27 +88,40 @@ void GroupCoordinator::delete_group(const Call& call, const std::string& group_i
   }
   if (!group->is(State::empty)) return answer(ErrorCode::non_empty_group);
 
-  // Offsets that are on their way to the log are in it before these tombstones.
-  GroupDeleteAppend deletion{.ticket = call.ticket, .writes = {}};
-  for (const auto& [topic, partitions] : group->offsets.topics()) {
-    for (const auto& [partition, entry] : partitions) {
-      deletion.writes.changes.push_back(
-          {.group = group_id, .topic = topic, .partition = partition, .value = std::nullopt});
+  Turn turn{call.now, out};
+  group->deletion_in_flight = true;
+  if (const std::optional<ErrorCode> end = delete_more(turn, *group, call.ticket)) {
+    group->deletion_in_flight = false;
+    answer(*end);
+    if (*end == ErrorCode::none) {  // nothing but ids that were given out
+      erase(*group);
+      return finish(turn);
     }
   }
-  std::vector<Change> changes(deletion.writes.changes.begin(), deletion.writes.changes.end());
-  if (group->has_record) changes.push_back(GroupChange{.group = group_id, .value = std::nullopt});
-  Turn turn{call.now, out};
-  if (changes.empty()) {  // nothing but ids that were given out
-    erase(*group);
-    answer(ErrorCode::none);
-    return finish(turn);
-  }
-  group->deletion_in_flight = true;
-  begin_writes(*group, deletion.writes);
-  append(turn, *group, make_batch_of_any_size(turn, changes), std::move(deletion));
   settle(*group);
   finish(turn);
+}
+
+// As much at once as a batch may hold; the rest when that is durable, so that a deletion takes little memory.
+// No commit is taken meanwhile, and offsets that are on their way to the log are in it before these
+// tombstones.
+std::optional<ErrorCode> GroupCoordinator::delete_more(Turn& turn, Group& group, Ticket ticket) {
+  GroupDeleteAppend deletion{.ticket = ticket, .writes = {}, .is_last = true};
+  begin_batch();
+  for (const auto& [topic, partitions] : group.offsets.topics()) {
+    for (const auto& [partition, entry] : partitions) {
+      OffsetWrite tombstone{.topic = topic, .partition = partition, .value = std::nullopt};
+      deletion.is_last = add_to_batch(turn, group, tombstone);
+      if (!deletion.is_last) break;
+      deletion.writes.changes.push_back(std::move(tombstone));
+    }
+    if (!deletion.is_last) break;
+  }
+  if (deletion.is_last && group.has_record) deletion.is_last = add_to_batch(turn, {group.id(), std::nullopt});
+  if (builder_.empty()) return deletion.is_last ? ErrorCode::none : ErrorCode::unknown_server_error;
+  begin_writes(group, deletion.writes);
+  append(turn, group, finish_batch(), std::move(deletion));
+  return std::nullopt;
 }
 
 }  // namespace tailwater::group

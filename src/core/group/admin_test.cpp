@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/group/test_harness.hpp"
+#include "records/replay.hpp"
 
 namespace tailwater::group {
 namespace {
@@ -161,6 +162,67 @@ TEST(DeleteGroup, AGroupOfTheSameNameStartsAnew) {
   const Ticket ticket = harness.join({.member = id});
   harness.advance_ms(0);
   EXPECT_EQ(harness.joined(ticket).generation_id, 1);
+}
+
+// What is deleted goes batch by batch, and the next batch is made when the last is durable.
+struct ManyOffsets : Harness {
+  explicit ManyOffsets(std::size_t batch_bytes_max) : Harness({.batch_bytes_max = batch_bytes_max}) {
+    const auto members = stable_group(1);
+    for (std::int32_t partition = 0; partition < kOffsets; ++partition) {
+      commit({.member = members[0], .generation = 1, .partition = partition, .offset = 5});
+    }
+    leave({{members[0], std::nullopt}});
+    persists_at_once = false;
+  }
+  static constexpr std::int32_t kOffsets = 50;
+};
+
+TEST(DeleteGroups, ManyOffsetsGoInSeveralBatches) {
+  ManyOffsets harness(1'000);
+  const Ticket ticket = harness.delete_group();
+  std::int32_t tombstones = 0;
+  int batches = 0;
+  while (!harness.answered(ticket)) {
+    ASSERT_EQ(harness.appends.size(), 1u);
+    const Buffer& batch = harness.appends.front().batch;
+    EXPECT_LE(batch.size(), 1'000u);
+    tombstones += records::whole_batch(batch)->records_count();
+    ++batches;
+    EXPECT_EQ(harness.commit_error({}), ErrorCode::coordinator_not_available);
+    harness.persist_one();
+  }
+  EXPECT_EQ(harness.delete_error(ticket), ErrorCode::none);
+  EXPECT_EQ(tombstones, ManyOffsets::kOffsets + 1);
+  EXPECT_GT(batches, 2);
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+  harness.restart();
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+}
+
+TEST(DeleteGroups, WhatIsRefusedHalfWayStays) {
+  ManyOffsets harness(1'000);
+  const Ticket ticket = harness.delete_group();
+  harness.persist_one();
+  harness.persist_one(ErrorCode::not_enough_replicas);
+  EXPECT_EQ(harness.delete_error(ticket), ErrorCode::coordinator_not_available);
+  EXPECT_EQ(harness.state(), "Empty");
+  EXPECT_EQ(harness.fetch("t", 0), -1);
+  EXPECT_EQ(harness.fetch("t", 49), 5);
+  harness.restart();
+  EXPECT_EQ(harness.fetch("t", 0), -1);
+  EXPECT_EQ(harness.fetch("t", 49), 5);
+  harness.persists_at_once = true;
+  EXPECT_EQ(harness.delete_error(harness.delete_group()), ErrorCode::none);
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+}
+
+TEST(DeleteGroups, WhatFitsIntoNoBatchIsRefused) {
+  ManyOffsets harness(1'000);
+  harness.options.batch_bytes_max = 70;
+  harness.restart();
+  EXPECT_EQ(harness.delete_error(harness.delete_group()), ErrorCode::unknown_server_error);
+  EXPECT_EQ(harness.state(), "Empty");
+  EXPECT_EQ(harness.fetch("t", 0), 5);
 }
 
 }  // namespace

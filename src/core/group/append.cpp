@@ -1,8 +1,6 @@
 // Appends: records go out as one batch with a token; when the log has them, or refuses them, what waits for
 // them is carried out. Membership records are snapshots of what memory already says; offsets are applied only
 // here.
-#include <array>
-
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
 #include "core/group/responses.hpp"
@@ -23,18 +21,21 @@ struct Overloaded : Visitors... {
 
 }  // namespace
 
-bool GroupCoordinator::add_to_batch(const Turn& turn, const OffsetChange& change) {
-  encode(change, record_);
-  return builder_.add(turn.now.wall.ms, Bytes(record_.key), view(record_.value));
+bool GroupCoordinator::add_to_batch(const Turn& turn, const Group& group, const OffsetWrite& write) {
+  encode(group.id(), write, record_);
+  return add_record(turn);
 }
 
 bool GroupCoordinator::add_to_batch(const Turn& turn, const GroupChange& change) {
   encode(change, record_);
-  return builder_.add(turn.now.wall.ms, Bytes(record_.key), view(record_.value));
+  return add_record(turn);
 }
 
-bool GroupCoordinator::add_to_batch(const Turn& turn, const Change& change) {
-  return std::visit([&](const auto& each) { return add_to_batch(turn, each); }, change);
+bool GroupCoordinator::add_record(const Turn& turn) {
+  constexpr std::size_t frame_max = 32;  // of a record around key and value
+  const std::size_t bytes = record_.key.size() + (record_.value ? record_.value->size() : 0) + frame_max;
+  if (builder_.size() + bytes > batch_bytes_max()) return false;
+  return builder_.add(turn.now.wall.ms, Bytes(record_.key), view(record_.value));
 }
 
 Buffer GroupCoordinator::finish_batch() {
@@ -46,6 +47,12 @@ Buffer GroupCoordinator::finish_batch() {
   return batch;
 }
 
+std::optional<Buffer> GroupCoordinator::make_batch(const Turn& turn, const GroupChange& change) {
+  begin_batch();
+  if (!add_to_batch(turn, change)) return std::nullopt;
+  return finish_batch();
+}
+
 void GroupCoordinator::append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose) {
   const AppendToken token{next_append_++};
   appends_.emplace(token, PendingAppend{group.id(), group.serial(), std::move(purpose)});
@@ -54,18 +61,19 @@ void GroupCoordinator::append(Turn& turn, Group& group, Buffer batch, AppendPurp
 }
 
 void GroupCoordinator::append_empty_group(Turn& turn, Group& group) {
-  const std::array record{GroupChange{group.id(), group.record()}};
-  append(turn, group, make_batch_of_any_size(turn, record), EmptyGroupAppend{});
+  std::optional<Buffer> batch = make_batch(turn, {group.id(), group.record()});
+  if (!batch) return;  // as if it were refused
+  append(turn, group, std::move(*batch), EmptyGroupAppend{});
   group.has_record = true;
 }
 
 void GroupCoordinator::begin_writes(Group& group, const OffsetWrites& writes) {
-  for (const OffsetChange& change : writes.changes) group.offsets.begin(change.topic, change.partition);
+  for (const OffsetWrite& change : writes.changes) group.offsets.begin(change.topic, change.partition);
 }
 
 void GroupCoordinator::end_writes(Group* group, OffsetWrites& writes, ErrorCode error) {
   if (group == nullptr) return;
-  for (OffsetChange& change : writes.changes) {
+  for (OffsetWrite& change : writes.changes) {
     if (error == ErrorCode::none)
       group->offsets.apply(change.topic, change.partition, std::move(change.value));
     group->offsets.end(change.topic, change.partition);
@@ -98,7 +106,10 @@ void GroupCoordinator::persisted(AppendToken token, ErrorCode log_error, Now now
           },
           [&](OffsetDeleteAppend& deletion) {
             end_writes(group, deletion.writes, error);
-            set_error(deletion.response, error);
+            if (error != ErrorCode::none) {
+              deletion.response = {};
+              deletion.response.error_code = error;
+            }
             out.replies.push_back({deletion.ticket, std::move(deletion.response)});
           },
           [&](ExpiryAppend& expiry) {
@@ -109,11 +120,15 @@ void GroupCoordinator::persisted(AppendToken token, ErrorCode log_error, Now now
           },
           [&](GroupDeleteAppend& deletion) {
             end_writes(group, deletion.writes, error);
+            std::optional<ErrorCode> end = error;
+            const bool goes_on = group != nullptr && error == ErrorCode::none && !deletion.is_last;
+            if (goes_on) end = delete_more(turn, *group, deletion.ticket);
+            if (!end) return;
             out.replies.push_back({deletion.ticket, wire::DeleteGroupsResponse::DeletableGroupResult{
-                                                        .group_id = pending.group_id, .error_code = error}});
+                                                        .group_id = pending.group_id, .error_code = *end}});
             if (group == nullptr) return;
             group->deletion_in_flight = false;
-            gone = error == ErrorCode::none;
+            gone = *end == ErrorCode::none;
           },
           [&](AssignmentAppend& assignment) {
             if (group != nullptr) assignment_stored(turn, *group, assignment, error);

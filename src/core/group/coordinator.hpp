@@ -10,14 +10,15 @@
 // clock or a disk hands in ends the process; memory stays within Options. Single-threaded, no locks.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -59,7 +60,9 @@ class GroupCoordinator {
   // The outcome of an append; unknown tokens are ignored.
   void persisted(AppendToken token, ErrorCode error, Now now, GroupEffects& out);
   // The offsets of these topics go, as nobody can use them any more. Does nothing while it is loading.
-  void forget_topics(const std::function<bool(std::string_view)>& is_gone, Now now, GroupEffects& out);
+  void forget_topics(const IsGone& is_gone, Now now, GroupEffects& out);
+  // The log takes no larger batches; none is made that is larger than this or Options::batch_bytes_max.
+  void limit_batches(std::size_t bytes_max) { log_bytes_max_ = bytes_max; }
   void tick(Now now, GroupEffects& out);
 
   // ---- requests, each answered by a Reply
@@ -87,10 +90,6 @@ class GroupCoordinator {
   wire::DescribeGroupsResponse::DescribedGroup describe_group(const std::string& group_id,
                                                               std::int16_t version) const;
 
-  // Batches that, replayed into an empty coordinator, give this one's durable state, all but what open
-  // transactions hold. REQUIRES: loaded.
-  std::vector<Buffer> records_for_all_state(WallTime now) const;
-
   // For metrics and for looking inside: every group, in the order of their ids.
   const std::map<std::string, Group, std::less<>>& groups() const { return groups_; }
   std::size_t group_count() const { return groups_.size(); }
@@ -109,7 +108,7 @@ class GroupCoordinator {
 
   // ---- appends: what to do when the log has, or refuses, a batch
   struct OffsetWrites {
-    std::vector<OffsetChange> changes;
+    std::vector<OffsetWrite> changes;
   };
   struct CommitAppend {
     Ticket ticket;
@@ -134,6 +133,7 @@ class GroupCoordinator {
   struct GroupDeleteAppend {
     Ticket ticket;
     OffsetWrites writes;
+    bool is_last = true;  // else more of the group is to go
   };
   struct AssignmentAppend {
     std::int32_t generation = 0;
@@ -209,20 +209,30 @@ class GroupCoordinator {
 
   // ---- offsets.cpp, expiry.cpp
   ErrorCode check_commit(Group& group, const wire::OffsetCommitRequest& request) const;
-  void decide_commit(const Group& group, const wire::OffsetCommitRequest& request, WallTime now,
-                     CommitAppend& commit) const;
   ErrorCode check_commit(Group& group, const wire::TxnOffsetCommitRequest& request) const;
-  void decide_commit(const Group& group, const wire::TxnOffsetCommitRequest& request, WallTime now,
-                     TxnCommitAppend& commit) const;
+  // Partition by partition: what is refused gets its error, the rest becomes a write, and a record of the
+  // batch that is being built. Where these outgrow the batch everything is refused, and nothing is decided or
+  // copied beyond. True if there is a batch to append.
+  template <class Request, class Commit>
+  bool decide_commit(const Turn& turn, const Call& call, const Group& group, const Request& request,
+                     Commit& commit);
   ErrorCode check_offset(const Group& group, std::string_view topic, std::int32_t partition,
                          std::string_view metadata) const;
   void hold_writes(Group* group, TxnCommitAppend& commit, ErrorCode error);
-  void write_commit(Turn& turn, Group& group, CommitAppend commit);
   void begin_writes(Group& group, const OffsetWrites& writes);
   void end_writes(Group* group, OffsetWrites& writes, ErrorCode error);
   void sweep(Turn& turn);
   void expire_offsets(Turn& turn, Group& group, std::size_t& left);
+  // In-flight offsets by their place: whether all of them are of topics that are gone.
+  using Place = std::tuple<std::string_view, std::string_view, std::int32_t>;
+  std::map<Place, bool> gone_in_flight(const IsGone& is_gone) const;
+  void forget_topics(Turn& turn, Group& group, const IsGone& is_gone, const std::map<Place, bool>& in_flight);
+  // What was added to the batch goes out, if anything was.
   void remove_offsets(Turn& turn, Group& group, ExpiryAppend removal);
+
+  // ---- admin.cpp
+  // The next batch of a deletion, or, if there is nothing left to write, how it ended.
+  std::optional<ErrorCode> delete_more(Turn& turn, Group& group, Ticket ticket);
   bool may_be_forgotten(const Group& group) const;
 
   // ---- timers.cpp
@@ -231,27 +241,16 @@ class GroupCoordinator {
   void finish(Turn& turn);
 
   // ---- append.cpp
-  // Nothing if the batch would be larger than `bytes_max`.
-  template <class Changes>  // of Change, or of one kind of them
-  std::optional<Buffer> make_batch(const Turn& turn, const Changes& changes, std::size_t bytes_max,
-                                   const records::BatchOptions& options = {}) {
-    builder_.reset(options);
-    for (const auto& change : changes) {
-      if (!add_to_batch(turn, change) || builder_.size() > bytes_max) return std::nullopt;
-    }
-    return finish_batch();
-  }
-  // For what must not fail for its size: tombstones and groups without members, which memory bounds.
-  template <class Changes>
-  Buffer make_batch_of_any_size(const Turn& turn, const Changes& changes) {
-    std::optional<Buffer> batch = make_batch(turn, changes, records::kBatchBytesMax);
-    CHECK(batch.has_value());
-    return std::move(*batch);
-  }
-  bool add_to_batch(const Turn& turn, const OffsetChange& change);
-  bool add_to_batch(const Turn& turn, const GroupChange& change);
-  bool add_to_batch(const Turn& turn, const Change& change);
+  // One batch is built at a time: begun, added to, finished.
+  void begin_batch(const records::BatchOptions& options = {}) { builder_.reset(options); }
+  std::size_t batch_bytes_max() const { return std::min(options_.batch_bytes_max, log_bytes_max_); }
+  // False, and nothing is added, if the batch would be larger than it may be.
+  [[nodiscard]] bool add_to_batch(const Turn& turn, const Group& group, const OffsetWrite& write);
+  [[nodiscard]] bool add_to_batch(const Turn& turn, const GroupChange& change);
+  [[nodiscard]] bool add_record(const Turn& turn);
   Buffer finish_batch();
+  // Of this one record. Nothing if it is too large.
+  std::optional<Buffer> make_batch(const Turn& turn, const GroupChange& change);
   void append(Turn& turn, Group& group, Buffer batch, AppendPurpose purpose);
   void append_empty_group(Turn& turn, Group& group);
 
@@ -270,6 +269,7 @@ class GroupCoordinator {
   std::map<ProducerId, std::set<std::string, std::less<>>> holders_;  // groups that hold offsets of them
   records::BatchBuilder builder_;
   KeyValue record_;  // that is being added; kept for its memory
+  std::size_t log_bytes_max_ = SIZE_MAX;
   std::uint64_t next_serial_ = 1;
   std::uint64_t next_append_ = 1;
   std::size_t memory_ = 0;

@@ -8,7 +8,8 @@
 namespace tailwater::group {
 namespace {
 
-constexpr std::size_t kSweepBudget = 5'000;  // offsets and groups looked at per tick
+constexpr std::size_t kSweepBudget = 5'000;        // offsets and groups looked at per tick
+constexpr std::size_t kSweepBytesPerUnit = 1'024;  // of what is written meanwhile
 constexpr std::size_t kExpiredPerBatch = 5'000;
 
 enum class Rule : std::uint8_t {
@@ -59,6 +60,7 @@ void GroupCoordinator::expire_offsets(Turn& turn, Group& group, std::size_t& lef
   const Rule rule = rule_for(group);
   ExpiryAppend expiry;
   bool keeps_some = false;
+  begin_batch();
   for (const auto& [topic, partitions] : group.offsets.topics()) {
     left -= std::min(left, partitions.size());
     const bool is_kept =
@@ -68,52 +70,90 @@ void GroupCoordinator::expire_offsets(Turn& turn, Group& group, std::size_t& lef
           !is_kept && entry.committed && entry.writes_in_flight == 0 && entry.held.empty() &&
           expiry.writes.changes.size() < kExpiredPerBatch &&
           has_expired(*entry.committed, rule, group, turn.now.wall, options_.offsets_retention);
-      if (expires) {
-        expiry.writes.changes.push_back(
-            {.group = group.id(), .topic = topic, .partition = partition, .value = std::nullopt});
+      OffsetWrite tombstone{.topic = {}, .partition = partition, .value = {}};
+      if (expires) tombstone.topic = topic;
+      if (expires && add_to_batch(turn, group, tombstone)) {
+        expiry.writes.changes.push_back(std::move(tombstone));
       } else {
-        keeps_some = true;
+        keeps_some = true;  // for good, or until the next sweep
       }
     }
   }
   const bool is_unused = group.is(State::empty) && group.pending().empty() && group.appends_in_flight == 0;
-  expiry.deletes_group = is_unused && !keeps_some && group.has_record;
+  expiry.deletes_group =
+      is_unused && !keeps_some && group.has_record && add_to_batch(turn, {group.id(), std::nullopt});
+  left -= std::min(left, builder_.size() / kSweepBytesPerUnit);
   remove_offsets(turn, group, std::move(expiry));
 }
 
 void GroupCoordinator::remove_offsets(Turn& turn, Group& group, ExpiryAppend removal) {
-  std::vector<Change> changes(removal.writes.changes.begin(), removal.writes.changes.end());
-  if (removal.deletes_group) {
-    group.deletion_in_flight = true;
-    changes.push_back(GroupChange{.group = group.id(), .value = std::nullopt});
-  }
-  if (changes.empty()) return;
+  if (builder_.empty()) return;
+  group.deletion_in_flight = removal.deletes_group;
   begin_writes(group, removal.writes);
-  append(turn, group, make_batch_of_any_size(turn, changes), std::move(removal));
+  append(turn, group, finish_batch(), std::move(removal));
 }
 
-void GroupCoordinator::forget_topics(const std::function<bool(std::string_view)>& is_gone, Now now,
-                                     GroupEffects& out) {
+void GroupCoordinator::forget_topics(const IsGone& is_gone, Now now, GroupEffects& out) {
   if (availability() != ErrorCode::none) return;
   Turn turn{now, out};
+  const std::map<Place, bool> in_flight = gone_in_flight(is_gone);
   for (auto at = groups_.begin(); at != groups_.end();) {
     Group& group = at->second;
     ++at;
-    if (group.deletion_in_flight) continue;
-    ExpiryAppend removal;
-    for (const auto& [topic, partitions] : group.offsets.topics()) {
-      if (!is_gone(topic)) continue;
-      for (const auto& [partition, entry] : partitions) {
-        removal.writes.changes.push_back(
-            {.group = group.id(), .topic = topic, .partition = partition, .value = std::nullopt});
-        if (removal.writes.changes.size() < kExpiredPerBatch) continue;
-        remove_offsets(turn, group, std::exchange(removal, {}));
-      }
-    }
-    remove_offsets(turn, group, std::move(removal));
-    settle(group);
+    if (!group.deletion_in_flight) forget_topics(turn, group, is_gone, in_flight);
   }
   finish(turn);
+}
+
+std::map<GroupCoordinator::Place, bool> GroupCoordinator::gone_in_flight(const IsGone& is_gone) const {
+  std::map<Place, bool> places;
+  const auto note = [&](const std::string& group, const OffsetWrites& writes) {
+    for (const OffsetWrite& write : writes.changes) {
+      if (!write.value) continue;
+      bool& all = places.try_emplace({group, write.topic, write.partition}, true).first->second;
+      all = all && is_gone(write.topic, write.value->topic_id);
+    }
+  };
+  for (const auto& [token, pending] : appends_) {
+    if (const auto* commit = std::get_if<CommitAppend>(&pending.purpose)) {
+      note(pending.group_id, commit->writes);
+    } else if (const auto* in_transaction = std::get_if<TxnCommitAppend>(&pending.purpose)) {
+      note(pending.group_id, in_transaction->writes);
+    }
+  }
+  return places;
+}
+
+// A tombstone takes all that a partition has, so it is for those of which nothing is of a topic that is there.
+// In-flight writes are borrowed by `in_flight`: no append of a commit ends meanwhile.
+void GroupCoordinator::forget_topics(Turn& turn, Group& group, const IsGone& is_gone,
+                                     const std::map<Place, bool>& in_flight) {
+  ExpiryAppend removal;
+  begin_batch();
+  for (const auto& [topic, partitions] : group.offsets.topics()) {
+    std::optional<std::pair<Uuid, bool>> last;  // most partitions have the same id
+    const auto gone = [&, &name = topic](const CommittedOffset& offset) {
+      if (!last || last->first != offset.topic_id)
+        last.emplace(offset.topic_id, is_gone(name, offset.topic_id));
+      return last->second;
+    };
+    for (const auto& [partition, entry] : partitions) {
+      const auto coming = in_flight.find({group.id(), topic, partition});
+      const bool has_any = entry.committed || !entry.held.empty() || coming != in_flight.end();
+      if (!has_any || (entry.committed && !gone(*entry.committed))) continue;
+      if (coming != in_flight.end() && !coming->second) continue;
+      if (!std::ranges::all_of(entry.held, gone, &HeldOffset::value)) continue;
+      OffsetWrite tombstone{.topic = topic, .partition = partition, .value = {}};
+      if (removal.writes.changes.size() >= kExpiredPerBatch || !add_to_batch(turn, group, tombstone)) {
+        remove_offsets(turn, group, std::exchange(removal, {}));
+        begin_batch();
+        if (!add_to_batch(turn, group, tombstone)) continue;
+      }
+      removal.writes.changes.push_back(std::move(tombstone));
+    }
+  }
+  remove_offsets(turn, group, std::move(removal));
+  settle(group);
 }
 
 }  // namespace tailwater::group

@@ -63,8 +63,8 @@ TEST(Expiry, OffsetsOfADeletedTopicGoWithIt) {
   harness.commit({.member = members[0], .generation = 1, .topic = "t", .partition = 7, .offset = 2});
   harness.commit({.member = members[0], .generation = 1, .topic = "other", .offset = 3});
   harness.commit({.group = "simple", .topic = "t", .offset = 4});
-  harness.coordinator->forget_topics([](std::string_view topic) { return topic == "t"; }, harness.now,
-                                     harness.out);
+  harness.coordinator->forget_topics([](std::string_view topic, const Uuid&) { return topic == "t"; },
+                                     harness.now, harness.out);
   harness.drain();
   EXPECT_EQ(harness.fetch("t"), -1);
   EXPECT_EQ(harness.fetch("t", 7), -1);
@@ -74,6 +74,68 @@ TEST(Expiry, OffsetsOfADeletedTopicGoWithIt) {
   harness.restart();
   EXPECT_EQ(harness.fetch("t"), -1);
   EXPECT_EQ(harness.fetch("other"), 3);
+}
+
+// The topic "t" was deleted, and there is one of that name again.
+struct MadeAnew : Harness {
+  void forget() {
+    coordinator->forget_topics(
+        [this](std::string_view topic, const Uuid& id) { return topic == "t" && id != now_there; }, now, out);
+    drain();
+  }
+  Uuid gone{1, 1};
+  Uuid now_there{2, 2};
+};
+
+TEST(Expiry, OffsetsOfTheTopicThatHasTheNameNowStay) {
+  MadeAnew harness;
+  harness.commit({.partition = 0, .offset = 1, .topic_id = harness.gone});
+  harness.commit({.partition = 1, .offset = 2, .topic_id = harness.now_there});
+  harness.commit({.partition = 2, .offset = 3});
+  harness.commit({.topic = "u", .partition = 2, .offset = 4, .topic_id = harness.gone});
+  for (const bool restarted : {false, true}) {
+    if (restarted) harness.restart();
+    harness.forget();
+    EXPECT_EQ(harness.fetch("t", 0), -1);
+    EXPECT_EQ(harness.fetch("t", 1), 2);
+    EXPECT_EQ(harness.fetch("t", 2), -1);
+    EXPECT_EQ(harness.fetch("u", 2), 4);
+  }
+}
+
+TEST(Expiry, WhatIsBeingWrittenForADeletedTopicGoesToo) {
+  MadeAnew harness;
+  harness.commit({.partition = 0, .offset = 1, .topic_id = harness.gone});
+  harness.commit({.partition = 1, .offset = 1, .topic_id = harness.gone});
+  harness.commit({.partition = 2, .offset = 1, .topic_id = harness.now_there});
+  harness.persists_at_once = false;
+  harness.commit({.partition = 0, .offset = 2, .topic_id = harness.gone});
+  harness.commit({.partition = 1, .offset = 3, .topic_id = harness.now_there});
+  harness.commit({.partition = 3, .offset = 4, .topic_id = harness.gone});
+  harness.txn_commit({.partition = 4, .offset = 5}, ProducerId{7});  // without an id
+  harness.persists_at_once = true;
+  harness.forget();
+  harness.end_transaction(ProducerId{7}, true);
+  for (const bool restarted : {false, true}) {
+    if (restarted) harness.restart();
+    EXPECT_EQ(harness.fetch("t", 0), -1);
+    EXPECT_EQ(harness.fetch("t", 1), 3);
+    EXPECT_EQ(harness.fetch("t", 2), 1);
+    EXPECT_EQ(harness.fetch("t", 3), -1);
+    EXPECT_EQ(harness.fetch("t", 4), -1);
+  }
+}
+
+TEST(Expiry, ManyOffsetsOfADeletedTopicGoInSeveralBatches) {
+  Harness harness({.batch_bytes_max = 1'000});
+  for (std::int32_t partition = 0; partition < 50; ++partition) {
+    harness.commit({.partition = partition, .offset = 1});
+  }
+  harness.on_append = [](const Append& append) { EXPECT_LE(append.batch.size(), 1'000u); };
+  harness.coordinator->forget_topics([](std::string_view, const Uuid&) { return true; }, harness.now,
+                                     harness.out);
+  harness.drain();
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
 }
 
 TEST(Expiry, OtherProtocolsKeepEverythingWhileTheyLive) {
@@ -165,6 +227,18 @@ TEST(Expiry, ManyGroupsAreSweptInSlices) {
   EXPECT_EQ(harness.out.wake_at, harness.now.monotonic);
   harness.drain();
   harness.advance_ms(0);
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+}
+
+TEST(Expiry, TakesNoMoreAtOnceThanABatchMayHold) {
+  Harness harness({.offsets_retention = Duration::from_ms(1), .batch_bytes_max = 1'000});
+  for (std::int32_t partition = 0; partition < 50; ++partition) {
+    harness.commit({.partition = partition, .offset = 1});
+  }
+  harness.on_append = [](const Append& append) { EXPECT_LE(append.batch.size(), 1'000u); };
+  harness.advance_ms(10 * kMinute);
+  EXPECT_EQ(harness.coordinator->group_count(), 1u);  // the rest goes with the next sweeps
+  harness.advance_ms(50 * kMinute);
   EXPECT_EQ(harness.coordinator->group_count(), 0u);
 }
 

@@ -1,6 +1,5 @@
 // JoinGroup: who may join, under which id, and what that does to the group. In Kafka's order of checks.
 #include <algorithm>
-#include <array>
 
 #include "base/check.hpp"
 #include "core/group/coordinator.hpp"
@@ -286,8 +285,7 @@ void GroupCoordinator::replace_static_member(Joiner& joiner, Group& group, Membe
                              .member_id = member.id,
                              .previous_leader = previous_leader,
                              .ticket = joiner.call.ticket};
-  const std::array record{GroupChange{group.id(), group.record()}};
-  std::optional<Buffer> batch = make_batch(turn, record, options_.batch_bytes_max);
+  std::optional<Buffer> batch = make_batch(turn, {group.id(), group.record()});
   if (!batch) return answer_static_member(turn, group, purpose, ErrorCode::unknown_server_error);
   append(turn, group, std::move(*batch), std::move(purpose));
 }

@@ -8,11 +8,6 @@
 #include "records/replay.hpp"
 
 namespace tailwater::group {
-namespace {
-
-constexpr std::size_t kSnapshotBatchBytes = std::size_t{256} << 10;
-
-}  // namespace
 
 Result<Replayed> GroupCoordinator::replay(Bytes bytes, records::Codecs* codecs) {
   CHECK(phase_ == Phase::loading);
@@ -116,34 +111,6 @@ void GroupCoordinator::unload(GroupEffects& out) {
   holders_.clear();
   memory_ = 0;
   phase_ = Phase::stopped;
-}
-
-std::vector<Buffer> GroupCoordinator::records_for_all_state(WallTime now) const {
-  std::vector<Buffer> batches;
-  records::BatchBuilder builder;
-  const auto close = [&] {
-    if (builder.empty()) return;
-    const Result<void> finished = builder.finish(batches.emplace_back());
-    CHECK(finished.has_value());
-  };
-  const auto write = [&](const KeyValue& record) {
-    const bool added = builder.add(now.ms, Bytes(record.key),
-                                   record.value ? std::optional<Bytes>(*record.value) : std::nullopt);
-    CHECK(added);
-    if (builder.size() >= kSnapshotBatchBytes) close();
-  };
-  for (const auto& [id, group] : groups_) {
-    if (group.has_record) write(encode(GroupChange{.group = id, .value = group.record()}));
-    for (const auto& [topic, partitions] : group.offsets.topics()) {
-      for (const auto& [partition, entry] : partitions) {
-        if (!entry.committed) continue;
-        write(encode(
-            OffsetChange{.group = id, .topic = topic, .partition = partition, .value = entry.committed}));
-      }
-    }
-  }
-  close();
-  return batches;
 }
 
 }  // namespace tailwater::group

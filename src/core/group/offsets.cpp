@@ -1,6 +1,8 @@
 // OffsetCommit, OffsetFetch and OffsetDelete. A commit is written first; only then fetches see it and its
 // client is answered.
 #include <algorithm>
+#include <set>
+#include <type_traits>
 #include <utility>
 
 #include "core/group/coordinator.hpp"
@@ -41,9 +43,20 @@ bool is_of_other_topic(const CommittedOffset& committed, const Uuid& topic_id) {
 }
 
 // When an offset ends for which the client has set the time itself; -1 if it has not.
-std::int64_t expire_time(std::int64_t now_ms, std::int64_t retention_ms) {
+std::int64_t expire_time(std::int64_t now_ms, const wire::OffsetCommitRequest& request) {
+  const std::int64_t retention_ms = request.retention_time_ms;
   if (retention_ms < 0) return -1;
   return retention_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + retention_ms;
+}
+std::int64_t expire_time(std::int64_t, const wire::TxnOffsetCommitRequest&) {
+  return -1;
+}
+
+// Clients that name topics by their ids are told of the id.
+template <class Request>
+ErrorCode error_of_gone_topic(std::int16_t version) {
+  constexpr std::int16_t first_with_ids = std::is_same_v<Request, wire::OffsetCommitRequest> ? 10 : 6;
+  return version >= first_with_ids ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
 }
 
 }  // namespace
@@ -85,8 +98,13 @@ void GroupCoordinator::offset_commit(const Call& call, const wire::OffsetCommitR
   CommitAppend commit{.ticket = call.ticket,
                       .response = commit_response<wire::OffsetCommitResponse>(request, ErrorCode::none),
                       .writes = {}};
-  decide_commit(*group, request, call.now.wall, commit);
-  write_commit(turn, *group, std::move(commit));
+  begin_batch();
+  if (decide_commit(turn, call, *group, request, commit)) {
+    begin_writes(*group, commit.writes);
+    append(turn, *group, finish_batch(), std::move(commit));
+  } else {
+    out.replies.push_back({call.ticket, std::move(commit.response)});
+  }
   settle(*group);
   finish(turn);
 }
@@ -101,47 +119,44 @@ ErrorCode GroupCoordinator::check_offset(const Group& group, std::string_view to
   return ErrorCode::none;
 }
 
-// Partition by partition: what is refused gets its error, the rest becomes a change.
-void GroupCoordinator::decide_commit(const Group& group, const wire::OffsetCommitRequest& request,
-                                     WallTime now, CommitAppend& commit) const {
-  const std::int64_t expires = expire_time(now.ms, request.retention_time_ms);
+template <class Request, class Commit>
+bool GroupCoordinator::decide_commit(const Turn& turn, const Call& call, const Group& group,
+                                     const Request& request, Commit& commit) {
+  const std::int64_t now_ms = turn.now.wall.ms;
+  const std::int64_t expires = expire_time(now_ms, request);
   for (std::size_t topic_index = 0; topic_index < request.topics.size(); ++topic_index) {
     const auto& topic = request.topics[topic_index];
+    const bool is_gone = call.is_gone != nullptr && (*call.is_gone)(topic.name, topic.topic_id);
     for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
       const auto& partition = topic.partitions[index];
       ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
       const std::string_view metadata = partition.committed_metadata.value_or(std::string_view());
-      error = check_offset(group, topic.name, partition.partition_index, metadata);
-      if (error == ErrorCode::none) {
-        commit.writes.changes.push_back(
-            {.group = std::string(request.group_id),
-             .topic = std::string(topic.name),
-             .partition = partition.partition_index,
-             .value = CommittedOffset{.offset = partition.committed_offset,
-                                      .leader_epoch = partition.committed_leader_epoch,
-                                      .metadata = std::string(metadata),
-                                      .commit_time_ms = now.ms,
-                                      .expire_time_ms = expires,
-                                      .topic_id = topic.topic_id}});
+      error = is_gone ? error_of_gone_topic<Request>(call.version)
+                      : check_offset(group, topic.name, partition.partition_index, metadata);
+      if (error != ErrorCode::none) continue;
+      OffsetWrite write{.topic = std::string(topic.name),
+                        .partition = partition.partition_index,
+                        .value = CommittedOffset{.offset = partition.committed_offset,
+                                                 .leader_epoch = partition.committed_leader_epoch,
+                                                 .metadata = std::string(metadata),
+                                                 .commit_time_ms = now_ms,
+                                                 .expire_time_ms = expires,
+                                                 .topic_id = topic.topic_id}};
+      if (!add_to_batch(turn, group, write)) {
+        set_error(commit.response, ErrorCode::unknown_server_error);
+        return false;
       }
+      commit.writes.changes.push_back(std::move(write));
     }
   }
+  return !builder_.empty();
 }
 
-void GroupCoordinator::write_commit(Turn& turn, Group& group, CommitAppend commit) {
-  if (commit.writes.changes.empty()) {
-    turn.out.replies.push_back({commit.ticket, std::move(commit.response)});
-    return;
-  }
-  std::optional<Buffer> batch = make_batch(turn, commit.writes.changes, options_.batch_bytes_max);
-  if (!batch) {
-    set_error(commit.response, ErrorCode::unknown_server_error);
-    turn.out.replies.push_back({commit.ticket, std::move(commit.response)});
-    return;
-  }
-  begin_writes(group, commit.writes);
-  append(turn, group, std::move(*batch), std::move(commit));
-}
+template bool GroupCoordinator::decide_commit(const Turn& turn, const Call& call, const Group& group,
+                                              const wire::OffsetCommitRequest& request, CommitAppend& commit);
+template bool GroupCoordinator::decide_commit(const Turn& turn, const Call& call, const Group& group,
+                                              const wire::TxnOffsetCommitRequest& request,
+                                              TxnCommitAppend& commit);
 
 FetchGroup GroupCoordinator::offset_fetch(const wire::OffsetFetchRequest::OffsetFetchRequestGroup& request,
                                           Stability stability) const {
@@ -174,14 +189,18 @@ FetchGroup GroupCoordinator::offset_fetch(const wire::OffsetFetchRequest::Offset
   for (const auto& [topic, partitions] : group->offsets.topics()) {
     FetchTopic answered;
     answered.name = topic;
+    // Records of clients that set a time to expire do not keep the id.
+    const auto note_id = [&answered](const Uuid& id) {
+      if (!id.is_zero()) answered.topic_id = id;
+    };
     for (const auto& [partition, entry] : partitions) {
       if (stable_only && !entry.held.empty()) {
-        answered.topic_id = entry.held.front().value.topic_id;
+        note_id(entry.held.front().value.topic_id);
         answered.partitions.push_back(unstable(partition));
         continue;
       }
       if (!entry.committed) continue;
-      answered.topic_id = entry.committed->topic_id;
+      note_id(entry.committed->topic_id);
       answered.partitions.push_back(fetched(partition, &*entry.committed));
     }
     if (!answered.partitions.empty()) answer.topics.push_back(std::move(answered));
@@ -193,6 +212,7 @@ void GroupCoordinator::offset_delete(const Call& call, const wire::OffsetDeleteR
                                      GroupEffects& out) {
   OffsetDeleteAppend deletion{.ticket = call.ticket, .response = {}, .writes = {}};
   const auto refuse = [&](ErrorCode error) {
+    if (error != ErrorCode::none) deletion.response.topics.clear();
     deletion.response.error_code = error;
     out.replies.push_back({call.ticket, std::move(deletion.response)});
   };
@@ -206,6 +226,9 @@ void GroupCoordinator::offset_delete(const Call& call, const wire::OffsetDeleteR
   // say.
   if (!group->is(State::empty) && !group->uses_consumer_protocol()) return refuse(ErrorCode::non_empty_group);
 
+  Turn turn{call.now, out};
+  std::set<std::pair<std::string_view, std::int32_t>> taken;
+  begin_batch();
   for (const auto& topic : request.topics) {
     auto& answered = deletion.response.topics.emplace_back();
     answered.name = topic.name;
@@ -215,17 +238,15 @@ void GroupCoordinator::offset_delete(const Call& call, const wire::OffsetDeleteR
           {.partition_index = partition.partition_index,
            .error_code = is_read ? ErrorCode::group_subscribed_to_topic : ErrorCode::none});
       if (is_read || !group->offsets.knows(topic.name, partition.partition_index)) continue;
-      deletion.writes.changes.push_back({.group = request.group_id,
-                                         .topic = topic.name,
-                                         .partition = partition.partition_index,
-                                         .value = {}});
+      if (!taken.emplace(topic.name, partition.partition_index).second) continue;
+      OffsetWrite tombstone{.topic = topic.name, .partition = partition.partition_index, .value = {}};
+      if (!add_to_batch(turn, *group, tombstone)) return refuse(ErrorCode::unknown_server_error);
+      deletion.writes.changes.push_back(std::move(tombstone));
     }
   }
-  if (deletion.writes.changes.empty()) return refuse(ErrorCode::none);
-  Turn turn{call.now, out};
+  if (builder_.empty()) return refuse(ErrorCode::none);
   begin_writes(*group, deletion.writes);
-  Buffer batch = make_batch_of_any_size(turn, deletion.writes.changes);
-  append(turn, *group, std::move(batch), std::move(deletion));
+  append(turn, *group, finish_batch(), std::move(deletion));
   settle(*group);
   finish(turn);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/group/test_harness.hpp"
+#include "records/replay.hpp"
 
 namespace tailwater::group {
 namespace {
@@ -161,6 +162,41 @@ TEST(Commit, WithoutTopicsIsAnsweredAtOnce) {
   EXPECT_EQ(harness.coordinator->group_count(), 0u);
 }
 
+TEST(CommitChecks, TopicsThatWentMeanwhile) {
+  Harness harness;
+  const IsGone is_gone = [](std::string_view topic, const Uuid&) { return topic == "gone"; };
+  const auto ask = [&](std::int16_t version) {
+    wire::OffsetCommitRequest request;
+    request.group_id = "g";
+    request.generation_id_or_member_epoch = -1;
+    for (const std::string_view name : {"gone", "t"}) {
+      auto& topic = request.topics.emplace_back();
+      topic.name = name;
+      topic.partitions.push_back({.partition_index = 0, .committed_offset = 1});
+    }
+    const Ticket ticket{static_cast<std::uint64_t>(1'000 + version)};
+    harness.coordinator->offset_commit(
+        {.ticket = ticket, .version = version, .now = harness.now, .is_gone = &is_gone}, request,
+        harness.out);
+    harness.drain();
+    return harness.reply<wire::OffsetCommitResponse>(ticket);
+  };
+  const auto by_name = ask(9);
+  EXPECT_EQ(by_name.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(by_name.topics.at(1).partitions.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(ask(10).topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_topic_id);
+  EXPECT_EQ(harness.fetch("gone"), -1);
+  EXPECT_EQ(harness.fetch("t"), 1);
+}
+
+TEST(CommitLimits, WhatTheLogTakes) {
+  Harness harness;
+  harness.coordinator->limit_batches(200);
+  EXPECT_EQ(harness.commit_error({.metadata = std::string(300, 'x')}), ErrorCode::unknown_server_error);
+  EXPECT_EQ(harness.commit_error({}), ErrorCode::none);
+  EXPECT_EQ(harness.committed(harness.commit({})), ErrorCode::none);
+}
+
 TEST(CommitLimits, Memory) {
   Harness harness({.memory_max = 20'000});
   ErrorCode error = ErrorCode::none;
@@ -178,6 +214,46 @@ TEST(CommitLimits, ABatchThatIsTooLarge) {
   Harness harness({.batch_bytes_max = 200});
   EXPECT_EQ(harness.commit_error({.metadata = std::string(300, 'x')}), ErrorCode::unknown_server_error);
   EXPECT_EQ(harness.commit_error({}), ErrorCode::none);
+}
+
+// Of a request that is refused as a whole nothing is copied that does not fit: partitions behind the limit
+// are not even looked at.
+TEST(CommitLimits, NothingIsDecidedBeyondTheBatch) {
+  Harness harness({.batch_bytes_max = 1'000});
+  const std::string metadata(5'000, 'x');
+  const auto fill = [&](auto& request) {
+    request.group_id = "g";
+    request.generation_id_or_member_epoch = -1;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    topic.partitions.push_back({.partition_index = 0, .committed_offset = 1, .committed_metadata = metadata});
+    for (std::int32_t partition = 1; partition < 50; ++partition) {
+      topic.partitions.push_back({.partition_index = partition, .committed_offset = 1});
+    }
+    topic.partitions.push_back(
+        {.partition_index = 50, .committed_offset = 1, .committed_metadata = metadata});
+  };
+  const auto check = [](const auto& answer) {
+    const auto& partitions = answer.topics.at(0).partitions;
+    ASSERT_EQ(partitions.size(), 51u);
+    EXPECT_EQ(partitions.front().error_code, ErrorCode::offset_metadata_too_large);
+    for (std::size_t at = 1; at < partitions.size(); ++at) {
+      EXPECT_EQ(partitions[at].error_code, ErrorCode::unknown_server_error) << at;
+    }
+  };
+  wire::OffsetCommitRequest plain;
+  fill(plain);
+  harness.coordinator->offset_commit({.ticket = Ticket{77}, .version = 8, .now = harness.now}, plain,
+                                     harness.out);
+  wire::TxnOffsetCommitRequest in_transaction;
+  fill(in_transaction);
+  harness.coordinator->txn_offset_commit({.ticket = Ticket{78}, .version = 3, .now = harness.now},
+                                         in_transaction, harness.out);
+  harness.drain();
+  check(harness.reply<wire::OffsetCommitResponse>(Ticket{77}));
+  check(harness.reply<wire::TxnOffsetCommitResponse>(Ticket{78}));
+  EXPECT_TRUE(harness.log.empty());
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
 }
 
 TEST(Fetch, UnknownGroupsTopicsAndPartitionsHaveNoOffset) {
@@ -306,12 +382,40 @@ TEST(OffsetDelete, AnswersWhenDurableAndFailsAsAWhole) {
   EXPECT_FALSE(harness.answered(failing));
   EXPECT_EQ(harness.fetch(), 5);
   harness.persist_one(ErrorCode::not_enough_replicas);
-  EXPECT_EQ(harness.reply<wire::OffsetDeleteResponse>(failing).topics.at(0).partitions.at(0).error_code,
-            ErrorCode::coordinator_not_available);
+  const auto answer = harness.reply<wire::OffsetDeleteResponse>(failing);
+  EXPECT_EQ(answer.error_code, ErrorCode::coordinator_not_available);
+  EXPECT_TRUE(answer.topics.empty());
   EXPECT_EQ(harness.fetch(), 5);
   harness.offset_delete();
   harness.persist_one();
   EXPECT_EQ(harness.coordinator->group_count(), 0u);  // nothing is left of a simple consumer's group
+}
+
+TEST(OffsetDelete, APartitionThatIsNamedAgainIsDeletedOnce) {
+  Harness harness;
+  harness.commit({.partition = 1, .offset = 5});
+  harness.persists_at_once = false;
+  const Ticket ticket = harness.offset_delete("t", std::vector<std::int32_t>(1'000, 1));
+  ASSERT_EQ(harness.appends.size(), 1u);
+  EXPECT_EQ(records::whole_batch(harness.appends.front().batch)->records_count(), 1);
+  harness.persist_one();
+  EXPECT_EQ(harness.reply<wire::OffsetDeleteResponse>(ticket).topics.at(0).partitions.size(), 1'000u);
+  EXPECT_EQ(harness.coordinator->group_count(), 0u);
+}
+
+TEST(OffsetDelete, MoreThanABatchTakesIsRefused) {
+  Harness harness({.batch_bytes_max = 1'000});
+  std::vector<std::int32_t> partitions;
+  for (std::int32_t partition = 0; partition < 50; ++partition) {
+    harness.commit({.partition = partition, .offset = 5});
+    partitions.push_back(partition);
+  }
+  harness.persists_at_once = false;
+  const auto answer = harness.reply<wire::OffsetDeleteResponse>(harness.offset_delete("t", partitions));
+  EXPECT_EQ(answer.error_code, ErrorCode::unknown_server_error);
+  EXPECT_TRUE(answer.topics.empty());
+  EXPECT_TRUE(harness.appends.empty());
+  EXPECT_EQ(harness.fetch("t", 49), 5);
 }
 
 TEST(OffsetDelete, CoversACommitThatIsInFlight) {

@@ -92,12 +92,12 @@ class World {
 
   void expect_same_after_replay() {
     while (!harness_.appends.empty()) write_one(ErrorCode::none);
-    const auto before = harness_.coordinator->records_for_all_state({});
+    const auto before = durable_state(*harness_.coordinator);
     GroupCoordinator other(harness_.options, Prng(1));
     for (const Buffer& batch : harness_.log) ASSERT_TRUE(other.replay(batch).has_value());
     GroupEffects out;
     other.loaded(harness_.now, out);
-    EXPECT_EQ(other.records_for_all_state({}), before);
+    EXPECT_EQ(durable_state(other), before);
   }
 
   void everybody_dies() {

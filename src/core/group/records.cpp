@@ -119,14 +119,11 @@ Result<std::optional<Change>> decode_group_change(wire::Reader& key_reader, std:
   return Change(std::move(change));
 }
 
-}  // namespace
-
-void encode(const OffsetChange& change, KeyValue& record) {
-  encode_key(
-      wire::OffsetCommitKey{.group = change.group, .topic = change.topic, .partition = change.partition},
-      record);
-  if (!change.value) return record.value.reset();
-  const CommittedOffset& value = *change.value;
+void encode_offset(const wire::OffsetCommitKey& key, const std::optional<CommittedOffset>& written,
+                   KeyValue& record) {
+  encode_key(key, record);
+  if (!written) return record.value.reset();
+  const CommittedOffset& value = *written;
   const std::int16_t version = value.expire_time_ms >= 0   ? kOffsetVersionWithExpiry
                                : !value.topic_id.is_zero() ? kOffsetVersionWithTopicId
                                                            : kOffsetVersion;
@@ -138,6 +135,17 @@ void encode(const OffsetChange& change, KeyValue& record) {
                                        .expire_timestamp = value.expire_time_ms,
                                        .topic_id = value.topic_id},
                record);
+}
+
+}  // namespace
+
+void encode(std::string_view group, const OffsetWrite& write, KeyValue& record) {
+  encode_offset({.group = group, .topic = write.topic, .partition = write.partition}, write.value, record);
+}
+
+void encode(const OffsetChange& change, KeyValue& record) {
+  encode_offset({.group = change.group, .topic = change.topic, .partition = change.partition}, change.value,
+                record);
 }
 
 void encode(const GroupChange& change, KeyValue& record) {

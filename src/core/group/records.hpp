@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -48,6 +49,14 @@ struct GroupRecord {
   friend bool operator==(const GroupRecord&, const GroupRecord&) = default;
 };
 
+// A change of one offset of a group that is known.
+struct OffsetWrite {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::optional<CommittedOffset> value;  // none: a tombstone
+  friend bool operator==(const OffsetWrite&, const OffsetWrite&) = default;
+};
+
 struct OffsetChange {
   std::string group;
   std::string topic;
@@ -70,6 +79,7 @@ struct KeyValue {
 };
 
 // In place of what the record was, and in its memory.
+void encode(std::string_view group, const OffsetWrite& write, KeyValue& record);
 void encode(const OffsetChange& change, KeyValue& record);
 void encode(const GroupChange& change, KeyValue& record);
 template <class AnyChange>

@@ -1,6 +1,5 @@
 // SyncGroup: the leader's assignment is written to the log first; then the group is stable and everybody is
 // answered.
-#include <array>
 #include <utility>
 
 #include "core/group/coordinator.hpp"
@@ -85,8 +84,8 @@ void GroupCoordinator::store_assignment(Turn& turn, Group& group, const wire::Sy
     const auto found = purpose.assignments.find(given.member_id);
     if (found != purpose.assignments.end()) found->second = given.assignment;
   }
-  const std::array record{GroupChange{group.id(), group.record_with(purpose.assignments, purpose.since)}};
-  std::optional<Buffer> batch = make_batch(turn, record, options_.batch_bytes_max);
+  std::optional<Buffer> batch =
+      make_batch(turn, {group.id(), group.record_with(purpose.assignments, purpose.since)});
   if (!batch) return assignment_stored(turn, group, purpose, ErrorCode::unknown_server_error);
   group.assignment_in_flight = group.generation();
   group.has_record = true;

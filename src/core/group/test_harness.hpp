@@ -80,6 +80,22 @@ struct CommitSpec {
   Uuid topic_id;
 };
 
+// What a coordinator's log would have to say for another one to be as it is, but for open transactions.
+inline std::vector<Change> durable_state(const GroupCoordinator& coordinator) {
+  std::vector<Change> state;
+  for (const auto& [id, group] : coordinator.groups()) {
+    if (group.has_record) state.emplace_back(GroupChange{.group = id, .value = group.record()});
+    for (const auto& [topic, partitions] : group.offsets.topics()) {
+      for (const auto& [partition, entry] : partitions) {
+        if (!entry.committed) continue;
+        state.emplace_back(
+            OffsetChange{.group = id, .topic = topic, .partition = partition, .value = entry.committed});
+      }
+    }
+  }
+  return state;
+}
+
 class Harness {
  public:
   explicit Harness(const Options& chosen = {}) : options(chosen) {
@@ -223,11 +239,16 @@ class Harness {
 
   Ticket offset_delete(const std::string& topic = "t", std::int32_t partition = 0,
                        const std::string& group = "g") {
+    return offset_delete(topic, std::vector{partition}, group);
+  }
+  Ticket offset_delete(const std::string& topic, const std::vector<std::int32_t>& partitions,
+                       const std::string& group = "g") {
     wire::OffsetDeleteRequest request;
     request.group_id = group;
     auto& asked = request.topics.emplace_back();
     asked.name = topic;
-    asked.partitions.push_back({.partition_index = partition});
+    for (const std::int32_t partition : partitions)
+      asked.partitions.push_back({.partition_index = partition});
     const Call asking = call(0);
     coordinator->offset_delete(asking, request, out);
     return done(asking);

@@ -45,18 +45,12 @@ void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffset
         .producer = ProducerId{request.producer_id},
         .response = commit_response<wire::TxnOffsetCommitResponse>(request, ErrorCode::none),
         .writes = {}};
-    decide_commit(*group, request, call.now.wall, commit);
-    std::optional<Buffer> batch;
-    if (!commit.writes.changes.empty()) {
-      batch = make_batch(turn, commit.writes.changes, options_.batch_bytes_max,
-                         {.producer_id = commit.producer,
-                          .producer_epoch = ProducerEpoch{request.producer_epoch},
-                          .transactional = true});
-      if (!batch) set_error(commit.response, ErrorCode::unknown_server_error);
-    }
-    if (batch) {
+    begin_batch({.producer_id = commit.producer,
+                 .producer_epoch = ProducerEpoch{request.producer_epoch},
+                 .transactional = true});
+    if (decide_commit(turn, call, *group, request, commit)) {
       begin_writes(*group, commit.writes);
-      append(turn, *group, std::move(*batch), std::move(commit));
+      append(turn, *group, finish_batch(), std::move(commit));
     } else {
       out.replies.push_back({call.ticket, std::move(commit.response)});
     }
@@ -67,32 +61,9 @@ void GroupCoordinator::txn_offset_commit(const Call& call, const wire::TxnOffset
   finish(turn);
 }
 
-void GroupCoordinator::decide_commit(const Group& group, const wire::TxnOffsetCommitRequest& request,
-                                     WallTime now, TxnCommitAppend& commit) const {
-  for (std::size_t topic_index = 0; topic_index < request.topics.size(); ++topic_index) {
-    const auto& topic = request.topics[topic_index];
-    for (std::size_t index = 0; index < topic.partitions.size(); ++index) {
-      const auto& partition = topic.partitions[index];
-      ErrorCode& error = commit.response.topics[topic_index].partitions[index].error_code;
-      const std::string_view metadata = partition.committed_metadata.value_or(std::string_view());
-      error = check_offset(group, topic.name, partition.partition_index, metadata);
-      if (error != ErrorCode::none) continue;
-      commit.writes.changes.push_back(
-          {.group = std::string(request.group_id),
-           .topic = std::string(topic.name),
-           .partition = partition.partition_index,
-           .value = CommittedOffset{.offset = partition.committed_offset,
-                                    .leader_epoch = partition.committed_leader_epoch,
-                                    .metadata = std::string(metadata),
-                                    .commit_time_ms = now.ms,
-                                    .topic_id = topic.topic_id}});
-    }
-  }
-}
-
 void GroupCoordinator::hold_writes(Group* group, TxnCommitAppend& commit, ErrorCode error) {
   if (group == nullptr) return;
-  for (OffsetChange& change : commit.writes.changes) {
+  for (OffsetWrite& change : commit.writes.changes) {
     if (error == ErrorCode::none) {
       group->offsets.hold(commit.producer, change.topic, change.partition, std::move(*change.value));
     }

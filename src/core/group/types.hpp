@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <variant>
@@ -16,6 +17,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "base/uuid.hpp"
 #include "wire/api/delete_groups.hpp"
 #include "wire/api/heartbeat.hpp"
 #include "wire/api/join_group.hpp"
@@ -51,6 +53,9 @@ struct Options {
   std::size_t memory_max = std::size_t{256} << 20;      // of all groups of this coordinator
 };
 
+// Whether the topic of this name and id is no more; of a zero id the name alone tells.
+using IsGone = std::function<bool(std::string_view topic, const Uuid& id)>;
+
 // Who asks, and when. The texts are borrowed for the time of the call.
 struct Call {
   Ticket ticket;
@@ -58,6 +63,7 @@ struct Call {
   std::string_view client_id;
   std::string_view client_host;
   Now now;
+  const IsGone* is_gone = nullptr;  // of topics that went after the question came; null: none did
 };
 
 // DeleteGroups is asked group by group, so its answer is one result.
