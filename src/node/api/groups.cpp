@@ -40,13 +40,15 @@ GroupCaller caller_of(const ShardState& shard, const Request& request) {
   // Kafka shows the host as Java prints an address.
   return {.version = request.version,
           .client_id = std::string(client.id),
-          .client_host = "/" + std::string(client.host)};
+          .client_host = "/" + std::string(client.host),
+          .image = shard.context.image->version};
 }
 
-// Of all but those who join it counts only what they speak.
-GroupCaller version_of(const Request& request) {
+// Of all but those who join it counts only what they speak, and what they knew of topics.
+GroupCaller version_of(const ShardState& shard, const Request& request) {
   GroupCaller caller;
   caller.version = request.version;
+  caller.image = shard.context.image->version;
   return caller;
 }
 
@@ -69,16 +71,16 @@ void serve(ShardState& shard, const Request& request, wire::JoinGroupRequest&& a
 }
 
 void serve(ShardState& shard, const Request& request, wire::SyncGroupRequest&& asked) {
-  ask_coordinator(shard, request, version_of(request), std::move(asked));
+  ask_coordinator(shard, request, version_of(shard, request), std::move(asked));
 }
 
 void serve(ShardState& shard, const Request& request, wire::HeartbeatRequest&& asked,
            const session::BlockRef& block) {
-  ask_coordinator(shard, request, version_of(request), std::move(asked), block);
+  ask_coordinator(shard, request, version_of(shard, request), std::move(asked), block);
 }
 
 void serve(ShardState& shard, const Request& request, wire::LeaveGroupRequest&& asked) {
-  ask_coordinator(shard, request, version_of(request), std::move(asked));
+  ask_coordinator(shard, request, version_of(shard, request), std::move(asked));
 }
 
 namespace {
@@ -162,7 +164,7 @@ void commit_offsets(ShardState& shard, const Request& request, Asked&& asked, co
     speak_to(response, request.version);
     shard.connections.answer(request, response);
   });
-  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(request), std::move(asked)});
+  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(shard, request), std::move(asked)});
 }
 
 }  // namespace
@@ -200,7 +202,7 @@ void serve(ShardState& shard, const Request& request, wire::OffsetDeleteRequest&
         }
         shard.connections.answer(request, response);
       });
-  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(request), std::move(asked)});
+  gather.ask(place.shard, 0, GroupCall{place.partition, version_of(shard, request), std::move(asked)});
 }
 
 namespace {
@@ -219,6 +221,15 @@ void refuse_unknown_ids(wire::OffsetFetchResponseGroup& group) {
   }
   group.topics = std::move(known);
   std::ranges::move(unknown, std::back_inserter(group.topics));
+}
+
+// Clients of these versions know topics by their ids alone: of one without an id nothing can be told.
+void fill_ids(const cluster::MetadataImage& image, wire::OffsetFetchResponseGroup& group) {
+  std::erase_if(group.topics, [&image](auto& topic) {
+    if (!topic.topic_id.is_zero()) return false;
+    if (const cluster::TopicHandle found = image.topic(topic.name)) topic.topic_id = found->id;
+    return topic.topic_id.is_zero();
+  });
 }
 
 }  // namespace
@@ -286,15 +297,21 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
   std::vector<FetchedGroup> groups = each_group_once(std::exchange(asked.groups, {}));
   const auto stability = asked.require_stable ? group::GroupCoordinator::Stability::required
                                               : group::GroupCoordinator::Stability::as_committed;
-  auto gather = shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked)](
-                                                     std::vector<AnswerBody>& answers) {
-    std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
-    for (AnswerBody& answer : answers) {
-      fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
-      if (request.version >= kFirstFetchWithIds) refuse_unknown_ids(fetched.back());
-    }
-    shard.connections.answer(request, group::merge_offset_fetch(asked, request.version, std::move(fetched)));
-  });
+  std::vector<bool> wants_all;
+  for (const auto& group : groups) wants_all.push_back(!group.topics);
+  auto gather =
+      shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked),
+                                        wants_all = std::move(wants_all)](std::vector<AnswerBody>& answers) {
+        std::vector<wire::OffsetFetchResponse::OffsetFetchResponseGroup> fetched;
+        for (AnswerBody& answer : answers) {
+          fetched.push_back(std::get<wire::OffsetFetchResponse::OffsetFetchResponseGroup>(std::move(answer)));
+          if (request.version < kFirstFetchWithIds) continue;
+          if (wants_all[fetched.size() - 1]) fill_ids(*shard.context.image, fetched.back());
+          refuse_unknown_ids(fetched.back());
+        }
+        shard.connections.answer(request,
+                                 group::merge_offset_fetch(asked, request.version, std::move(fetched)));
+      });
   std::uint32_t part = 0;
   for (auto& group : groups) {
     const CoordinatorPlace place = place_of(shard.context, group.group_id);
@@ -325,7 +342,7 @@ void serve(ShardState& shard, const Request& request, wire::DescribeGroupsReques
     wire::DescribeGroupsResponse response;
     for (AnswerBody& answer : answers) {
       response.groups.push_back(std::get<wire::DescribeGroupsResponse::DescribedGroup>(std::move(answer)));
-      if (with_operations) {
+      if (with_operations && response.groups.back().error_code == wire::ErrorCode::none) {
         response.groups.back().authorized_operations = authorized_operations(wire::Resource::group);
       }
     }
@@ -351,7 +368,7 @@ void serve(ShardState& shard, const Request& request, wire::DeleteGroupsRequest&
   std::uint32_t part = 0;
   for (const std::string& group : ids) {
     const CoordinatorPlace place = place_of(shard.context, group);
-    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, version_of(request)});
+    gather.ask(place.shard, part++, DeleteGroupCall{place.partition, group, version_of(shard, request)});
   }
 }
 
