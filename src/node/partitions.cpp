@@ -24,6 +24,8 @@ log::StorageOptions with_places(log::StorageOptions options, const Context& cont
   };
   return options;
 }
+// Coordinators read their logs whole before they serve (decision 0018); less than this is read at once.
+constexpr std::uint32_t kShortFromBytes = std::uint32_t{1} << 20;
 
 }  // namespace
 
@@ -74,6 +76,7 @@ log::LogConfig Partitions::log_config(const TopicState& topic) const {
           .max_compaction_lag_ms = config.max_compaction_lag_ms,
           .delete_retention_ms = config.delete_retention_ms,
           .record_bytes_max = config.max_decompressed_message_bytes,
+          .short_from_bytes = topic.topic->is_internal() ? kShortFromBytes : 0,
           .log_append_time = config.timestamp_type == cluster::TimestampType::log_append_time,
           .os_durable = config.durability == cluster::Durability::os,
           .flush_messages = config.flush_messages,

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "core/log/directory.hpp"
+#include "core/log/log_ops.hpp"
 
 namespace tailwater::log {
 
@@ -61,6 +62,17 @@ CompactionNeed compaction_need(const LogState& log, WallTime now) {
   if (oldest >= 0 && log.config.max_compaction_lag_ms < now.ms - oldest)
     need.delay_ms = now.ms - oldest - log.config.max_compaction_lag_ms;
   return need;
+}
+
+bool outgrows_rest(const LogState& log) {
+  const std::uint64_t least = log.config.short_from_bytes;
+  if (least == 0) return false;
+  std::uint64_t rest = 0;
+  for (const Segment& segment : log.segments) {
+    if (segment.sealed) rest += segment.size;
+  }
+  // By an eighth, so that the log is more than half dirty when all the rest is clean.
+  return log.active().size >= std::max(least, rest + rest / 8);
 }
 
 Compactor::Compactor(Shared& shared, const std::vector<std::unique_ptr<Directory>>& dirs)
@@ -178,6 +190,11 @@ void Compactor::consider(LogState& log, WallTime now) {
   if (std::ranges::any_of(log.segments, [&](const Segment& each) { return log.dir->names_run_of(each); })) {
     log.dir->checkpoint.want_trim(*log.last_extent());
     return;
+  }
+  if (outgrows_rest(log)) {
+    apply_roll(*log.dir, log, log.end);
+    log.dir->journal.push(log,
+                          {.kind = journal::EntryKind::roll, .segment = log.end, .base_offset = log.end});
   }
   const CompactionNeed need = compaction_need(log, now);
   if (need.unflushed) log.dir->flusher.request(log);

@@ -6,6 +6,8 @@
 //                      first segment that is younger than min.compaction.lag.ms
 //   needs it           when more than min.cleanable.dirty.ratio of these bytes is dirty, or the oldest of
 //                      them is older than max.compaction.lag.ms; the dirtiest log goes first
+// With each look the active segment of a log that shall stay short (LogConfig::short_from_bytes) ends if it
+// has outgrown the rest.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +39,9 @@ struct CompactionNeed {
   bool is_due(const LogConfig& config) const;
 };
 CompactionNeed compaction_need(const LogState& log, WallTime now);
+
+// Whether the log shall stay short, and its active segment is so much of it that it shall be compacted too.
+bool outgrows_rest(const LogState& log);
 
 class Compactor {
  public:

@@ -19,6 +19,7 @@ class Story {
     world_.disk.can_reserve = seed % 3 != 0;
     world_.config.delete_retention_ms = random_.one_in(2) ? 3'000 : 60'000;
     world_.config.segment_bytes = static_cast<std::uint32_t>(1'500 + random_.below(6'000));
+    if (random_.one_in(3)) world_.config.short_from_bytes = static_cast<std::uint32_t>(random_.below(1'500));
     world_.config.file_delete_delay_ms = random_.one_in(2) ? 0 : 2'000;
     world_.options.compaction_map_bytes = random_.one_in(3) ? 1 : 1 << 20;
     world_.options.producer_expiration_ms = random_.one_in(4) ? 20'000 : 86'400'000;

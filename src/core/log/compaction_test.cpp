@@ -44,6 +44,35 @@ TEST(Compaction, leaves_one_record_a_key_in_the_sealed_segments) {
   world.check(Offset{0});
 }
 
+TEST(Compaction, a_log_that_shall_stay_short_does_although_its_segments_may_be_large) {
+  for (const bool shall : {false, true}) {
+    KeyedWorld world(9);
+    world.config.segment_bytes = 1 << 20;
+    world.config.min_cleanable_dirty_millionths = 500'000;
+    world.config.short_from_bytes = shall ? 2'000 : 0;
+    world.start();
+    std::uint64_t most = 0;
+    for (int round = 0; round < 20; ++round) {
+      fill(world, 200, 7);
+      world.compact();
+      most = std::max(most, world.log().size_bytes());
+    }
+    world.check(Offset{0});
+    EXPECT_EQ(world.log().end_offset(), Offset{4'000});
+    if (shall) {
+      EXPECT_LT(most, 6'000U) << "one value a key, what is in the active segment, and little more";
+    } else {
+      EXPECT_GT(most, 400'000U) << "nothing but the active segment";
+    }
+    for (const bool power_lost : {false, true}) {
+      world.end(power_lost);
+      world.start();
+      world.check(Offset{0});
+      EXPECT_LE(world.log().size_bytes(), most);
+    }
+  }
+}
+
 TEST(Compaction, survives_restarts_of_every_kind) {
   KeyedWorld world(2);
   world.start();
@@ -459,6 +488,31 @@ TEST(CompactionNeed, is_the_dirty_part_of_the_sealed_segments) {
   EXPECT_EQ(need.dirty_ratio(), 500'000);
   EXPECT_FALSE(need.is_due(plan.log.config)) << "half is not more than half";
   plan.log.compaction.passed = Offset{100};
+  EXPECT_TRUE(compaction_need(plan.log, WallTime{10'000}).is_due(plan.log.config));
+}
+
+TEST(CompactionNeed, of_a_log_that_shall_stay_short_begins_when_its_active_segment_outgrew_the_rest) {
+  Plan plan(3);
+  plan.log.active().size = 1'000'000;
+  EXPECT_FALSE(outgrows_rest(plan.log)) << "no log does unless told so";
+  plan.log.config.short_from_bytes = 1'500;
+  plan.log.active().size = 2'249;
+  EXPECT_FALSE(outgrows_rest(plan.log)) << "two of a thousand bytes, and an eighth";
+  plan.log.active().size = 2'250;
+  EXPECT_TRUE(outgrows_rest(plan.log));
+  plan.log.config.short_from_bytes = 2'251;
+  EXPECT_FALSE(outgrows_rest(plan.log));
+  // When it is sealed, and all else is clean, it is enough for the usual ratio.
+  plan.log.active().sealed = true;
+  Segment next = plan.log.active();
+  next.base = plan.log.end;
+  next.next = plan.log.end;
+  next.size = next.flushed = 0;
+  next.sealed = false;
+  plan.log.segments.push_back(next);
+  plan.log.segments[2].flushed = plan.log.segments[2].size;
+  plan.log.durable.segment = next.base;
+  plan.log.compaction.passed = Offset{200};
   EXPECT_TRUE(compaction_need(plan.log, WallTime{10'000}).is_due(plan.log.config));
 }
 
