@@ -38,6 +38,7 @@ class Client : public Wire {
         writer, {.api_key = key, .api_version = version, .correlation_id = correlation, .client_id = name_});
     encode(writer, version, request);
     store_big(frame.data(), static_cast<std::uint32_t>(frame.size() - 4));
+    if (tap_) tap_(wire::ApiOf<Request>::key, version, frame);
     send(std::move(frame), [this, version, correlation, then = std::move(then)](Bytes body) mutable {
       wire::Reader reader(body);
       const auto answered = wire::decode_response_header(reader, wire::ApiOf<Request>::key, version);
@@ -47,6 +48,13 @@ class Client : public Wire {
       then(std::move(response));
     });
   }
+
+  // Sends what another client has sent. `then` gets the whole answer, its header in front.
+  using Then = std::move_only_function<void(Bytes)>;
+  void repeat(Buffer frame, Then then) { send(std::move(frame), std::move(then)); }
+  // Is shown every frame before it is sent.
+  using Tap = std::function<void(wire::ApiKey, std::int16_t version, const Buffer& frame)>;
+  void set_tap(Tap tap) { tap_ = std::move(tap); }
 
   std::size_t unanswered() const { return thens_.size(); }
   bool busy() const { return !thens_.empty(); }
@@ -62,7 +70,6 @@ class Client : public Wire {
   void closed() override;
 
  private:
-  using Then = std::move_only_function<void(Bytes)>;
   struct Waiting {
     Then then;
     Instant since;
@@ -77,6 +84,7 @@ class Client : public Wire {
   Network& network_;
   std::string name_;
   std::function<void()> lost_;
+  Tap tap_;
   std::uint64_t connection_ = 0;
   std::int32_t correlation_ = 0;
   Buffer received_;

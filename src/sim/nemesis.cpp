@@ -53,7 +53,8 @@ void Nemesis::strike() {
     const bool consequence = fault == Fault::lost_sectors || fault == Fault::lost_sizes ||
                              fault == Fault::lost_names || fault == Fault::late_write ||
                              fault == Fault::crash_in_recovery || fault == Fault::other_shards ||
-                             fault == Fault::half_open_broker || fault == Fault::damage_told;
+                             fault == Fault::half_open_broker || fault == Fault::damage_told ||
+                             fault == Fault::late_request || fault == Fault::rival;
     // One standstill after the other would leave nothing to judge.
     const bool too_soon =
         agenda_.now() < calm_until_ && (fault == Fault::pause || fault == Fault::network_cut);

@@ -18,6 +18,12 @@ constexpr Duration kRetryMax = Duration::from_ms(50);
 constexpr std::uint64_t kBatchesMax = 5;
 constexpr std::uint64_t kRecordsMax = 5;  // of a batch
 constexpr std::uint64_t kGoneOneIn = 20;
+constexpr Duration kFencedRestMax = Duration::from_ms(8'000);
+
+TransactorSetup with_id(TransactorSetup setup) {
+  if (setup.transactional_id.empty()) setup.transactional_id = setup.name;
+  return setup;
+}
 
 }  // namespace
 
@@ -26,8 +32,8 @@ Transactor::Transactor(Agenda& agenda, Network& network, Ledger& ledger, TxnWatc
     : agenda_(agenda),
       ledger_(ledger),
       watch_(watch),
-      setup_(std::move(setup)),
-      writer_(watch.add_writer()),
+      setup_(with_id(std::move(setup))),
+      writer_(watch.add_writer(setup_.transactional_id)),
       client_(agenda, network, setup_.name, [this] { again(); }) {}
 
 std::string Transactor::state() const {
@@ -43,9 +49,10 @@ void Transactor::finish() {
 void Transactor::again() {
   if (step_asked_) return;
   step_asked_ = true;
-  const bool rests = phase_ == Phase::idle;
-  agenda_.soon(rests ? setup_.pause_max : kRetryMax, [this] {
-    step_asked_ = false;
+  Duration most = phase_ == Phase::idle ? setup_.pause_max : kRetryMax;
+  if (resting_) most = kFencedRestMax;
+  agenda_.soon(most, [this] {
+    step_asked_ = resting_ = false;
     step();
   });
 }
@@ -82,12 +89,13 @@ void Transactor::step() {
 // Ends what an earlier life of this producer left open.
 void Transactor::ask_id() {
   wire::InitProducerIdRequest request;
-  request.transactional_id = setup_.name;
+  request.transactional_id = setup_.transactional_id;
   request.transaction_timeout_ms = setup_.timeout_ms;
   client_.ask(kInitProducerIdVersion, request, [this](wire::InitProducerIdResponse&& response) {
     if (response.error_code == ErrorCode::none) {
       producer_id_ = response.producer_id;
       epoch_ = response.producer_epoch;
+      watch_.identified(writer_, identity());
       sequences_.clear();
       phase_ = Phase::idle;
     } else if (!wire::retriable(response.error_code)) {
@@ -100,8 +108,7 @@ void Transactor::ask_id() {
 
 void Transactor::begin() {
   Prng& random = agenda_.random();
-  transaction_ = watch_.begin(writer_);
-  open_ = true;
+  transaction_ = watch_.begin(writer_, identity());
   commits_ = !random.one_in(3);
   to_write_.clear();
   for (std::uint64_t batches = 1 + random.below(kBatchesMax); batches > 0; --batches)
@@ -124,7 +131,8 @@ bool Transactor::put_off(ErrorCode error) {
     case ErrorCode::invalid_txn_state:
     case ErrorCode::transaction_abortable:
     case ErrorCode::invalid_producer_id_mapping:
-      // It took too long, and was aborted for it.
+      // It took too long, and was aborted for it; or its id is somebody else's now.
+      resting_ = setup_.has_rival && !finishing_;
       give_up();
       return true;
     default:
@@ -134,15 +142,19 @@ bool Transactor::put_off(ErrorCode error) {
 }
 
 void Transactor::give_up() {
-  watch_.aborted(writer_, transaction_);
-  open_ = false;
+  // An earlier request, or somebody's copy of it, may have committed it before the id was somebody else's.
+  if (setup_.has_rival && phase_ == Phase::ending && commits_) {
+    if (setup_.input) doubtful_position_ = next_position_;
+  } else if (is_in_transaction()) {
+    watch_.aborted(writer_, transaction_);
+  }
   phase_ = finishing_ ? Phase::idle : Phase::starting;
   again();
 }
 
 void Transactor::add_partitions() {
   wire::AddPartitionsToTxnRequest request;
-  request.v3_and_below_transactional_id = setup_.name;
+  request.v3_and_below_transactional_id = setup_.transactional_id;
   request.v3_and_below_producer_id = producer_id_;
   request.v3_and_below_producer_epoch = epoch_;
   std::vector<std::int32_t> partitions = to_write_;
@@ -182,7 +194,7 @@ void Transactor::produce() {
     CHECK(builder.finish(batch_).has_value());
   }
   wire::ProduceRequest request;
-  request.transactional_id = setup_.name;
+  request.transactional_id = setup_.transactional_id;
   request.acks = -1;
   request.timeout_ms = 10'000;
   auto& topic = request.topic_data.emplace_back();
@@ -205,7 +217,7 @@ void Transactor::end() {
     watch_.aborted(writer_, transaction_);
   }
   wire::EndTxnRequest request;
-  request.transactional_id = setup_.name;
+  request.transactional_id = setup_.transactional_id;
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;
   request.committed = commits_;
@@ -218,9 +230,9 @@ void Transactor::end() {
     if (setup_.bumping) {
       producer_id_ = response.producer_id;
       epoch_ = response.producer_epoch;
+      watch_.epoch_given(identity());
       sequences_.clear();
     }
-    open_ = false;
     phase_ = Phase::idle;
     again();
   });

@@ -32,6 +32,9 @@ struct TransactorInput {
 
 struct TransactorSetup {
   std::string name;
+  std::string transactional_id = {};  // the name, if empty
+  // Somebody else comes with the same id: it is fenced now and then, and rests before it comes again.
+  bool has_rival = false;
   std::string topic;
   std::int32_t partitions = 1;
   bool bumping = false;
@@ -51,6 +54,9 @@ class Transactor {
   bool finished() const { return finishing_ && phase_ == Phase::idle && !client_.busy(); }
   Client& client() { return client_; }
   std::string state() const;
+  // As its requests say it now.
+  ProducerIdentity identity() const { return {producer_id_, epoch_}; }
+  bool bumping() const { return setup_.bumping; }
 
  private:
   enum class Phase : std::uint8_t {
@@ -78,6 +84,7 @@ class Transactor {
     if (!setup_.input) return Phase::ending;
     return setup_.bumping ? Phase::committing_offsets : Phase::adding_offsets;
   }
+  bool is_in_transaction() const { return phase_ >= Phase::adding; }
   void find_position();
   void find_start();
   void consume();
@@ -101,13 +108,15 @@ class Transactor {
   std::map<std::int32_t, std::int32_t> sequences_;
 
   std::uint64_t transaction_ = 0;
-  bool open_ = false;  // it has begun, and nobody knows of its end
   bool commits_ = false;
+  bool resting_ = false;
   std::vector<std::int32_t> to_write_;  // partitions, last first
   Buffer batch_;                        // the one that is to be sent (again)
   std::int32_t batch_records_ = 0;
   std::int64_t position_ = -1;      // of its group, after the last committed transaction
   std::int64_t next_position_ = 0;  // after the present one
+  // Where its group stands if the last transaction was committed after all.
+  std::optional<std::int64_t> doubtful_position_;
   Ledger::Floor floor_;
   bool finishing_ = false;
   bool step_asked_ = false;

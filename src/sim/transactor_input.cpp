@@ -27,6 +27,8 @@ void Transactor::find_position() {
     if (put_off(response.error_code)) return;
     const auto& answer = response.topics.at(0).partitions.at(0);
     if (put_off(answer.error_code)) return;
+    if (doubtful_position_ && answer.committed_offset == *doubtful_position_) position_ = *doubtful_position_;
+    doubtful_position_.reset();
     if (answer.committed_offset != position_)
       ledger_.fail("I9: " + setup_.name + "'s group stands at " + std::to_string(answer.committed_offset) +
                    ", and its last committed transaction left " + std::to_string(position_));
@@ -88,7 +90,7 @@ void Transactor::consumed(const wire::FetchResponsePartitionData& answer) {
 
 void Transactor::add_offsets() {
   wire::AddOffsetsToTxnRequest request;
-  request.transactional_id = setup_.name;
+  request.transactional_id = setup_.transactional_id;
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;
   request.group_id = setup_.input->group;
@@ -102,7 +104,7 @@ void Transactor::add_offsets() {
 void Transactor::commit_offsets() {
   const TransactorInput& input = *setup_.input;
   wire::TxnOffsetCommitRequest request;
-  request.transactional_id = setup_.name;
+  request.transactional_id = setup_.transactional_id;
   request.group_id = input.group;
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;

@@ -1,5 +1,6 @@
 #include "sim/txn_watch.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 #include <string_view>
@@ -22,9 +23,31 @@ bool parse(std::string_view value, std::uint64_t (&numbers)[3]) {
 
 }  // namespace
 
-std::uint64_t TxnWatch::begin(std::uint32_t writer) {
-  writers_[writer].emplace_back();
-  return writers_[writer].size() - 1;
+void TxnWatch::identified(std::uint32_t writer, ProducerIdentity identity) {
+  epoch_given(identity);
+  for (std::uint32_t other = 0; other < writers_.size(); ++other) {
+    if (other == writer || writers_[other].transactional_id != writers_[writer].transactional_id ||
+        writers_[other].transactions.empty())
+      continue;
+    Transaction& last = writers_[other].transactions.back();
+    const bool older = last.identity.id == identity.id && last.identity.epoch < identity.epoch;
+    if (older && last.outcome == Outcome::open) last.outcome = Outcome::fenced;
+  }
+}
+
+void TxnWatch::epoch_given(ProducerIdentity identity) {
+  const auto [at, fresh] = epochs_.emplace(identity.id, identity.epoch);
+  if (!fresh) at->second = std::max(at->second, identity.epoch);
+}
+
+bool TxnWatch::is_over(ProducerIdentity identity) const {
+  const auto at = epochs_.find(identity.id);
+  return at != epochs_.end() && identity.epoch < at->second;
+}
+
+std::uint64_t TxnWatch::begin(std::uint32_t writer, ProducerIdentity identity) {
+  writers_[writer].transactions.push_back({.identity = identity});
+  return writers_[writer].transactions.size() - 1;
 }
 
 std::string TxnWatch::next_value(std::uint32_t writer, std::uint64_t transaction, std::size_t padding) {
@@ -33,10 +56,13 @@ std::string TxnWatch::next_value(std::uint32_t writer, std::uint64_t transaction
 }
 
 void TxnWatch::commit_asked(std::uint32_t writer, std::uint64_t transaction) {
-  at(writer, transaction).outcome = Outcome::ending;
+  Outcome& outcome = at(writer, transaction).outcome;
+  if (outcome != Outcome::fenced) outcome = Outcome::ending;
 }
 
 void TxnWatch::committed(std::uint32_t writer, std::uint64_t transaction) {
+  if (at(writer, transaction).outcome == Outcome::fenced)
+    ledger_.fail("I10: " + text(writer, transaction) + " was fenced, and is committed");
   at(writer, transaction).outcome = Outcome::committed;
   ++committed_;
 }
@@ -48,11 +74,14 @@ void TxnWatch::aborted(std::uint32_t writer, std::uint64_t transaction) {
 void TxnWatch::seen(Bytes value, Shown& shown) {
   std::uint64_t numbers[3];
   if (!parse(as_text(value), numbers) || numbers[0] >= writers_.size() ||
-      numbers[1] >= writers_[numbers[0]].size() || numbers[2] >= writers_[numbers[0]][numbers[1]].records)
+      numbers[1] >= writers_[numbers[0]].transactions.size() ||
+      numbers[2] >= at(static_cast<std::uint32_t>(numbers[0]), numbers[1]).records)
     return ledger_.fail("S6: a reader of committed records was shown something that was never sent");
   const auto writer = static_cast<std::uint32_t>(numbers[0]);
   const Outcome outcome = at(writer, numbers[1]).outcome;
   if (outcome == Outcome::open) ledger_.fail("I8: " + text(writer, numbers[1]) + " is shown before its end");
+  if (outcome == Outcome::fenced)
+    ledger_.fail("I10: " + text(writer, numbers[1]) + " is shown, and was fenced before its end");
   if (outcome == Outcome::aborted)
     ledger_.fail("I8: " + text(writer, numbers[1]) + " is shown, and was aborted");
   if (!shown.emplace(numbers[0] << 40 | numbers[1], numbers[2]).second)
@@ -61,7 +90,7 @@ void TxnWatch::seen(Bytes value, Shown& shown) {
 
 void TxnWatch::judge(const Shown& shown) {
   for (std::uint32_t writer = 0; writer < writers_.size(); ++writer) {
-    for (std::uint64_t number = 0; number < writers_[writer].size(); ++number) {
+    for (std::uint64_t number = 0; number < writers_[writer].transactions.size(); ++number) {
       const Transaction& transaction = at(writer, number);
       const std::uint64_t key = std::uint64_t{writer} << 40 | number;
       const auto from = shown.lower_bound({key, 0});

@@ -4,10 +4,12 @@
 //
 //   transaction  identified by its writer and a number; its records are numbered, too
 //   outcome      open: its commit was not asked for, so nobody may see it; ending: it was, and is not
-//                answered
+//                answered; fenced: it was open when its transactional id was given to somebody else, and
+//                whatever is asked for it from then on comes too late
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,17 +20,29 @@
 
 namespace tailwater::sim {
 
+// What a producer is to the broker.
+struct ProducerIdentity {
+  std::int64_t id = -1;
+  std::int16_t epoch = -1;
+};
+
 class TxnWatch {
  public:
   explicit TxnWatch(Ledger& ledger) : ledger_(ledger) {}
 
-  std::uint32_t add_writer() {
-    writers_.emplace_back();
+  // Writers may share a transactional id.
+  std::uint32_t add_writer(std::string transactional_id = {}) {
+    writers_.push_back({.transactional_id = std::move(transactional_id)});
     return static_cast<std::uint32_t>(writers_.size() - 1);
   }
 
   // --- writers
-  std::uint64_t begin(std::uint32_t writer);
+  // InitProducerId was answered: what others of the same id began with an older epoch is fenced.
+  void identified(std::uint32_t writer, ProducerIdentity identity);
+  // An epoch was given out: older ones of the producer id are over.
+  void epoch_given(ProducerIdentity identity);
+  bool is_over(ProducerIdentity identity) const;
+  std::uint64_t begin(std::uint32_t writer, ProducerIdentity identity = {});
   // The value of the transaction's next record.
   std::string next_value(std::uint32_t writer, std::uint64_t transaction, std::size_t padding);
   void commit_asked(std::uint32_t writer, std::uint64_t transaction);
@@ -43,18 +57,26 @@ class TxnWatch {
   std::uint64_t committed_count() const { return committed_; }
 
  private:
-  enum class Outcome : std::uint8_t { open, ending, committed, aborted };
+  enum class Outcome : std::uint8_t { open, ending, committed, aborted, fenced };
   struct Transaction {
+    ProducerIdentity identity;
     Outcome outcome = Outcome::open;
     std::uint64_t records = 0;
   };
-  Transaction& at(std::uint32_t writer, std::uint64_t transaction) { return writers_[writer][transaction]; }
+  struct Writer {
+    std::string transactional_id;
+    std::vector<Transaction> transactions;
+  };
+  Transaction& at(std::uint32_t writer, std::uint64_t transaction) {
+    return writers_[writer].transactions[transaction];
+  }
   static std::string text(std::uint32_t writer, std::uint64_t transaction) {
     return "transaction " + std::to_string(transaction) + " of writer " + std::to_string(writer);
   }
 
   Ledger& ledger_;
-  std::vector<std::vector<Transaction>> writers_;
+  std::vector<Writer> writers_;
+  std::map<std::int64_t, std::int16_t> epochs_;  // the newest that was given out, by producer id
   std::uint64_t committed_ = 0;
 };
 

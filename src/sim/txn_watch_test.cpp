@@ -90,5 +90,67 @@ TEST_F(TxnWatchTest, one_of_which_nobody_knows_must_be_shown_whole_or_not_at_all
   EXPECT_TRUE(ledger.failure().starts_with("I8")) << ledger.failure();
 }
 
+class FencingTest : public testing::Test {
+ protected:
+  // A transaction of one record, of the producer with this epoch.
+  std::uint64_t begin(std::int16_t epoch) {
+    const std::uint64_t transaction = watch.begin(first, {7, epoch});
+    value = watch.next_value(first, transaction, 3);
+    return transaction;
+  }
+  void show() { watch.seen(as_bytes(value), shown); }
+
+  Ledger ledger;
+  TxnWatch watch{ledger};
+  std::uint32_t first = watch.add_writer("id");
+  std::uint32_t second = watch.add_writer("id");
+  std::uint32_t of_another_id = watch.add_writer("another");
+  std::string value;
+  TxnWatch::Shown shown;
+};
+
+TEST_F(FencingTest, what_was_open_when_its_id_was_given_away_must_not_be_committed) {
+  const std::uint64_t transaction = begin(3);
+  watch.identified(second, {7, 4});
+  watch.commit_asked(first, transaction);
+  watch.committed(first, transaction);
+  EXPECT_TRUE(ledger.failure().starts_with("I10")) << ledger.failure();
+}
+
+TEST_F(FencingTest, nor_shown) {
+  const std::uint64_t transaction = begin(3);
+  watch.identified(second, {7, 4});
+  watch.commit_asked(first, transaction);
+  show();
+  EXPECT_TRUE(ledger.failure().starts_with("I10")) << ledger.failure();
+}
+
+TEST_F(FencingTest, one_whose_commit_was_asked_for_before_may_be) {
+  const std::uint64_t transaction = begin(3);
+  watch.commit_asked(first, transaction);
+  watch.identified(second, {7, 4});
+  show();
+  watch.judge(shown);
+  EXPECT_EQ(ledger.failure(), "");
+}
+
+TEST_F(FencingTest, an_answer_that_was_overtaken_fences_nobody) {
+  const std::uint64_t transaction = begin(5);
+  watch.identified(second, {7, 4});
+  watch.identified(of_another_id, {8, 6});
+  watch.commit_asked(first, transaction);
+  watch.committed(first, transaction);
+  show();
+  EXPECT_EQ(ledger.failure(), "");
+}
+
+TEST_F(FencingTest, an_epoch_is_over_when_a_newer_one_was_given_out) {
+  watch.epoch_given({7, 4});
+  watch.epoch_given({7, 3});
+  EXPECT_TRUE(watch.is_over({7, 3}));
+  EXPECT_FALSE(watch.is_over({7, 4}));
+  EXPECT_FALSE(watch.is_over({8, 1}));
+}
+
 }  // namespace
 }  // namespace tailwater::sim

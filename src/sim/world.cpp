@@ -117,6 +117,7 @@ void World::check_complaints() {
   for (const auto& consumer : consumers_) look(consumer->client());
   for (const auto& member : members_) look(member->client());
   for (const auto& transactor : transactors_) look(transactor->client());
+  if (haunter_) look(haunter_->client());
   if (recreator_) look(recreator_->client());
   if (trimmer_) look(trimmer_->client());
   if (keeper_) look(keeper_->client());
@@ -133,6 +134,7 @@ std::string World::progress() const {
   for (const auto& producer : producers_) text += ", " + producer->state();
   for (const auto& member : members_) text += ", " + member->name() + ": " + member->state();
   for (const auto& transactor : transactors_) text += ", " + transactor->state();
+  if (haunter_) text += ", " + haunter_->state();
   if (recreator_) text += ", " + recreator_->state();
   if (committed_reader_) text += ", " + committed_reader_->state();
   if (committed_auditor_) text += ", " + committed_auditor_->state();
@@ -236,29 +238,50 @@ void World::begin_unrest() {
   agenda_.after(kUnrest, [this] { begin_healing(); });
 }
 
+void World::add_transactor(TransactorSetup setup) {
+  setup.topic = kTransactional;
+  setup.partitions = kTransactionalPartitions;
+  setup.bumping = agenda_.random().one_in(2);
+  setup.timeout_ms = options_.transaction_timeout_ms;
+  setup.pause_max = options_.producer_pause_max;
+  setup.padding_max = options_.padding_max;
+  transactors_.push_back(
+      std::make_unique<Transactor>(agenda_, broker_.network(), ledger_, transactions_, std::move(setup)));
+  Transactor& added = *transactors_.back();
+  nemesis_.add_victim(added.client());
+  if (haunter_)
+    haunter_->follow(added.client(),
+                     added.bumping() ? Haunter::Epochs::one_each : Haunter::Epochs::one_for_many,
+                     [&added] { return added.identity(); });
+  added.start();
+}
+
 void World::add_transactors() {
   if (options_.transactors == 0) return;
+  if (options_.has(Fault::late_request))
+    haunter_ = std::make_unique<Haunter>(agenda_, broker_.network(), ledger_, transactions_, counts_);
+  // The first may have a rival.
+  const bool rivalry = options_.has(Fault::rival);
   for (std::uint64_t index = 0; index < options_.transactors; ++index) {
-    std::optional<TransactorInput> input;
+    TransactorSetup setup;
+    setup.name = "transactor-" + std::to_string(index);
+    setup.has_rival = rivalry && index == 0;
     if (index < options_.transformers) {
       const std::size_t partition = agenda_.random().below(tracks_.size());
-      input = {.group = "transformers-" + std::to_string(index),
-               .topic = std::string(kMain),
-               .partition = static_cast<std::int32_t>(partition),
-               .track = tracks_[partition]};
+      setup.input = {.group = "transformers-" + std::to_string(index),
+                     .topic = std::string(kMain),
+                     .partition = static_cast<std::int32_t>(partition),
+                     .track = tracks_[partition]};
     }
-    transactors_.push_back(
-        std::make_unique<Transactor>(agenda_, broker_.network(), ledger_, transactions_,
-                                     TransactorSetup{.name = "transactor-" + std::to_string(index),
-                                                     .topic = std::string(kTransactional),
-                                                     .partitions = kTransactionalPartitions,
-                                                     .bumping = agenda_.random().one_in(2),
-                                                     .timeout_ms = options_.transaction_timeout_ms,
-                                                     .pause_max = options_.producer_pause_max,
-                                                     .padding_max = options_.padding_max,
-                                                     .input = std::move(input)}));
-    nemesis_.add_victim(transactors_.back()->client());
-    transactors_.back()->start();
+    add_transactor(std::move(setup));
+  }
+  if (rivalry) {
+    counts_.add(Fault::rival);
+    TransactorSetup setup;
+    setup.name = "rival";
+    setup.transactional_id = transactors_.front()->client().name();
+    setup.has_rival = true;
+    add_transactor(std::move(setup));
   }
   committed_reader_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
                                                         "committed-reader", std::string(kTransactional),
@@ -323,6 +346,7 @@ void World::begin_healing() {
   agenda_.after(kHealedLoad, [this] {
     for (const auto& producer : producers_) producer->finish();
     for (const auto& transactor : transactors_) transactor->finish();
+    if (haunter_) haunter_->finish();
     if (recreator_) recreator_->finish();
     if (trimmer_) trimmer_->finish();
     if (keeper_) keeper_->finish();
@@ -343,8 +367,8 @@ void World::watch_healing() {
 bool World::writers_finished() const {
   return std::ranges::all_of(producers_, [](const auto& each) { return each->finished(); }) &&
          std::ranges::all_of(transactors_, [](const auto& each) { return each->finished(); }) &&
-         (!recreator_ || recreator_->finished()) && (!trimmer_ || trimmer_->finished()) &&
-         (!keeper_ || keeper_->finished());
+         (!haunter_ || haunter_->finished()) && (!recreator_ || recreator_->finished()) &&
+         (!trimmer_ || trimmer_->finished()) && (!keeper_ || keeper_->finished());
 }
 
 bool World::at_rest() const {
@@ -403,6 +427,7 @@ void World::begin_leaving() {
     for (const auto& consumer : consumers_) consumer->stop();
     for (const auto& producer : producers_) producer->client().disconnect();
     for (const auto& transactor : transactors_) transactor->client().disconnect();
+    if (haunter_) haunter_->client().disconnect();
     if (recreator_) recreator_->client().disconnect();
     if (trimmer_) trimmer_->client().disconnect();
     if (keeper_) keeper_->client().disconnect();

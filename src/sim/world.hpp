@@ -22,6 +22,7 @@
 #include "sim/digest.hpp"
 #include "sim/disk.hpp"
 #include "sim/group_watch.hpp"
+#include "sim/haunter.hpp"
 #include "sim/keeper.hpp"
 #include "sim/ledger.hpp"
 #include "sim/member.hpp"
@@ -51,6 +52,7 @@ class World {
                     Promise promise);
   void plan_members();
   void add_transactors();
+  void add_transactor(TransactorSetup setup);
   void add_recreator();
   void add_others();
   void add_auditor(const std::string& name, std::string_view topic, const std::vector<TrackNumber>& tracks);
@@ -83,6 +85,7 @@ class World {
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<Transactor>> transactors_;
+  std::unique_ptr<Haunter> haunter_;
   std::unique_ptr<CommittedReader> committed_reader_;   // all the time
   bool all_written_ = false;                            // nobody writes any more
   std::unique_ptr<CommittedReader> committed_auditor_;  // at the end
