@@ -5,6 +5,7 @@
 
 #include "records/batch.hpp"
 #include "records/record.hpp"
+#include "sim/consumer.hpp"
 
 namespace tailwater::sim {
 
@@ -17,14 +18,26 @@ constexpr Duration kRetryMax = Duration::from_ms(50);
 
 }  // namespace
 
+void check_epoch(Ledger& ledger, TrackNumber track, Epochs& epochs, const records::BatchView& batch) {
+  const std::int64_t producer = batch.producer_id().value;
+  const std::int16_t epoch = batch.producer_epoch().value;
+  std::int16_t& known = epochs.emplace(producer, epoch).first->second;
+  if (epoch < known)
+    ledger.fail("I10: " + ledger.name(track) + " offset " + std::to_string(batch.base_offset().value) +
+                " is of epoch " + std::to_string(epoch) + " of producer " + std::to_string(producer) +
+                ", behind epoch " + std::to_string(known));
+  known = epoch;
+}
+
 CommittedReader::CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch,
-                                 std::string name, std::string topic, std::int32_t partitions)
+                                 std::string name, std::string topic, const std::vector<TrackNumber>& tracks)
     : agenda_(agenda),
       ledger_(ledger),
       watch_(watch),
       topic_(std::move(topic)),
-      client_(agenda, network, std::move(name), [this] { again(); }),
-      partitions_(static_cast<std::size_t>(partitions)) {}
+      client_(agenda, network, std::move(name), [this] { again(); }) {
+  for (const TrackNumber track : tracks) partitions_.push_back({.track = track, .floor = {}, .epochs = {}});
+}
 
 void CommittedReader::look_anew() {
   stale_ = client_.busy();
@@ -66,6 +79,7 @@ void CommittedReader::step() {
   auto& topic = request.topics.emplace_back();
   topic.topic = topic_;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    partitions_[index].floor = ledger_.floor(partitions_[index].track);
     topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
                                 .fetch_offset = partitions_[index].position,
                                 .partition_max_bytes = 1024 * 1024});
@@ -88,9 +102,8 @@ void CommittedReader::take(const wire::FetchResponse& response) {
 }
 
 void CommittedReader::read(Partition& partition, const wire::FetchResponsePartitionData& answer) {
-  if (answer.last_stable_offset < partition.stable)
-    ledger_.fail("I12: the last stable offset went back from " + std::to_string(partition.stable) + " to " +
-                 std::to_string(answer.last_stable_offset));
+  const std::int64_t next =
+      check_fetched(ledger_, partition.track, partition.floor, partition.position, answer);
   partition.stable = answer.last_stable_offset;
   partition.end = answer.high_watermark;
   // From its first offset on, until its abort marker, a producer's records are dropped.
@@ -107,6 +120,7 @@ void CommittedReader::read(Partition& partition, const wire::FetchResponsePartit
       return true;
     });
     const std::int64_t producer = batch->producer_id().value;
+    check_epoch(ledger_, partition.track, partition.epochs, *batch);
     if (batch->is_control()) {
       std::erase(dropped, producer);
     } else if (std::ranges::find(dropped, producer) == dropped.end()) {
@@ -115,8 +129,8 @@ void CommittedReader::read(Partition& partition, const wire::FetchResponsePartit
         if (offset >= partition.position) watch_.seen(record->value.value_or(Bytes{}), shown_);
       }
     }
-    partition.position = batch->last_offset().value + 1;
   }
+  partition.position = next;
 }
 
 }  // namespace tailwater::sim

@@ -1,21 +1,28 @@
 // A model consumer with isolation.level=read_committed: reads all partitions of a topic from their beginnings
-// and drops, as clients do, what belongs to aborted transactions.
+// and drops, as clients do, what belongs to aborted transactions. What it is served is checked as every
+// consumer's is; beyond that the epochs of a producer id only grow along a partition (I10).
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "records/batch.hpp"
 #include "sim/client.hpp"
 #include "sim/txn_watch.hpp"
 #include "wire/api/fetch.hpp"
 
 namespace tailwater::sim {
 
+// The newest along a partition, by producer id.
+using Epochs = std::map<std::int64_t, std::int16_t>;
+void check_epoch(Ledger& ledger, TrackNumber track, Epochs& epochs, const records::BatchView& batch);
+
 class CommittedReader {
  public:
   CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch, std::string name,
-                  std::string topic, std::int32_t partitions);
+                  std::string topic, const std::vector<TrackNumber>& tracks);
 
   void start() { step(); }
   void stop() { stopped_ = true; }
@@ -29,9 +36,12 @@ class CommittedReader {
 
  private:
   struct Partition {
+    TrackNumber track;
     std::int64_t position = 0;
-    std::int64_t stable = 0;  // the largest last stable offset
-    std::int64_t end = -1;    // the high watermark of the last answer
+    std::int64_t stable = 0;  // the last stable offset of the last answer
+    std::int64_t end = -1;    // its high watermark
+    Ledger::Floor floor;
+    Epochs epochs;
   };
 
   void again();

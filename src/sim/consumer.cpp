@@ -34,7 +34,11 @@ std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floo
     auto records = records::records_of(*batch);
     std::int64_t offset = base;
     for (; const auto record = records.next(); ++offset) {
-      ledger.seen(track, offset, record->value.value_or(Bytes{}));
+      if (batch->is_control()) {
+        ledger.marker_seen(track, offset);
+      } else {
+        ledger.seen(track, offset, record->value.value_or(Bytes{}));
+      }
     }
     if (offset != batch->last_offset().value + 1) ledger.fail("S6: a batch with another number of records");
     next = offset;

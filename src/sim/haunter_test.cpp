@@ -17,16 +17,19 @@ constexpr std::int32_t kPartitions = 3;
 class HaunterTest : public testing::Test {
  protected:
   void SetUp() override {
+    for (std::int32_t each = 0; each < kPartitions; ++each)
+      tracks.push_back(ledger.add_track("t-" + std::to_string(each), Retention::keeps));
     create_topic(line, "t", kPartitions);
     make_transaction_coordinators(line);
   }
   TransactorSetup setup(std::string name, bool bumping) {
-    return {.name = std::move(name), .topic = "t", .partitions = kPartitions, .bumping = bumping};
+    return {.name = std::move(name), .topic = "t", .tracks = tracks, .bumping = bumping};
   }
 
   TestWorld world{2};
   Line line{world};
   Ledger ledger;
+  std::vector<TrackNumber> tracks;
   TxnWatch watch{ledger};
   FaultCounts counts;
   Haunter haunter{world.agenda, world.broker.network(), ledger, watch, counts};
@@ -44,7 +47,7 @@ TEST_F(HaunterTest, copies_and_a_rival_change_nothing) {
   haunter.follow(plain.client(), Haunter::Epochs::one_for_many, [&] { return plain.identity(); });
   haunter.follow(bumping.client(), Haunter::Epochs::one_each, [&] { return bumping.identity(); });
   haunter.follow(other.client(), Haunter::Epochs::one_each, [&] { return other.identity(); });
-  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", kPartitions);
+  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
   for (Transactor* each : {&plain, &bumping, &other}) each->start();
   reader.start();
   EXPECT_TRUE(world.until([&] { return watch.committed_count() >= 100 || !ledger.failure().empty(); }));

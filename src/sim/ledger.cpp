@@ -46,6 +46,11 @@ std::string Ledger::text(WriterNumber writer, std::uint64_t number) const {
   return at(writer).name + "'s record " + std::to_string(number);
 }
 
+std::string Ledger::text(const Slot& slot) const {
+  if (slot.record == kMarker) return "a marker";
+  return text(WriterNumber{static_cast<std::uint32_t>(slot.record >> 32)}, slot.record & 0xffff'ffffU);
+}
+
 // --- writers
 
 void Ledger::sent(WriterNumber writer, TrackNumber track, Bytes value) {
@@ -66,7 +71,7 @@ void Ledger::sent_again(WriterNumber writer, std::uint64_t number) {
 void Ledger::forget_from(Track& track, std::size_t offset) {
   for (; offset < track.slots.size(); ++offset) {
     Slot& slot = track.slots[offset];
-    if (slot.record == kNobody || !may_be_lost(track, static_cast<std::int64_t>(offset), record_of(slot).era))
+    if (!is_record(slot) || !may_be_lost(track, static_cast<std::int64_t>(offset), record_of(slot).era))
       continue;
     Record& lost = record_of(slot);
     if (lost.offset == static_cast<std::int64_t>(offset)) {
@@ -83,7 +88,7 @@ void Ledger::place(TrackNumber track, std::int64_t offset, WriterNumber writer, 
   if (here.slots.size() <= index) here.slots.resize(index + 1);
   Slot& slot = here.slots[index];
   const std::uint64_t record = std::uint64_t{writer.value} << 32 | number;
-  if (slot.record != kNobody && slot.record != record) {
+  if (is_record(slot) && slot.record != record) {
     // One of two eras; the older is gone, and with it all that came behind it.
     if (may_be_lost(here, offset, writers_[writer.value].records[number].era)) return;
     if (may_be_lost(here, offset, record_of(slot).era)) forget_from(here, index);
@@ -91,9 +96,8 @@ void Ledger::place(TrackNumber track, std::int64_t offset, WriterNumber writer, 
   if (slot.record == kNobody) {
     slot.record = record;
   } else if (slot.record != record) {
-    const WriterNumber other{static_cast<std::uint32_t>(slot.record >> 32)};
-    fail("I2: " + here.name + " offset " + std::to_string(offset) + " was " +
-         text(other, slot.record & 0xffff'ffffU) + " and is " + text(writer, number));
+    fail("I2: " + here.name + " offset " + std::to_string(offset) + " was " + text(slot) + " and is " +
+         text(writer, number));
   }
   Record& known = writers_[writer.value].records[number];
   if (known.offset < 0) known.offset = offset;
@@ -148,6 +152,7 @@ void Ledger::power_lost() {
     if (track.hold != Hold::beginning) continue;
     track.lost_from.push_back(track.synced_end);
     track.end_floor = track.synced_end;
+    track.stable_floor = std::min(track.stable_floor, track.synced_end);
   }
 }
 
@@ -186,16 +191,19 @@ void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std:
   const auto say = [&](const std::string& what) {
     fail("I12: " + here.name + ": " + what + " (start " + std::to_string(start) + ", stable " +
          std::to_string(stable) + ", end " + std::to_string(end) + ", expected at least " +
-         std::to_string(floor.start) + " and " + std::to_string(floor.end) + ")");
+         std::to_string(floor.start) + ", " + std::to_string(floor.stable) + " and " +
+         std::to_string(floor.end) + ")");
   };
   if (end < floor.end) say("the high watermark went back");
   // An answer of the life before may still have been on its way.
   const bool alive = same_life(floor);
   if (alive && start < floor.start) say("the log's start went back");
+  if (stable < floor.stable) say("the last stable offset went back");
   if (stable > end || start > end) say("out of order");
   if (here.retention == Retention::keeps && start > here.deletion_asked)
     say("records vanished that nobody deleted (I17)");
   here.end_floor = std::max(here.end_floor, end);
+  here.stable_floor = std::max(here.stable_floor, stable);
   if (alive) here.start_floor = std::max(here.start_floor, start);
 }
 
@@ -214,6 +222,26 @@ void Ledger::seen(TrackNumber track, std::int64_t offset, Bytes value) {
   if (record.refused) return fail("I18: " + text(writer, id->second) + " was refused and is there");
   place(track, offset, writer, id->second);
   if (last_look_) tracks_[track.value].slots[static_cast<std::size_t>(offset)].seen_at_last = true;
+}
+
+void Ledger::marker_seen(TrackNumber track, std::int64_t offset) {
+  Track& here = tracks_[track.value];
+  const auto index = static_cast<std::size_t>(offset);
+  if (here.slots.size() <= index) here.slots.resize(index + 1);
+  Slot& slot = here.slots[index];
+  if (is_record(slot))
+    return fail("I2: " + here.name + " offset " + std::to_string(offset) + " was " + text(slot) +
+                " and is a marker");
+  slot.record = kMarker;
+}
+
+std::optional<std::pair<WriterNumber, std::uint64_t>> Ledger::known_at(TrackNumber track,
+                                                                       std::int64_t offset) const {
+  const Track& here = at(track);
+  const auto index = static_cast<std::size_t>(offset);
+  if (index >= here.slots.size() || !is_record(here.slots[index])) return std::nullopt;
+  const std::uint64_t record = here.slots[index].record;
+  return std::pair{WriterNumber{static_cast<std::uint32_t>(record >> 32)}, record & 0xffff'ffffU};
 }
 
 void Ledger::out_of_range(TrackNumber track, std::int64_t position) {
@@ -252,7 +280,7 @@ void Ledger::judge_writer(WriterNumber writer) {
 std::int64_t Ledger::kept_end(const Track& track, std::uint32_t era) const {
   for (std::size_t offset = track.slots.size(); offset > 0; --offset) {
     const Slot& slot = track.slots[offset - 1];
-    if (!slot.seen_at_last) continue;
+    if (!slot.seen_at_last || !is_record(slot)) continue;
     const Record& record = writers_[slot.record >> 32].records[slot.record & 0xffff'ffffU];
     if (record.era <= era) return static_cast<std::int64_t>(offset);
   }

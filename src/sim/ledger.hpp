@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -75,18 +76,25 @@ class Ledger {
   // --- readers
   // What any later answer must show at least: taken when a request is made, compared when it is answered.
   struct Floor {
-    std::int64_t end = 0;    // the high watermark
-    std::int64_t start = 0;  // the log's start
-    std::uint32_t era = 0;   // power losses before; an answer from another era says nothing
-    std::uint32_t life = 0;  // deaths of the broker before
+    std::int64_t end = 0;     // the high watermark
+    std::int64_t start = 0;   // the log's start
+    std::int64_t stable = 0;  // the last stable offset
+    std::uint32_t era = 0;    // power losses before; an answer from another era says nothing
+    std::uint32_t life = 0;   // deaths of the broker before
   };
   Floor floor(TrackNumber track) const {
-    return {at(track).end_floor, at(track).start_floor, at(track).era(), lives_};
+    const Track& here = at(track);
+    return {here.end_floor, here.start_floor, here.stable_floor, here.era(), lives_};
   }
   // Whether the broker that was asked then has not died since.
   bool same_life(Floor floor) const { return floor.life == lives_; }
   void watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable, std::int64_t end);
   void seen(TrackNumber track, std::int64_t offset, Bytes value);
+  // A marker, with which a transaction ended here.
+  void marker_seen(TrackNumber track, std::int64_t offset);
+  // The record that stands here, as far as it is known: its writer and its number.
+  std::optional<std::pair<WriterNumber, std::uint64_t>> known_at(TrackNumber track,
+                                                                 std::int64_t offset) const;
   // OFFSET_OUT_OF_RANGE: true only below the log's start, which can have moved since.
   void out_of_range(TrackNumber track, std::int64_t position);
 
@@ -118,6 +126,7 @@ class Ledger {
     std::vector<Record> records;
   };
   static constexpr std::uint64_t kNobody = UINT64_MAX;
+  static constexpr std::uint64_t kMarker = UINT64_MAX - 1;
   struct Slot {
     std::uint64_t record = kNobody;  // writer << 32 | number
     bool seen_at_last = false;
@@ -133,6 +142,7 @@ class Ledger {
     std::vector<Slot> slots;  // by offset
     std::int64_t end_floor = 0;
     std::int64_t start_floor = 0;
+    std::int64_t stable_floor = 0;
     std::int64_t start_promised = 0;               // by an answer to DeleteRecords
     std::int64_t start_seen = 0;                   // the largest
     std::int64_t deletion_asked = 0;               // nothing else may move the start
@@ -143,7 +153,9 @@ class Ledger {
 
   const Writer& at(WriterNumber writer) const { return writers_[writer.value]; }
   const Track& at(TrackNumber track) const { return tracks_[track.value]; }
+  static bool is_record(const Slot& slot) { return slot.record != kNobody && slot.record != kMarker; }
   std::string text(WriterNumber writer, std::uint64_t number) const;
+  std::string text(const Slot& slot) const;
   Record& record_of(const Slot& slot) {
     return writers_[slot.record >> 32].records[slot.record & 0xffff'ffffU];
   }

@@ -166,5 +166,31 @@ TEST_F(LedgerTest, a_start_that_nobody_was_promised_may_go_back_when_the_broker_
   EXPECT_NE(ledger.failure().find("the log's start went back"), std::string::npos) << ledger.failure();
 }
 
+TEST_F(LedgerTest, what_is_stable_does_not_go_back) {
+  use(Hold::all);
+  write_up_to(6);
+  ledger.watermarks(track, ledger.floor(track), 0, 4, 6);
+  ledger.died();
+  ledger.watermarks(track, ledger.floor(track), 0, 3, 6);
+  EXPECT_NE(ledger.failure().find("the last stable offset went back"), std::string::npos) << ledger.failure();
+}
+
+TEST_F(LedgerTest, a_marker_takes_no_records_place) {
+  use(Hold::all);
+  write_up_to(2);
+  ledger.marker_seen(track, 2);
+  ledger.marker_seen(track, 2);
+  EXPECT_EQ(ledger.failure(), "");
+  ledger.marker_seen(track, 1);
+  EXPECT_EQ(ledger.failure(), "I2: t-0 offset 1 was writer's record 1 and is a marker");
+}
+
+TEST_F(LedgerTest, nor_a_record_that_of_a_marker) {
+  use(Hold::all);
+  ledger.marker_seen(track, 0);
+  acknowledge(send(), 0);
+  EXPECT_EQ(ledger.failure(), "I2: t-0 offset 0 was a marker and is writer's record 0");
+}
+
 }  // namespace
 }  // namespace tailwater::sim

@@ -34,6 +34,7 @@ Transactor::Transactor(Agenda& agenda, Network& network, Ledger& ledger, TxnWatc
       watch_(watch),
       setup_(with_id(std::move(setup))),
       writer_(watch.add_writer(setup_.transactional_id)),
+      in_ledger_(ledger.add_writer(setup_.name, Promise::exactly_once)),
       client_(agenda, network, setup_.name, [this] { again(); }) {}
 
 std::string Transactor::state() const {
@@ -112,8 +113,7 @@ void Transactor::begin() {
   commits_ = !random.one_in(3);
   to_write_.clear();
   for (std::uint64_t batches = 1 + random.below(kBatchesMax); batches > 0; --batches)
-    to_write_.push_back(
-        static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(setup_.partitions))));
+    to_write_.push_back(static_cast<std::int32_t>(random.below(setup_.tracks.size())));
   batch_.clear();
   phase_ = setup_.bumping ? Phase::producing : Phase::adding;
   step();
@@ -182,13 +182,15 @@ void Transactor::produce() {
   const std::int32_t partition = to_write_.back();
   if (batch_.empty()) {
     batch_records_ = static_cast<std::int32_t>(1 + random.below(kRecordsMax));
+    batch_first_ = ledger_.next_number(in_ledger_);
     records::BatchBuilder builder({.producer_id = ProducerId{producer_id_},
                                    .producer_epoch = ProducerEpoch{epoch_},
                                    .base_sequence = sequences_[partition],
                                    .transactional = true});
     for (std::int32_t each = 0; each < batch_records_; ++each) {
       const std::string value =
-          watch_.next_value(writer_, transaction_, random.below(setup_.padding_max + 1));
+          watch_.next_value(in_ledger_, writer_, transaction_, random.below(setup_.padding_max + 1));
+      ledger_.sent(in_ledger_, setup_.tracks[static_cast<std::size_t>(partition)], as_bytes(value));
       CHECK(builder.add(agenda_.both().wall.ms, as_bytes(setup_.name), as_bytes(value)));
     }
     CHECK(builder.finish(batch_).has_value());
@@ -201,7 +203,11 @@ void Transactor::produce() {
   topic.name = setup_.topic;
   topic.partition_data.push_back({.index = partition, .records = Bytes(batch_)});
   client_.ask(setup_.bumping ? 12 : 9, request, [this, partition](wire::ProduceResponse&& response) {
-    if (put_off(response.responses.at(0).partition_responses.at(0).error_code)) return;
+    const auto& answer = response.responses.at(0).partition_responses.at(0);
+    if (put_off(answer.error_code)) return;
+    for (std::int32_t each = 0; each < batch_records_; ++each)
+      ledger_.acknowledged(in_ledger_, batch_first_ + static_cast<std::uint64_t>(each),
+                           answer.base_offset + each);
     sequences_[partition] += batch_records_;
     batch_.clear();
     to_write_.pop_back();

@@ -36,7 +36,7 @@ struct TransactorSetup {
   // Somebody else comes with the same id: it is fenced now and then, and rests before it comes again.
   bool has_rival = false;
   std::string topic;
-  std::int32_t partitions = 1;
+  std::vector<TrackNumber> tracks = {};  // by partition
   bool bumping = false;
   std::int32_t timeout_ms = 5'000;
   Duration pause_max = Duration::from_ms(100);
@@ -101,6 +101,7 @@ class Transactor {
   TxnWatch& watch_;
   TransactorSetup setup_;
   std::uint32_t writer_;
+  WriterNumber in_ledger_;
   Client client_;
   Phase phase_ = Phase::starting;
   std::int64_t producer_id_ = -1;
@@ -112,6 +113,7 @@ class Transactor {
   bool resting_ = false;
   std::vector<std::int32_t> to_write_;  // partitions, last first
   Buffer batch_;                        // the one that is to be sent (again)
+  std::uint64_t batch_first_ = 0;       // its first record's number in the ledger
   std::int32_t batch_records_ = 0;
   std::int64_t position_ = -1;      // of its group, after the last committed transaction
   std::int64_t next_position_ = 0;  // after the present one

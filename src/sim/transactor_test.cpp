@@ -17,18 +17,20 @@ constexpr std::int32_t kPartitions = 3;
 class TransactorTest : public testing::Test {
  protected:
   void SetUp() override {
+    for (std::int32_t each = 0; each < kPartitions; ++each)
+      tracks.push_back(ledger.add_track("t-" + std::to_string(each), Retention::keeps));
     create_topic(line, "t", kPartitions);
     make_transaction_coordinators(line);
   }
   TransactorSetup setup(std::string name, bool bumping) {
-    return {.name = std::move(name), .topic = "t", .partitions = kPartitions, .bumping = bumping};
+    return {.name = std::move(name), .topic = "t", .tracks = tracks, .bumping = bumping};
   }
 
   TestWorld world{2};
   Line line{world};
   Ledger ledger;
+  std::vector<TrackNumber> tracks;
   TxnWatch watch{ledger};
-  CommittedReader reader{world.agenda, world.broker.network(), ledger, watch, "reader", "t", kPartitions};
 };
 
 TEST_F(TransactorTest, transactions_of_both_kinds_end_and_are_read_whole) {
@@ -36,6 +38,7 @@ TEST_F(TransactorTest, transactions_of_both_kinds_end_and_are_read_whole) {
   Transactor bumping(world.agenda, world.broker.network(), ledger, watch, setup("bumping", true));
   plain.start();
   bumping.start();
+  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
   reader.start();
   EXPECT_TRUE(world.until([&] { return watch.committed_count() >= 60 || !ledger.failure().empty(); }));
   plain.finish();
@@ -53,6 +56,7 @@ TEST_F(TransactorTest, transactions_of_both_kinds_end_and_are_read_whole) {
 
 // The answer to what was asked before may be older than what it is looked for.
 TEST_F(TransactorTest, a_new_look_takes_no_answer_that_was_under_way) {
+  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
   reader.start();
   EXPECT_TRUE(world.until([&] { return reader.at_end() && reader.client().busy(); }));
   reader.look_anew();

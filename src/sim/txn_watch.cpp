@@ -9,6 +9,16 @@ namespace tailwater::sim {
 
 namespace {
 
+// Without what the ledger knows a record by, "<its writer>:<its number>:".
+std::string_view behind_ledger_part(std::string_view value) {
+  for (int part = 0; part < 2; ++part) {
+    const std::size_t end = value.find(':');
+    if (end == std::string_view::npos) return {};
+    value.remove_prefix(end + 1);
+  }
+  return value;
+}
+
 // "<writer>:<transaction>:<record>:<padding>"
 bool parse(std::string_view value, std::uint64_t (&numbers)[3]) {
   const char* at = value.data();
@@ -50,8 +60,10 @@ std::uint64_t TxnWatch::begin(std::uint32_t writer, ProducerIdentity identity) {
   return writers_[writer].transactions.size() - 1;
 }
 
-std::string TxnWatch::next_value(std::uint32_t writer, std::uint64_t transaction, std::size_t padding) {
-  return std::to_string(writer) + ":" + std::to_string(transaction) + ":" +
+std::string TxnWatch::next_value(WriterNumber in_ledger, std::uint32_t writer, std::uint64_t transaction,
+                                 std::size_t padding) {
+  return std::to_string(in_ledger.value) + ":" + std::to_string(ledger_.next_number(in_ledger)) + ":" +
+         std::to_string(writer) + ":" + std::to_string(transaction) + ":" +
          std::to_string(at(writer, transaction).records++) + ":" + std::string(padding, 't');
 }
 
@@ -73,7 +85,7 @@ void TxnWatch::aborted(std::uint32_t writer, std::uint64_t transaction) {
 
 void TxnWatch::seen(Bytes value, Shown& shown) {
   std::uint64_t numbers[3];
-  if (!parse(as_text(value), numbers) || numbers[0] >= writers_.size() ||
+  if (!parse(behind_ledger_part(as_text(value)), numbers) || numbers[0] >= writers_.size() ||
       numbers[1] >= writers_[numbers[0]].transactions.size() ||
       numbers[2] >= at(static_cast<std::uint32_t>(numbers[0]), numbers[1]).records)
     return ledger_.fail("S6: a reader of committed records was shown something that was never sent");

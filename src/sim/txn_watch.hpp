@@ -43,8 +43,9 @@ class TxnWatch {
   void epoch_given(ProducerIdentity identity);
   bool is_over(ProducerIdentity identity) const;
   std::uint64_t begin(std::uint32_t writer, ProducerIdentity identity = {});
-  // The value of the transaction's next record.
-  std::string next_value(std::uint32_t writer, std::uint64_t transaction, std::size_t padding);
+  // The value of the transaction's next record, which is the next of a writer in the ledger, too.
+  std::string next_value(WriterNumber in_ledger, std::uint32_t writer, std::uint64_t transaction,
+                         std::size_t padding);
   void commit_asked(std::uint32_t writer, std::uint64_t transaction);
   void committed(std::uint32_t writer, std::uint64_t transaction);
   void aborted(std::uint32_t writer, std::uint64_t transaction);

@@ -12,13 +12,15 @@ class TxnWatchTest : public testing::Test {
   // A transaction of so many records.
   std::uint64_t begin(int count) {
     const std::uint64_t transaction = watch.begin(writer);
-    for (int each = 0; each < count; ++each) values.push_back(watch.next_value(writer, transaction, 3));
+    for (int each = 0; each < count; ++each)
+      values.push_back(watch.next_value(in_ledger, writer, transaction, 3));
     return transaction;
   }
   void show(std::size_t value) { watch.seen(as_bytes(values.at(value)), shown); }
 
   Ledger ledger;
   TxnWatch watch{ledger};
+  WriterNumber in_ledger = ledger.add_writer("writer", Promise::exactly_once);
   std::uint32_t writer = watch.add_writer();
   std::vector<std::string> values;
   TxnWatch::Shown shown;
@@ -64,11 +66,11 @@ TEST_F(TxnWatchTest, a_record_must_not_be_shown_twice_to_the_same_reader) {
 
 TEST_F(TxnWatchTest, what_nobody_sent_must_not_be_shown) {
   watch.commit_asked(writer, begin(1));
-  for (const char* value : {"", "0:0:1:", "0:1:0:", "1:0:0:", "0:0", "x:0:0:"}) {
+  for (const char* value : {"", "0:0:0:0:1:", "0:0:0:1:0:", "0:0:1:0:0:", "0:0:0:0", "0:0:x:0:0:"}) {
     Ledger another;
     TxnWatch of_another(another);
     const std::uint32_t its = of_another.add_writer();
-    of_another.next_value(its, of_another.begin(its), 0);
+    of_another.next_value(another.add_writer("writer", Promise::exactly_once), its, of_another.begin(its), 0);
     of_another.seen(as_bytes(std::string_view(value)), shown);
     EXPECT_TRUE(another.failure().starts_with("S6")) << value << another.failure();
   }
@@ -95,13 +97,14 @@ class FencingTest : public testing::Test {
   // A transaction of one record, of the producer with this epoch.
   std::uint64_t begin(std::int16_t epoch) {
     const std::uint64_t transaction = watch.begin(first, {7, epoch});
-    value = watch.next_value(first, transaction, 3);
+    value = watch.next_value(in_ledger, first, transaction, 3);
     return transaction;
   }
   void show() { watch.seen(as_bytes(value), shown); }
 
   Ledger ledger;
   TxnWatch watch{ledger};
+  WriterNumber in_ledger = ledger.add_writer("first", Promise::exactly_once);
   std::uint32_t first = watch.add_writer("id");
   std::uint32_t second = watch.add_writer("id");
   std::uint32_t of_another_id = watch.add_writer("another");

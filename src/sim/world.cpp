@@ -240,7 +240,7 @@ void World::begin_unrest() {
 
 void World::add_transactor(TransactorSetup setup) {
   setup.topic = kTransactional;
-  setup.partitions = kTransactionalPartitions;
+  setup.tracks = transactional_tracks_;
   setup.bumping = agenda_.random().one_in(2);
   setup.timeout_ms = options_.transaction_timeout_ms;
   setup.pause_max = options_.producer_pause_max;
@@ -258,6 +258,10 @@ void World::add_transactor(TransactorSetup setup) {
 
 void World::add_transactors() {
   if (options_.transactors == 0) return;
+  for (std::int32_t partition = 0; partition < kTransactionalPartitions; ++partition) {
+    const std::string folder = std::string(kTransactional) + "-" + std::to_string(partition);
+    transactional_tracks_.push_back(ledger_.add_track(folder, Retention::keeps));
+  }
   if (options_.has(Fault::late_request))
     haunter_ = std::make_unique<Haunter>(agenda_, broker_.network(), ledger_, transactions_, counts_);
   // The first may have a rival.
@@ -285,7 +289,7 @@ void World::add_transactors() {
   }
   committed_reader_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
                                                         "committed-reader", std::string(kTransactional),
-                                                        kTransactionalPartitions);
+                                                        transactional_tracks_);
   nemesis_.add_victim(committed_reader_->client());
   committed_reader_->start();
 }
@@ -394,8 +398,9 @@ void World::begin_looking() {
   if (committed_reader_) {
     committed_auditor_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
                                                            "committed-auditor", std::string(kTransactional),
-                                                           kTransactionalPartitions);
+                                                           transactional_tracks_);
     committed_auditor_->start();
+    add_auditor("transactional-auditor", kTransactional, transactional_tracks_);
   }
   begin_leaving();
 }

@@ -93,6 +93,7 @@ class World {
   std::unique_ptr<Trimmer> trimmer_;
   std::unique_ptr<Keeper> keeper_;
   std::vector<TrackNumber> hasty_tracks_;
+  std::vector<TrackNumber> transactional_tracks_;
   std::vector<std::unique_ptr<Consumer>> auditors_;
   Phase phase_ = Phase::setup;
   Instant deadline_ = Instant::max();  // of the present phase
