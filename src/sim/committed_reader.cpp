@@ -15,6 +15,7 @@ constexpr std::int16_t kFetchVersion = 11;
 constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int32_t kFetchWaitMs = 300;
 constexpr Duration kRetryMax = Duration::from_ms(50);
+constexpr std::uint64_t kAskLatestOneIn = 10;
 
 }  // namespace
 
@@ -71,6 +72,22 @@ void CommittedReader::again() {
 void CommittedReader::step() {
   if (client_.busy() || stopped_) return;
   stale_ = false;
+  if (agenda_.random().one_in(kAskLatestOneIn)) return find_latest();
+  fetch();
+}
+
+void CommittedReader::find_latest() {
+  std::vector<std::pair<TrackNumber, Ledger::Floor>> asked;
+  for (const Partition& each : partitions_) asked.emplace_back(each.track, ledger_.floor(each.track));
+  const Isolation isolation = agenda_.random().one_in(4) ? Isolation::none : Isolation::committed;
+  client_.ask(kListOffsetsVersion, ask_latest(topic_, asked.size(), isolation),
+              [this, asked, isolation](wire::ListOffsetsResponse&& response) {
+                check_latest(ledger_, asked, isolation, response);
+                again();
+              });
+}
+
+void CommittedReader::fetch() {
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;

@@ -46,6 +46,8 @@ class CommittedReader {
 
   void again();
   void step();
+  void fetch();
+  void find_latest();
   void take(const wire::FetchResponse& response);
   void read(Partition& partition, const wire::FetchResponsePartitionData& answer);
 

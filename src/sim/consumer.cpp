@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int16_t kFetchVersion = 11;
 constexpr std::int64_t kEarliest = -2;
+constexpr std::int64_t kLatest = -1;
+constexpr std::uint64_t kAskLatestOneIn = 10;
 constexpr std::int32_t kFetchWaitMs = 500;
 constexpr Duration kRetryMax = Duration::from_ms(50);
 
@@ -79,7 +81,19 @@ void Consumer::step() {
     done_ = true;
     return;
   }
+  if (until_ == Until::stopped && agenda_.random().one_in(kAskLatestOneIn)) return find_latest();
   fetch();
+}
+
+void Consumer::find_latest() {
+  std::vector<std::pair<TrackNumber, Ledger::Floor>> asked;
+  for (const Partition& each : partitions_) asked.emplace_back(each.track, ledger_.floor(each.track));
+  const Isolation isolation = agenda_.random().one_in(4) ? Isolation::committed : Isolation::none;
+  client_.ask(kListOffsetsVersion, ask_latest(topic_, asked.size(), isolation),
+              [this, asked, isolation](wire::ListOffsetsResponse&& response) {
+                check_latest(ledger_, asked, isolation, response);
+                again();
+              });
 }
 
 void Consumer::fetch() {
@@ -133,6 +147,32 @@ wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<
   for (const std::int32_t partition : partitions)
     asked.partitions.push_back({.partition_index = partition, .timestamp = kEarliest});
   return request;
+}
+
+wire::ListOffsetsRequest ask_latest(const std::string& topic, std::size_t partitions, Isolation isolation) {
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  request.isolation_level = static_cast<std::int8_t>(isolation);
+  auto& asked = request.topics.emplace_back();
+  asked.name = topic;
+  for (std::size_t index = 0; index < partitions; ++index)
+    asked.partitions.push_back({.partition_index = static_cast<std::int32_t>(index), .timestamp = kLatest});
+  return request;
+}
+
+void check_latest(Ledger& ledger, const std::vector<std::pair<TrackNumber, Ledger::Floor>>& asked,
+                  Isolation isolation, const wire::ListOffsetsResponse& response) {
+  const auto what = isolation == Isolation::committed ? Ledger::Latest::stable : Ledger::Latest::end;
+  for (const auto& topic : response.topics) {
+    for (const auto& answer : topic.partitions) {
+      const auto& [track, floor] = asked.at(static_cast<std::size_t>(answer.partition_index));
+      if (answer.error_code == wire::ErrorCode::none) {
+        ledger.latest(track, floor, what, answer.offset);
+      } else if (!wire::retriable(answer.error_code)) {
+        ledger.fail("I18: ListOffsets refused with " + std::string(wire::name(answer.error_code)));
+      }
+    }
+  }
 }
 
 std::int64_t start_of(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,

@@ -1,9 +1,10 @@
 // A model consumer that reads all partitions of a topic from their beginnings, checks what it is shown, and
-// goes on for ever; or reads up to the ends and is done.
+// goes on for ever, asking now and then where they end (I15); or reads up to the ends and is done.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/client.hpp"
@@ -19,8 +20,13 @@ std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floo
                            const wire::FetchResponsePartitionData& answer);
 
 inline constexpr std::int16_t kListOffsetsVersion = 5;
-// Where these partitions begin now, for readers that were told to be out of range.
+enum class Isolation : std::int8_t { none = 0, committed = 1 };
+// Where these partitions begin now, for readers that were told to be out of range; and where they end.
 wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<std::int32_t>& partitions);
+wire::ListOffsetsRequest ask_latest(const std::string& topic, std::size_t partitions, Isolation isolation);
+// Of all partitions, whose floors are of the request.
+void check_latest(Ledger& ledger, const std::vector<std::pair<TrackNumber, Ledger::Floor>>& asked,
+                  Isolation isolation, const wire::ListOffsetsResponse& response);
 // A reader goes on here. `floor` is of the fetch that was refused. REQUIRES: an answer without error.
 std::int64_t start_of(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
                       const wire::ListOffsetsResponse::ListOffsetsPartitionResponse& answer);
@@ -53,6 +59,7 @@ class Consumer {
   void fetch();
   void take(const wire::FetchResponse& response);
   void find_starts();
+  void find_latest();
 
   Agenda& agenda_;
   Ledger& ledger_;

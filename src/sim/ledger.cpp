@@ -244,6 +244,18 @@ std::optional<std::pair<WriterNumber, std::uint64_t>> Ledger::known_at(TrackNumb
   return std::pair{WriterNumber{static_cast<std::uint32_t>(record >> 32)}, record & 0xffff'ffffU};
 }
 
+void Ledger::latest(TrackNumber track, Floor floor, Latest what, std::int64_t offset) {
+  Track& here = tracks_[track.value];
+  if (floor.era != here.era()) return;
+  const std::int64_t least = what == Latest::end ? floor.end : floor.stable;
+  if (offset < least)
+    fail("I15: the latest offset of " + here.name + " is " + std::to_string(offset) + ", and " +
+         std::to_string(least) + " was known before");
+  // What is stable is not beyond the end: no later answer may say a smaller one.
+  here.end_floor = std::max(here.end_floor, offset);
+  if (what == Latest::stable) here.stable_floor = std::max(here.stable_floor, offset);
+}
+
 void Ledger::out_of_range(TrackNumber track, std::int64_t position) {
   const Track& here = at(track);
   const bool may = here.retention == Retention::expires || position < here.deletion_asked;

@@ -95,6 +95,10 @@ class Ledger {
   // The record that stands here, as far as it is known: its writer and its number.
   std::optional<std::pair<WriterNumber, std::uint64_t>> known_at(TrackNumber track,
                                                                  std::int64_t offset) const;
+  // ListOffsets was answered with the latest offset: all that was promised or shown before it was asked is
+  // before it (I15). A reader of committed records is told the last stable offset.
+  enum class Latest : std::uint8_t { end, stable };
+  void latest(TrackNumber track, Floor floor, Latest what, std::int64_t offset);
   // OFFSET_OUT_OF_RANGE: true only below the log's start, which can have moved since.
   void out_of_range(TrackNumber track, std::int64_t position);
 

@@ -175,6 +175,33 @@ TEST_F(LedgerTest, what_is_stable_does_not_go_back) {
   EXPECT_NE(ledger.failure().find("the last stable offset went back"), std::string::npos) << ledger.failure();
 }
 
+TEST_F(LedgerTest, the_latest_offset_is_behind_what_was_acknowledged) {
+  use(Hold::all);
+  write_up_to(6);
+  ledger.latest(track, ledger.floor(track), Ledger::Latest::end, 6);
+  EXPECT_EQ(ledger.failure(), "");
+  ledger.latest(track, ledger.floor(track), Ledger::Latest::end, 5);
+  EXPECT_EQ(ledger.failure(), "I15: the latest offset of t-0 is 5, and 6 was known before");
+}
+
+TEST_F(LedgerTest, the_latest_of_committed_records_is_between_what_was_stable_and_the_end) {
+  use(Hold::all);
+  write_up_to(6);
+  ledger.watermarks(track, ledger.floor(track), 0, 4, 6);
+  ledger.latest(track, ledger.floor(track), Ledger::Latest::stable, 4);
+  EXPECT_EQ(ledger.failure(), "");
+  ledger.latest(track, ledger.floor(track), Ledger::Latest::stable, 3);
+  EXPECT_EQ(ledger.failure(), "I15: the latest offset of t-0 is 3, and 4 was known before");
+}
+
+TEST_F(LedgerTest, what_is_stable_is_not_beyond_the_end) {
+  use(Hold::all);
+  write_up_to(6);
+  ledger.latest(track, ledger.floor(track), Ledger::Latest::stable, 8);
+  ledger.watermarks(track, ledger.floor(track), 0, 6, 6);
+  EXPECT_NE(ledger.failure().find("the high watermark went back"), std::string::npos) << ledger.failure();
+}
+
 TEST_F(LedgerTest, a_marker_takes_no_records_place) {
   use(Hold::all);
   write_up_to(2);
