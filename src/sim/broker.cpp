@@ -185,6 +185,7 @@ void Broker::check_state() {
   if (state_ == State::starting && all([](const Lane& lane) { return lane.shard->ready(); })) {
     if (!failure().empty()) return;
     state_ = State::serving;
+    serving_since_ = agenda_.now();
     agenda_.note("the broker serves");
     network_.listen(true);
     return;

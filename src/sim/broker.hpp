@@ -60,6 +60,8 @@ class Broker : private Host {
   bool accepting() const { return state_ == State::serving; }
   bool running() const { return state_ != State::down; }
   bool starting() const { return state_ == State::starting; }
+  // Instant::max() if it does not serve.
+  Instant serving_since() const { return accepting() ? serving_since_ : Instant::max(); }
   // Why it cannot serve: a log directory is offline; empty if all is well.
   std::string failure() const;
 
@@ -126,6 +128,7 @@ class Broker : private Host {
   Instant last_store_;
   std::uint64_t late_stores_ = 0;  // appends to the store that wait
   Instant paused_until_;
+  Instant serving_since_;
   std::uint64_t turns_ = 0;
   Stopped when_stopped_;
   std::vector<std::string> complaints_;

@@ -88,6 +88,7 @@ void CommittedReader::find_latest() {
 }
 
 void CommittedReader::fetch() {
+  asked_ = agenda_.now();
   wire::FetchRequest request;
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
@@ -123,6 +124,8 @@ void CommittedReader::read(Partition& partition, const wire::FetchResponsePartit
       check_fetched(ledger_, partition.track, partition.floor, partition.position, answer);
   partition.stable = answer.last_stable_offset;
   partition.end = answer.high_watermark;
+  if (stable_watch_ != nullptr)
+    stable_watch_->answered(partition.track, asked_, agenda_.now(), calm_(), partition.stable, partition.end);
   // From its first offset on, until its abort marker, a producer's records are dropped.
   std::vector<wire::FetchResponse::AbortedTransaction> ahead;
   if (answer.aborted_transactions) ahead = *answer.aborted_transactions;

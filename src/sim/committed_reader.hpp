@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "records/batch.hpp"
 #include "sim/client.hpp"
+#include "sim/stable_watch.hpp"
 #include "sim/txn_watch.hpp"
 #include "wire/api/fetch.hpp"
 
@@ -26,6 +29,11 @@ class CommittedReader {
 
   void start() { step(); }
   void stop() { stopped_ = true; }
+  // Has `watch` look at every answer; `calm` says since when nothing has kept the broker from its work.
+  void report_to(StableWatch& watch, std::function<Instant()> calm) {
+    stable_watch_ = &watch;
+    calm_ = std::move(calm);
+  }
   // Forgets how far it has come: only answers to requests from now on count.
   void look_anew();
   // Everything is decided, and read up to the ends, as of the last answers.
@@ -58,6 +66,9 @@ class CommittedReader {
   Client client_;
   std::vector<Partition> partitions_;
   TxnWatch::Shown shown_;
+  StableWatch* stable_watch_ = nullptr;
+  std::function<Instant()> calm_;
+  Instant asked_;
   bool stopped_ = false;
   bool stale_ = false;  // what is under way was asked before the last new look
   bool step_asked_ = false;

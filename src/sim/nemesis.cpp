@@ -91,6 +91,7 @@ void Nemesis::bring_about(Fault fault) {
       return random.one_in(2) ? die(fault) : lurk(fault);
     case Fault::pause:
       counts_.add(fault);
+      trouble(kPauseMax);
       return broker_.pause_until(standstill(kPauseMax));
     case Fault::write_error:
     case Fault::sync_error:
@@ -99,10 +100,12 @@ void Nemesis::bring_about(Fault fault) {
     case Fault::no_room:
       counts_.add(fault);
       disk_.set_no_room(true);
+      trouble(kFullMax);
       return during(kFullMax, [this] { disk_.set_no_room(false); });
     case Fault::slow_disk:
       counts_.add(fault);
       disk_.set_slow(1 + random.below(500));
+      trouble(kSlowMax);
       return during(kSlowMax, [this] { disk_.set_slow(1); });
     case Fault::connection_reset: {
       const std::vector<std::uint64_t> open = network.connections();
@@ -112,6 +115,7 @@ void Nemesis::bring_about(Fault fault) {
     }
     case Fault::network_cut: {
       counts_.add(fault);
+      trouble(kCutMax);
       const Instant to_broker = random.one_in(3) ? Instant{} : standstill(kCutMax);
       const Instant to_clients = random.one_in(3) ? Instant{} : standstill(kCutMax);
       return network.cut_until(to_broker, to_clients);
@@ -125,9 +129,11 @@ void Nemesis::bring_about(Fault fault) {
     case Fault::slow_network:
       counts_.add(fault);
       network.set_delay_max(Duration::from_ms(static_cast<std::int64_t>(1 + random.below(100))));
+      trouble(kSlowMax);
       return during(kSlowMax, [this] { broker_.network().set_delay_max(options_.network_delay_max); });
     case Fault::clock_jump: {
       counts_.add(fault);
+      trouble(Duration{});
       const auto range = static_cast<std::uint64_t>(2 * kClockErrorMsMax + 1);
       return agenda_.set_clock_error_ms(static_cast<std::int64_t>(random.below(range)) - kClockErrorMsMax);
     }

@@ -6,6 +6,7 @@
 // of the data cannot survive a disk that lies, but whoever has it can say so: damage.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ class Nemesis {
   void start();
   // Ends all faults; the broker is brought back.
   void heal();
+  // Since when nothing has kept the broker from its work; Instant::max(), or later than now: something does.
+  Instant calm_since() const { return std::max(broker_.serving_since(), trouble_until_); }
 
  private:
   void plan();
@@ -50,6 +53,7 @@ class Nemesis {
   void watch_broker();
   bool mend();
   void during(Duration most, std::move_only_function<void()> end);
+  void trouble(Duration most) { trouble_until_ = std::max(trouble_until_, agenda_.now() + most); }
   Duration up_to(Duration most);
   // A time in which nothing can happen; it leaves a calm as long as itself behind it.
   Instant standstill(Duration most);
@@ -64,6 +68,7 @@ class Nemesis {
   std::vector<Client*> victims_;
   bool healing_ = false;
   Instant calm_until_;
+  Instant trouble_until_;
   std::optional<Fault> lurking_;  // a death that waits for a bad moment
 };
 

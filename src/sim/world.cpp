@@ -22,6 +22,8 @@ constexpr Duration kHealingMax = Duration::from_ms(60'000);
 constexpr Duration kLookingMax = Duration::from_ms(30'000);
 constexpr Duration kLeavingMax = Duration::from_ms(40'000);
 constexpr Duration kWatch = Duration::from_ms(100);
+// What the broker may take to end a transaction whose time is over.
+constexpr Duration kHangingMax = Duration::from_ms(10'000);
 constexpr Duration kRetry = Duration::from_ms(10);
 constexpr Duration kIdleMax = Duration::from_ms(20'000);
 // The memory that all connections of a shard read into.
@@ -290,6 +292,9 @@ void World::add_transactors() {
   committed_reader_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
                                                         "committed-reader", std::string(kTransactional),
                                                         transactional_tracks_);
+  stable_watch_ = std::make_unique<StableWatch>(
+      ledger_, Duration::from_ms(options_.transaction_timeout_ms) + kHangingMax);
+  committed_reader_->report_to(*stable_watch_, [this] { return nemesis_.calm_since(); });
   nemesis_.add_victim(committed_reader_->client());
   committed_reader_->start();
 }

@@ -31,6 +31,7 @@
 #include "sim/producer.hpp"
 #include "sim/recreator.hpp"
 #include "sim/run.hpp"
+#include "sim/stable_watch.hpp"
 #include "sim/transactor.hpp"
 #include "sim/trimmer.hpp"
 #include "sim/txn_watch.hpp"
@@ -86,6 +87,7 @@ class World {
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<Transactor>> transactors_;
   std::unique_ptr<Haunter> haunter_;
+  std::unique_ptr<StableWatch> stable_watch_;
   std::unique_ptr<CommittedReader> committed_reader_;   // all the time
   bool all_written_ = false;                            // nobody writes any more
   std::unique_ptr<CommittedReader> committed_auditor_;  // at the end
