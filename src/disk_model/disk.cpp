@@ -109,6 +109,16 @@ File* Disk::find(UserId user, FileId file) {
   return found == open_.end() ? nullptr : found->second.file.get();
 }
 
+std::vector<std::string> Disk::open_without_name() const {
+  std::set<File*> named;  // only asked for, never gone through
+  for (const auto& [path, file] : tree_.files) named.insert(file.get());
+  std::vector<std::string> paths;
+  for (const auto& [key, open] : open_) {
+    if (!named.contains(open.file.get())) paths.push_back(open.path);
+  }
+  return paths;
+}
+
 UserId Disk::enter() {
   users_[next_user_] = {};
   return next_user_++;

@@ -77,6 +77,10 @@ class Disk {
   const std::map<std::string, std::shared_ptr<File>>& files() const { return tree_.files; }
   std::string path_of(UserId user, FileId file) const;
   File* find(UserId user, FileId file);
+  std::size_t open_files() const { return open_.size(); }
+  // Files that somebody has open and that have no name any more.
+  std::vector<std::string> open_without_name() const;
+  const std::set<std::string>& folders() const { return tree_.folders; }
   static std::string full_path(DirId dir, const std::string& path);
   std::uint64_t bytes() const;
 

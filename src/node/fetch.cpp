@@ -124,6 +124,11 @@ Fetches::Fetch& Fetches::open(const Request& request) {
   return fetch;
 }
 
+std::uint64_t Fetches::waiting() const {
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(fetches_, [](const auto& each) { return each.second.is_open; }));
+}
+
 Fetches::Fetch* Fetches::find(std::uint64_t connection) {
   const auto at = fetches_.find(connection);
   return at == fetches_.end() || !at->second.is_open ? nullptr : &at->second;

@@ -56,6 +56,8 @@ class Fetches {
   void released(std::uint64_t token);
   void flush_releases();
   Instant next_deadline() const { return deadlines_.next(); }
+  // Requests that are being served.
+  std::uint64_t waiting() const;
 
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;

@@ -79,7 +79,9 @@ struct MetricsSnapshot {
   std::uint64_t recycle_bytes = 0;
   std::uint64_t offline_directories = 0;
   std::uint64_t corrupt_reads = 0;
-  DurationHistogram journal_write;  // of the journals whose frames are durable when they count
+  std::uint64_t pinned_reads = 0;     // whose bytes are kept for answers that are not sent yet
+  std::uint64_t waiting_fetches = 0;  // requests that are being served, parked ones among them
+  DurationHistogram journal_write;    // of the journals whose frames are durable when they count
   CompactionMetrics compaction;
   std::map<std::string, ApiMetrics> apis;  // by Kafka's API name
   std::vector<PartitionMetrics> partitions;

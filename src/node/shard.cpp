@@ -392,6 +392,8 @@ MetricsSnapshot ShardState::metrics() const {
     if (report.state == log::DirState::offline) ++snapshot.offline_directories;
   }
   snapshot.corrupt_reads = storage.corrupt_reads();
+  snapshot.pinned_reads = storage.pinned_reads();
+  snapshot.waiting_fetches = fetches.waiting();
   snapshot.compaction = compaction_metrics(storage.compaction(), context.now.monotonic);
   for (const auto& [key, api] : connections.api_metrics()) {
     snapshot.apis.emplace(std::string(wire::find_api(key)->name), api);

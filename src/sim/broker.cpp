@@ -215,16 +215,26 @@ std::string Broker::failure() const {
   return {};
 }
 
-std::uint64_t Broker::connections_held() const {
+std::uint64_t Broker::sum(std::uint64_t node::MetricsSnapshot::* counter) const {
   std::uint64_t sum = 0;
-  for (const Lane& lane : lanes_) sum += lane.shard->metrics().connections;
+  for (const Lane& lane : lanes_) sum += lane.shard->metrics().*counter;
   return sum;
 }
 
+std::uint64_t Broker::connections_held() const {
+  return sum(&node::MetricsSnapshot::connections);
+}
+
 std::uint64_t Broker::memory_held() const {
-  std::uint64_t sum = 0;
-  for (const Lane& lane : lanes_) sum += lane.shard->metrics().memory_used;
-  return sum;
+  return sum(&node::MetricsSnapshot::memory_used);
+}
+
+std::uint64_t Broker::reads_held() const {
+  return sum(&node::MetricsSnapshot::pinned_reads);
+}
+
+std::uint64_t Broker::fetches_held() const {
+  return sum(&node::MetricsSnapshot::waiting_fetches);
 }
 
 // --- turns

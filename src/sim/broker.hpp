@@ -79,6 +79,9 @@ class Broker : private Host {
   // Of all shards together: connections, and memory that requests and answers hold.
   std::uint64_t connections_held() const;
   std::uint64_t memory_held() const;
+  // And: reads whose bytes are kept for answers, and fetches that wait.
+  std::uint64_t reads_held() const;
+  std::uint64_t fetches_held() const;
 
  private:
   enum class State { down, starting, serving, stopping };
@@ -90,6 +93,7 @@ class Broker : private Host {
     node::TurnEffects effects;
   };
 
+  std::uint64_t sum(std::uint64_t node::MetricsSnapshot::* counter) const;
   void opened(std::uint64_t connection) override;
   void readable(std::uint64_t connection) override;
   void broken(std::uint64_t connection) override;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,10 @@ class Disk {
 
   // By "<directory>/<path>".
   const std::map<std::string, std::shared_ptr<disk_model::File>>& files() const { return model_.files(); }
+  // The same names of folders.
+  const std::set<std::string>& folders() const { return model_.folders(); }
+  std::size_t open_files() const { return model_.open_files(); }
+  std::vector<std::string> open_without_name() const { return model_.open_without_name(); }
   std::uint64_t bytes() const { return model_.bytes(); }
   std::uint64_t operations() const { return operations_; }
   // What no user of a disk may do.

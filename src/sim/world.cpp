@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "sim/leftovers.hpp"
 #include "sim/topics.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/find_coordinator.hpp"
@@ -19,15 +20,11 @@ constexpr Duration kSetupMax = Duration::from_ms(20'000);
 constexpr Duration kUnrest = Duration::from_ms(110'000);
 constexpr Duration kHealedLoad = Duration::from_ms(10'000);
 constexpr Duration kHealingMax = Duration::from_ms(60'000);
-constexpr Duration kLookingMax = Duration::from_ms(30'000);
-constexpr Duration kLeavingMax = Duration::from_ms(40'000);
 constexpr Duration kWatch = Duration::from_ms(100);
 // What the broker may take to end a transaction whose time is over.
 constexpr Duration kHangingMax = Duration::from_ms(10'000);
 constexpr Duration kRetry = Duration::from_ms(10);
 constexpr Duration kIdleMax = Duration::from_ms(20'000);
-// The memory that all connections of a shard read into.
-constexpr std::uint64_t kMemoryAtRest = 64 * 1024;
 constexpr std::uint64_t kAcknowledgedMin = 2'000;
 // Far more than anything that makes sense takes: something turns in circles.
 constexpr std::uint64_t kEventsMax = 4'000'000;
@@ -146,9 +143,7 @@ std::string World::progress() const {
     text += ", " + std::to_string(watch_.floor(partition)) + " of " +
             std::to_string(ledger_.floor(tracks_.at(static_cast<std::size_t>(partition))).end) + " committed";
   }
-  text += ", " + std::to_string(broker_.network().open()) + " connections, the broker holds " +
-          std::to_string(broker_.connections_held()) + " and " + std::to_string(broker_.memory_held()) +
-          " bytes";
+  if (!left_behind_.empty()) text += ", left behind: " + left_behind_;
   return text;
 }
 
@@ -396,7 +391,6 @@ bool World::at_rest() const {
 
 void World::begin_looking() {
   phase_ = Phase::looking;
-  deadline_ = agenda_.now() + kLookingMax;
   ledger_.begin_last_look();
   add_auditor("auditor", kMain, tracks_);
   if (!hasty_tracks_.empty()) add_auditor("hasty-auditor", kHasty, hasty_tracks_);
@@ -432,7 +426,6 @@ void World::begin_leaving() {
       committed_auditor_->stop();
     }
     phase_ = Phase::leaving;
-    deadline_ = agenda_.now() + kLeavingMax;
     for (const auto& member : members_) member->leave();
     for (const auto& consumer : consumers_) consumer->stop();
     for (const auto& producer : producers_) producer->client().disconnect();
@@ -455,14 +448,10 @@ void World::begin_leaving() {
       committed_reader_->client().disconnect();
       committed_auditor_->client().disconnect();
     }
-    if (!left_behind()) phase_ = Phase::over;
+    left_behind_ = leftovers(broker_, disk_, recreator_ ? kRecreated : std::string_view());
+    if (left_behind_.empty()) phase_ = Phase::over;
   }
   agenda_.after(kWatch, [this] { begin_leaving(); });
-}
-
-bool World::left_behind() const {
-  const std::uint64_t kept = broker_.shards() * kMemoryAtRest;
-  return broker_.network().open() > 0 || broker_.connections_held() > 0 || broker_.memory_held() > kept;
 }
 
 }  // namespace tailwater::sim

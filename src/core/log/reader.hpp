@@ -38,6 +38,7 @@ class Reader {
   TruncateAnswer find_cut(LogState& log, Offset end, CutPlace& place);
 
   std::uint64_t corrupt_reads() const { return corrupt_reads_; }
+  std::uint64_t pinned() const { return pins_.size() - free_pins_.size(); }
 
  private:
   // Whether a look got its bytes, has to wait for them, or cannot have them.

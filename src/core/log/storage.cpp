@@ -285,6 +285,10 @@ CacheReport Storage::cache() const {
   return report;
 }
 
+std::uint64_t Storage::pinned_reads() const {
+  return state_->reader.pinned();
+}
+
 std::uint64_t Storage::corrupt_reads() const {
   return state_->reader.corrupt_reads();
 }

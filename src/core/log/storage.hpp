@@ -224,6 +224,8 @@ class Storage {
   const CompactionStats& compaction() const;
   // Reads since the start that were refused because of damaged bytes.
   std::uint64_t corrupt_reads() const;
+  // Plans whose bytes are kept where they are.
+  std::uint64_t pinned_reads() const;
 
   // --- logs
   // REQUIRES: the directory is online, and there is no log with this topic id and partition. No file is made
