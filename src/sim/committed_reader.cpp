@@ -11,7 +11,7 @@ namespace tailwater::sim {
 
 namespace {
 
-constexpr std::int16_t kFetchVersion = 11;
+constexpr int kFirstWithIsolation = 2;  // of ListOffsets
 constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int32_t kFetchWaitMs = 300;
 constexpr Duration kRetryMax = Duration::from_ms(50);
@@ -31,17 +31,23 @@ void check_epoch(Ledger& ledger, TrackNumber track, Epochs& epochs, const record
 }
 
 CommittedReader::CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch,
-                                 std::string name, std::string topic, const std::vector<TrackNumber>& tracks)
+                                 std::string name, Topic topic, const std::vector<TrackNumber>& tracks)
     : agenda_(agenda),
       ledger_(ledger),
       watch_(watch),
       topic_(std::move(topic)),
-      client_(agenda, network, std::move(name), [this] { again(); }) {
+      fetching_(agenda.random(), ledger, topic_, Fetching::Sessions::perhaps),
+      offsets_version_(draw_version<wire::ListOffsetsRequest>(agenda.random(), kFirstWithIsolation)),
+      client_(agenda, network, std::move(name), [this] {
+        fetching_.begin_anew();
+        again();
+      }) {
   for (const TrackNumber track : tracks) partitions_.push_back({.track = track, .floor = {}, .epochs = {}});
 }
 
 void CommittedReader::look_anew() {
   stale_ = client_.busy();
+  fetching_.begin_anew();
   for (Partition& each : partitions_) each.end = -1;
 }
 
@@ -80,7 +86,7 @@ void CommittedReader::find_latest() {
   std::vector<std::pair<TrackNumber, Ledger::Floor>> asked;
   for (const Partition& each : partitions_) asked.emplace_back(each.track, ledger_.floor(each.track));
   const Isolation isolation = agenda_.random().one_in(4) ? Isolation::none : Isolation::committed;
-  client_.ask(kListOffsetsVersion, ask_latest(topic_, asked.size(), isolation),
+  client_.ask(offsets_version_, ask_latest(topic_.name, asked.size(), isolation),
               [this, asked, isolation](wire::ListOffsetsResponse&& response) {
                 check_latest(ledger_, asked, isolation, response);
                 again();
@@ -89,23 +95,24 @@ void CommittedReader::find_latest() {
 
 void CommittedReader::fetch() {
   asked_ = agenda_.now();
-  wire::FetchRequest request;
+  std::vector<FetchTarget> targets;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    partitions_[index].floor = ledger_.floor(partitions_[index].track);
+    targets.push_back({static_cast<std::int32_t>(index), partitions_[index].position, 1024 * 1024});
+  }
+  wire::FetchRequest request = fetching_.request(targets);
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
   request.max_bytes = 4 * 1024 * 1024;
   request.isolation_level = kReadCommitted;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = topic_;
-  for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    partitions_[index].floor = ledger_.floor(partitions_[index].track);
-    topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
-                                .fetch_offset = partitions_[index].position,
-                                .partition_max_bytes = 1024 * 1024});
-  }
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+  client_.ask(fetching_.version(), request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
 void CommittedReader::take(const wire::FetchResponse& response) {
+  if (!fetching_.accept(response)) {
+    if (stale_) look_anew();
+    return again();
+  }
   for (const auto& topic : response.responses) {
     for (const auto& answer : topic.partitions) {
       if (answer.error_code == wire::ErrorCode::none) {
@@ -113,6 +120,13 @@ void CommittedReader::take(const wire::FetchResponse& response) {
       } else if (!wire::retriable(answer.error_code)) {
         return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
       }
+    }
+  }
+  if (stable_watch_ != nullptr) {
+    // In a session nothing is said of what has not changed.
+    for (const Partition& each : partitions_) {
+      if (each.end >= 0)
+        stable_watch_->answered(each.track, asked_, agenda_.now(), calm_(), each.stable, each.end);
     }
   }
   if (stale_) look_anew();
@@ -124,8 +138,6 @@ void CommittedReader::read(Partition& partition, const wire::FetchResponsePartit
       check_fetched(ledger_, partition.track, partition.floor, partition.position, answer);
   partition.stable = answer.last_stable_offset;
   partition.end = answer.high_watermark;
-  if (stable_watch_ != nullptr)
-    stable_watch_->answered(partition.track, asked_, agenda_.now(), calm_(), partition.stable, partition.end);
   // From its first offset on, until its abort marker, a producer's records are dropped.
   std::vector<wire::FetchResponse::AbortedTransaction> ahead;
   if (answer.aborted_transactions) ahead = *answer.aborted_transactions;

@@ -12,6 +12,7 @@
 
 #include "records/batch.hpp"
 #include "sim/client.hpp"
+#include "sim/fetching.hpp"
 #include "sim/stable_watch.hpp"
 #include "sim/txn_watch.hpp"
 #include "wire/api/fetch.hpp"
@@ -25,7 +26,7 @@ void check_epoch(Ledger& ledger, TrackNumber track, Epochs& epochs, const record
 class CommittedReader {
  public:
   CommittedReader(Agenda& agenda, Network& network, Ledger& ledger, TxnWatch& watch, std::string name,
-                  std::string topic, const std::vector<TrackNumber>& tracks);
+                  Topic topic, const std::vector<TrackNumber>& tracks);
 
   void start() { step(); }
   void stop() { stopped_ = true; }
@@ -62,7 +63,9 @@ class CommittedReader {
   Agenda& agenda_;
   Ledger& ledger_;
   TxnWatch& watch_;
-  std::string topic_;
+  Topic topic_;
+  Fetching fetching_;
+  std::int16_t offsets_version_;
   Client client_;
   std::vector<Partition> partitions_;
   TxnWatch::Shown shown_;

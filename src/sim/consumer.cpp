@@ -9,7 +9,7 @@ namespace tailwater::sim {
 
 namespace {
 
-constexpr std::int16_t kFetchVersion = 11;
+constexpr int kFirstWithIsolation = 2;  // of ListOffsets
 constexpr std::int64_t kEarliest = -2;
 constexpr std::int64_t kLatest = -1;
 constexpr std::uint64_t kAskLatestOneIn = 10;
@@ -48,13 +48,19 @@ std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floo
   return next;
 }
 
-Consumer::Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, std::string topic,
+Consumer::Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, Topic topic,
                    std::vector<TrackNumber> tracks, Until until)
     : agenda_(agenda),
       ledger_(ledger),
       topic_(std::move(topic)),
       until_(until),
-      client_(agenda, network, std::move(name), [this] { again(); }) {
+      fetching_(agenda.random(), ledger, topic_,
+                until == Until::end ? Fetching::Sessions::never : Fetching::Sessions::perhaps),
+      offsets_version_(draw_version<wire::ListOffsetsRequest>(agenda.random())),
+      client_(agenda, network, std::move(name), [this] {
+        fetching_.begin_anew();
+        again();
+      }) {
   for (const TrackNumber track : tracks) partitions_.push_back({.track = track, .floor = {}});
 }
 
@@ -88,8 +94,9 @@ void Consumer::step() {
 void Consumer::find_latest() {
   std::vector<std::pair<TrackNumber, Ledger::Floor>> asked;
   for (const Partition& each : partitions_) asked.emplace_back(each.track, ledger_.floor(each.track));
-  const Isolation isolation = agenda_.random().one_in(4) ? Isolation::committed : Isolation::none;
-  client_.ask(kListOffsetsVersion, ask_latest(topic_, asked.size(), isolation),
+  const bool committed = agenda_.random().one_in(4) && offsets_version_ >= kFirstWithIsolation;
+  const Isolation isolation = committed ? Isolation::committed : Isolation::none;
+  client_.ask(offsets_version_, ask_latest(topic_.name, asked.size(), isolation),
               [this, asked, isolation](wire::ListOffsetsResponse&& response) {
                 check_latest(ledger_, asked, isolation, response);
                 again();
@@ -97,24 +104,22 @@ void Consumer::find_latest() {
 }
 
 void Consumer::fetch() {
-  wire::FetchRequest request;
-  request.max_wait_ms = until_ == Until::end ? 0 : kFetchWaitMs;
-  request.min_bytes = 1;
-  request.max_bytes = 4 * 1024 * 1024;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = topic_;
+  std::vector<FetchTarget> targets;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
     Partition& partition = partitions_[index];
     if (partition.at_end && until_ == Until::end) continue;
     partition.floor = ledger_.floor(partition.track);
-    topic.partitions.push_back({.partition = static_cast<std::int32_t>(index),
-                                .fetch_offset = partition.position,
-                                .partition_max_bytes = 1024 * 1024});
+    targets.push_back({static_cast<std::int32_t>(index), partition.position, 1024 * 1024});
   }
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+  wire::FetchRequest request = fetching_.request(targets);
+  request.max_wait_ms = until_ == Until::end ? 0 : kFetchWaitMs;
+  request.min_bytes = 1;
+  request.max_bytes = 4 * 1024 * 1024;
+  client_.ask(fetching_.version(), request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
 void Consumer::take(const wire::FetchResponse& response) {
+  if (!fetching_.accept(response)) return again();
   for (const auto& topic : response.responses) {
     for (const auto& answer : topic.partitions) {
       Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
@@ -189,7 +194,7 @@ void Consumer::find_starts() {
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
     if (partitions_[index].lost) lost.push_back(static_cast<std::int32_t>(index));
   }
-  client_.ask(kListOffsetsVersion, ask_starts(topic_, lost), [this](wire::ListOffsetsResponse&& response) {
+  client_.ask(offsets_version_, ask_starts(topic_.name, lost), [this](wire::ListOffsetsResponse&& response) {
     for (const auto& each : response.topics) {
       for (const auto& answer : each.partitions) {
         Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/client.hpp"
+#include "sim/fetching.hpp"
 #include "sim/ledger.hpp"
 #include "wire/api/fetch.hpp"
 #include "wire/api/list_offsets.hpp"
@@ -19,7 +20,6 @@ namespace tailwater::sim {
 std::int64_t check_fetched(Ledger& ledger, TrackNumber track, Ledger::Floor floor, std::int64_t position,
                            const wire::FetchResponsePartitionData& answer);
 
-inline constexpr std::int16_t kListOffsetsVersion = 5;
 enum class Isolation : std::int8_t { none = 0, committed = 1 };
 // Where these partitions begin now, for readers that were told to be out of range; and where they end.
 wire::ListOffsetsRequest ask_starts(const std::string& topic, const std::vector<std::int32_t>& partitions);
@@ -35,7 +35,7 @@ class Consumer {
  public:
   enum class Until : std::uint8_t { stopped, end };
 
-  Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, std::string topic,
+  Consumer(Agenda& agenda, Network& network, Ledger& ledger, std::string name, Topic topic,
            std::vector<TrackNumber> tracks, Until until);
 
   void start() { step(); }
@@ -63,8 +63,10 @@ class Consumer {
 
   Agenda& agenda_;
   Ledger& ledger_;
-  std::string topic_;
+  Topic topic_;
   Until until_;
+  Fetching fetching_;
+  std::int16_t offsets_version_;
   Client client_;
   std::vector<Partition> partitions_;
   bool stopped_ = false;

@@ -1,6 +1,7 @@
 #include "sim/haunter.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "wire/api/add_partitions_to_txn.hpp"

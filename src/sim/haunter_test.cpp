@@ -50,7 +50,7 @@ TEST_F(HaunterTest, copies_and_a_rival_change_nothing) {
   CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
   for (Transactor* each : {&plain, &bumping, &other}) each->start();
   reader.start();
-  EXPECT_TRUE(world.until([&] { return watch.committed_count() >= 100 || !ledger.failure().empty(); }));
+  EXPECT_TRUE(world.until([&] { return watch.committed_count() >= 60 || !ledger.failure().empty(); }));
   for (Transactor* each : {&plain, &bumping, &other}) each->finish();
   haunter.finish();
   EXPECT_TRUE(world.until([&] {

@@ -16,8 +16,7 @@ namespace {
 using wire::ErrorCode;
 
 constexpr std::int16_t kInitProducerIdVersion = 4;
-constexpr std::int16_t kProduceVersion = 9;
-constexpr std::int16_t kFetchVersion = 11;
+constexpr int kFirstWithIds = 13;  // of Produce
 constexpr Duration kRetryMax = Duration::from_ms(50);
 constexpr std::uint64_t kKeys = 25;
 constexpr std::uint64_t kRecordsMax = 4;  // of a batch
@@ -27,11 +26,13 @@ constexpr std::size_t kPaddingMax = 200;
 
 }  // namespace
 
-Keeper::Keeper(Agenda& agenda, Network& network, Ledger& ledger, std::string topic, Duration pause_max)
+Keeper::Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, Duration pause_max)
     : agenda_(agenda),
       ledger_(ledger),
       topic_(std::move(topic)),
       pause_max_(pause_max),
+      fetching_(agenda.random(), ledger, topic_, Fetching::Sessions::never),
+      produce_version_(draw_version_for<wire::ProduceRequest>(agenda.random(), topic_, kFirstWithIds)),
       client_(agenda, network, "keeper", [this] { again(kRetryMax); }) {}
 
 std::string Keeper::state() const {
@@ -104,9 +105,10 @@ void Keeper::write() {
   request.acks = -1;
   request.timeout_ms = 10'000;
   auto& topic = request.topic_data.emplace_back();
-  topic.name = topic_;
+  topic.name = topic_.name;
+  topic.topic_id = topic_.id;
   topic.partition_data.push_back({.index = 0, .records = Bytes(batch_)});
-  client_.ask(kProduceVersion, request, [this](wire::ProduceResponse&& response) {
+  client_.ask(produce_version_, request, [this](wire::ProduceResponse&& response) {
     const ErrorCode error = response.responses.at(0).partition_responses.at(0).error_code;
     if (error != ErrorCode::none) {
       if (!wire::retriable(error))
@@ -133,13 +135,11 @@ void Keeper::begin_reading() {
 }
 
 void Keeper::read() {
-  wire::FetchRequest request;
+  wire::FetchRequest request = fetching_.request({{0, position_, 64 * 1024}});
   request.min_bytes = 1;
   request.max_bytes = 4 * 1024 * 1024;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = topic_;
-  topic.partitions.push_back({.partition = 0, .fetch_offset = position_, .partition_max_bytes = 64 * 1024});
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) {
+  client_.ask(fetching_.version(), request, [this](wire::FetchResponse&& response) {
+    if (!fetching_.accept(response)) return again(kRetryMax);
     const auto& answer = response.responses.at(0).partitions.at(0);
     if (answer.error_code == ErrorCode::none) {
       take(answer);
@@ -154,7 +154,7 @@ void Keeper::take(const wire::FetchResponsePartitionData& answer) {
   records::BatchCursor cursor(answer.records.value_or(Bytes{}));
   while (const auto batch = cursor.next()) {
     if (!batch->crc_matches()) ledger_.fail("S6: a batch with a wrong CRC was served");
-    if (batch->last_offset().value < position_) ledger_.fail("I7: " + topic_ + " goes back");
+    if (batch->last_offset().value < position_) ledger_.fail("I7: " + topic_.name + " goes back");
     auto records = records::records_of(*batch);
     while (const auto record = records.next()) {
       const std::string key(as_text(record->key.value_or(Bytes{})));
@@ -167,7 +167,7 @@ void Keeper::take(const wire::FetchResponsePartitionData& answer) {
       std::uint64_t number = 0;
       const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
       if (parsed.ec != std::errc() || number >= next_version_)
-        return ledger_.fail("S6: " + topic_ + " holds something that was never sent");
+        return ledger_.fail("S6: " + topic_.name + " holds something that was never sent");
       if (number <= found.number)
         ledger_.fail("I16: " + key + " has version " + std::to_string(number) + " behind " +
                      std::to_string(found.number));

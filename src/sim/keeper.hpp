@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/client.hpp"
+#include "sim/fetching.hpp"
 #include "sim/ledger.hpp"
 #include "wire/api/fetch.hpp"
 
@@ -16,7 +17,7 @@ namespace tailwater::sim {
 
 class Keeper {
  public:
-  Keeper(Agenda& agenda, Network& network, Ledger& ledger, std::string topic, Duration pause_max);
+  Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, Duration pause_max);
 
   void start() { step(); }
   // What is under way is brought to an end, and all is read once more.
@@ -45,8 +46,10 @@ class Keeper {
 
   Agenda& agenda_;
   Ledger& ledger_;
-  std::string topic_;
+  Topic topic_;
   Duration pause_max_;
+  Fetching fetching_;
+  std::int16_t produce_version_;
   Client client_;
   Phase phase_ = Phase::starting;
   std::int64_t producer_id_ = -1;

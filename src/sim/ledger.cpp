@@ -188,6 +188,7 @@ void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std:
                         std::int64_t end) {
   Track& here = tracks_[track.value];
   if (floor.era != here.era()) return;
+  if (start < 0) start = floor.start;
   const auto say = [&](const std::string& what) {
     fail("I12: " + here.name + ": " + what + " (start " + std::to_string(start) + ", stable " +
          std::to_string(stable) + ", end " + std::to_string(end) + ", expected at least " +

@@ -8,13 +8,17 @@ namespace tailwater::sim {
 
 namespace {
 
-constexpr std::int16_t kJoinVersion = 5;
-constexpr std::int16_t kSyncVersion = 3;
-constexpr std::int16_t kHeartbeatVersion = 3;
-constexpr std::int16_t kLeaveVersion = 2;
-constexpr std::int16_t kOffsetFetchVersion = 5;
-constexpr std::int16_t kCommitVersion = 7;
-constexpr std::int16_t kFetchVersion = 11;
+// The first versions that know static members.
+constexpr int kFirstStaticJoin = 5;
+constexpr int kFirstStaticSync = 3;
+constexpr int kFirstStaticHeartbeat = 3;
+constexpr int kFirstStaticCommit = 7;
+constexpr int kFirstLeaveOfMany = 3;
+constexpr int kFirstCommitWithIds = 10;
+constexpr int kFirstOffsetFetchOfGroups = 8;
+constexpr int kFirstOffsetFetchWithIds = 10;
+constexpr std::string_view kProtocolType = "consumer";
+constexpr std::string_view kProtocol = "sim";
 constexpr std::int32_t kSessionTimeoutMs = 10'000;
 constexpr std::int32_t kFetchWaitMs = 400;
 constexpr Duration kPauseMax = Duration::from_ms(3);
@@ -24,14 +28,39 @@ constexpr Duration kRetryMax = Duration::from_ms(30);
 }  // namespace
 
 Member::Member(Agenda& agenda, Network& network, Ledger& ledger, GroupWatch& watch, std::string name,
-               std::string group, std::string topic, std::vector<TrackNumber> tracks)
+               std::string group, Topic topic, std::vector<TrackNumber> tracks, Kind kind)
     : agenda_(agenda),
       ledger_(ledger),
       watch_(watch),
-      client_(agenda, network, std::move(name), [this] { again(); }),
       group_(std::move(group)),
       topic_(std::move(topic)),
-      tracks_(std::move(tracks)) {}
+      tracks_(std::move(tracks)),
+      kind_(kind),
+      versions_(draw_versions(agenda.random(), topic_, kind)),
+      fetching_(agenda.random(), ledger, topic_, Fetching::Sessions::perhaps),
+      client_(agenda, network, std::move(name), [this] {
+        fetching_.begin_anew();
+        again();
+      }) {}
+
+Member::Versions Member::draw_versions(Prng& random, const Topic& topic, Kind kind) {
+  const auto least = [&](int of_static) { return kind == Kind::fixed ? of_static : 0; };
+  Versions versions;
+  versions.join = draw_version<wire::JoinGroupRequest>(random, least(kFirstStaticJoin));
+  versions.sync = draw_version<wire::SyncGroupRequest>(random, least(kFirstStaticSync));
+  versions.heartbeat = draw_version<wire::HeartbeatRequest>(random, least(kFirstStaticHeartbeat));
+  versions.leave = draw_version<wire::LeaveGroupRequest>(random, least(kFirstLeaveOfMany));
+  versions.offset_fetch = draw_version_for<wire::OffsetFetchRequest>(random, topic, kFirstOffsetFetchWithIds);
+  versions.list_offsets = draw_version<wire::ListOffsetsRequest>(random);
+  versions.commit = draw_version_for<wire::OffsetCommitRequest>(random, topic, kFirstCommitWithIds,
+                                                                least(kFirstStaticCommit));
+  return versions;
+}
+
+void Member::leave() {
+  if (!leaving_) silently_ = kind_ == Kind::fixed && agenda_.random().one_in(2);
+  leaving_ = true;
+}
 
 void Member::start() {
   if (phase_ != Phase::out) return;
@@ -103,6 +132,12 @@ bool Member::must_rejoin(wire::ErrorCode error) {
     case ErrorCode::unknown_member_id:
       rejoin(true);
       return true;
+    case ErrorCode::fenced_instance_id:
+      // Of an id that was given out just before it died the coordinator need not know.
+      if (member_id_ == on_record_)
+        ledger_.fail("I14: " + name() + " was fenced, and nobody else has its name");
+      rejoin(true);
+      return true;
     case ErrorCode::illegal_generation:
     case ErrorCode::rebalance_in_progress:
       rejoin(false);
@@ -121,10 +156,11 @@ void Member::join() {
   request.session_timeout_ms = kSessionTimeoutMs;
   request.rebalance_timeout_ms = kSessionTimeoutMs;
   request.member_id = member_id_;
-  request.protocol_type = "consumer";
+  request.protocol_type = kProtocolType;
+  request.group_instance_id = instance();
   const Bytes metadata = as_bytes(name());
-  request.protocols.push_back({.name = "sim", .metadata = Buffer(metadata.begin(), metadata.end())});
-  client_.ask(kJoinVersion, request,
+  request.protocols.push_back({.name = std::string(kProtocol), .metadata = Buffer(metadata.begin(), metadata.end())});
+  client_.ask(versions_.join, request,
               [this, floor = watch_.generation_floor()](wire::JoinGroupResponse&& response) {
                 if (response.error_code == wire::ErrorCode::member_id_required) {
                   member_id_ = response.member_id;
@@ -135,7 +171,10 @@ void Member::join() {
                 generation_ = response.generation_id;
                 watch_.joined(floor, generation_);
                 members_.clear();
-                for (const auto& member : response.members) members_.push_back(member.member_id);
+                // A static leader that came again finds the group as it was.
+                if (!response.skip_assignment) {
+                  for (const auto& member : response.members) members_.push_back(member.member_id);
+                }
                 go(Phase::syncing);
               });
 }
@@ -154,17 +193,22 @@ void Member::sync() {
   request.group_id = group_;
   request.generation_id = generation_;
   request.member_id = member_id_;
+  request.group_instance_id = instance();
+  request.protocol_type = kProtocolType;
+  request.protocol_name = kProtocol;
   for (std::size_t index = 0; index < members_.size(); ++index) {
     request.assignments.push_back({.member_id = members_[index], .assignment = assignment_for(index)});
   }
-  client_.ask(kSyncVersion, request, [this](wire::SyncGroupResponse&& response) {
+  client_.ask(versions_.sync, request, [this](wire::SyncGroupResponse&& response) {
     if (must_rejoin(response.error_code)) return;
     watch_.synced(generation_);
+    on_record_ = member_id_;
     assigned_.clear();
     for (const std::byte partition : response.assignment) {
       const auto number = static_cast<std::int32_t>(partition);
       assigned_[number] = {};
-      watch_.given(generation_, number, member_id_);
+      // A static one may have got another id meanwhile.
+      watch_.given(generation_, number, kind_ == Kind::fixed ? name() : member_id_);
     }
     go(Phase::reading_offsets);
   });
@@ -172,44 +216,64 @@ void Member::sync() {
 
 void Member::read_offsets() {
   if (assigned_.empty()) return go(Phase::beating);
-  wire::OffsetFetchRequest request;
-  request.group_id = group_;
-  auto& topic = request.topics.emplace().emplace_back();
-  topic.name = topic_;
+  const bool of_groups = versions_.offset_fetch >= kFirstOffsetFetchOfGroups;
+  std::vector<std::int32_t> partitions;
   std::map<std::int32_t, std::int64_t> floors;
   for (const auto& [partition, assigned] : assigned_) {
-    topic.partition_indexes.push_back(partition);
+    partitions.push_back(partition);
     floors[partition] = watch_.floor(partition);
   }
-  client_.ask(kOffsetFetchVersion, request, [this, floors](wire::OffsetFetchResponse&& response) {
+  wire::OffsetFetchRequest request;
+  if (of_groups) {
+    auto& group = request.groups.emplace_back();
+    group.group_id = group_;
+    group.topics.emplace().push_back(
+        {.name = topic_.name, .topic_id = topic_.id, .partition_indexes = partitions});
+  } else {
+    request.group_id = group_;
+    request.topics.emplace().push_back({.name = topic_.name, .partition_indexes = partitions});
+  }
+  client_.ask(versions_.offset_fetch, request, [this, floors](wire::OffsetFetchResponse&& response) {
     if (must_rejoin(response.error_code)) return;
-    for (const auto& answered : response.topics) {
-      for (const auto& partition : answered.partitions) {
-        if (must_rejoin(partition.error_code)) return;
-        watch_.fetched(partition.partition_index, floors.at(partition.partition_index),
-                       partition.committed_offset);
-        assigned_[partition.partition_index].position = std::max<std::int64_t>(0, partition.committed_offset);
+    const auto all_found = [&](const auto& topics) {
+      for (const auto& topic : topics) {
+        for (const auto& each : topic.partitions) {
+          if (!found_offset(each.partition_index, floors.at(each.partition_index), each.error_code,
+                            each.committed_offset))
+            return false;
+        }
       }
+      return true;
+    };
+    if (!all_found(response.topics)) return;
+    for (const auto& group : response.groups) {
+      if (must_rejoin(group.error_code) || !all_found(group.topics)) return;
     }
     go(Phase::fetching);
   });
 }
 
+bool Member::found_offset(std::int32_t partition, std::int64_t floor, wire::ErrorCode error,
+                          std::int64_t committed) {
+  if (must_rejoin(error)) return false;
+  watch_.fetched(partition, floor, committed);
+  assigned_[partition].position = std::max<std::int64_t>(0, committed);
+  return true;
+}
+
 void Member::fetch() {
   if (leaving_) return leave_now();
   if (std::ranges::any_of(assigned_, [](const auto& each) { return each.second.lost; })) return find_starts();
-  wire::FetchRequest request;
+  std::vector<FetchTarget> targets;
+  for (auto& [partition, assigned] : assigned_) {
+    assigned.floor = ledger_.floor(tracks_[static_cast<std::size_t>(partition)]);
+    targets.push_back({partition, assigned.position, 1024 * 1024});
+  }
+  wire::FetchRequest request = fetching_.request(targets);
   request.max_wait_ms = kFetchWaitMs;
   request.min_bytes = 1;
   request.max_bytes = 4 * 1024 * 1024;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = topic_;
-  for (auto& [partition, assigned] : assigned_) {
-    assigned.floor = ledger_.floor(tracks_[static_cast<std::size_t>(partition)]);
-    topic.partitions.push_back(
-        {.partition = partition, .fetch_offset = assigned.position, .partition_max_bytes = 1024 * 1024});
-  }
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+  client_.ask(fetching_.version(), request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
 void Member::find_starts() {
@@ -217,21 +281,23 @@ void Member::find_starts() {
   for (const auto& [partition, assigned] : assigned_) {
     if (assigned.lost) lost.push_back(partition);
   }
-  client_.ask(kListOffsetsVersion, ask_starts(topic_, lost), [this](wire::ListOffsetsResponse&& response) {
-    for (const auto& each : response.topics) {
-      for (const auto& answer : each.partitions) {
-        Assigned& assigned = assigned_[answer.partition_index];
-        if (answer.error_code != wire::ErrorCode::none) continue;
-        const TrackNumber track = tracks_[static_cast<std::size_t>(answer.partition_index)];
-        assigned.position = start_of(ledger_, track, assigned.floor, assigned.position, answer);
-        assigned.lost = false;
-      }
-    }
-    go(Phase::fetching);
-  });
+  client_.ask(versions_.list_offsets, ask_starts(topic_.name, lost),
+              [this](wire::ListOffsetsResponse&& response) {
+                for (const auto& each : response.topics) {
+                  for (const auto& answer : each.partitions) {
+                    Assigned& assigned = assigned_[answer.partition_index];
+                    if (answer.error_code != wire::ErrorCode::none) continue;
+                    const TrackNumber track = tracks_[static_cast<std::size_t>(answer.partition_index)];
+                    assigned.position = start_of(ledger_, track, assigned.floor, assigned.position, answer);
+                    assigned.lost = false;
+                  }
+                }
+                go(Phase::fetching);
+              });
 }
 
 void Member::take(const wire::FetchResponse& response) {
+  if (!fetching_.accept(response)) return again();
   behind_ = false;
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partitions) {
@@ -267,14 +333,16 @@ void Member::commit() {
   request.group_id = group_;
   request.generation_id_or_member_epoch = generation_;
   request.member_id = member_id_;
+  request.group_instance_id = instance();
   auto& topic = request.topics.emplace_back();
-  topic.name = topic_;
+  topic.name = topic_.name;
+  topic.topic_id = topic_.id;
   for (const auto& [partition, assigned] : assigned_) {
     topic.partitions.push_back({.partition_index = partition,
                                 .committed_offset = assigned.position,
                                 .committed_metadata = std::string_view()});
   }
-  client_.ask(kCommitVersion, request, [this](wire::OffsetCommitResponse&& response) {
+  client_.ask(versions_.commit, request, [this](wire::OffsetCommitResponse&& response) {
     for (const auto& answered : response.topics) {
       for (const auto& partition : answered.partitions) {
         if (must_rejoin(partition.error_code)) return;
@@ -290,7 +358,8 @@ void Member::beat() {
   request.group_id = group_;
   request.generation_id = generation_;
   request.member_id = member_id_;
-  client_.ask(kHeartbeatVersion, request, [this](wire::HeartbeatResponse&& response) {
+  request.group_instance_id = instance();
+  client_.ask(versions_.heartbeat, request, [this](wire::HeartbeatResponse&& response) {
     if (must_rejoin(response.error_code)) return;
     phase_ = assigned_.empty() && !leaving_ ? Phase::beating : Phase::fetching;
     step_within(behind_ ? kPauseMax : kRestMax);
@@ -298,16 +367,24 @@ void Member::beat() {
 }
 
 void Member::leave_now() {
-  phase_ = Phase::leaving;
-  wire::LeaveGroupRequest request;
-  request.group_id = group_;
-  request.member_id = member_id_;
-  client_.ask(kLeaveVersion, request, [this](wire::LeaveGroupResponse&&) {
+  const auto gone = [this] {
     member_id_.clear();
     generation_ = -1;
     assigned_.clear();
     go(Phase::out);
-  });
+  };
+  if (silently_) return gone();
+  phase_ = Phase::leaving;
+  wire::LeaveGroupRequest request;
+  request.group_id = group_;
+  if (versions_.leave < kFirstLeaveOfMany) {
+    request.member_id = member_id_;
+  } else {
+    auto& member = request.members.emplace_back();
+    member.member_id = member_id_;
+    member.group_instance_id = instance();
+  }
+  client_.ask(versions_.leave, request, [gone](wire::LeaveGroupResponse&&) { gone(); });
 }
 
 }  // namespace tailwater::sim

@@ -9,8 +9,7 @@ namespace tailwater::sim {
 
 namespace {
 
-constexpr std::int16_t kProduceVersion = 9;
-constexpr std::int16_t kInitProducerIdVersion = 4;
+constexpr int kFirstWithIds = 13;  // of Produce
 constexpr Duration kRetryMax = Duration::from_ms(50);
 constexpr std::size_t kUnderWayMax = 5;
 constexpr std::uint64_t kPoisonOneIn = 40;
@@ -22,6 +21,8 @@ Producer::Producer(Agenda& agenda, Network& network, Ledger& ledger, ProducerSet
       ledger_(ledger),
       setup_(std::move(setup)),
       writer_(ledger.add_writer(setup_.name, setup_.promise)),
+      produce_version_(draw_version_for<wire::ProduceRequest>(agenda.random(), setup_.topic, kFirstWithIds)),
+      id_version_(draw_version<wire::InitProducerIdRequest>(agenda.random())),
       client_(agenda, network, setup_.name, [this] { lost(); }),
       partitions_(setup_.tracks.size()) {}
 
@@ -79,7 +80,7 @@ void Producer::step() {
 
 void Producer::ask_id() {
   wire::InitProducerIdRequest request;
-  client_.ask(kInitProducerIdVersion, request, [this](wire::InitProducerIdResponse&& response) {
+  client_.ask(id_version_, request, [this](wire::InitProducerIdResponse&& response) {
     if (response.error_code == wire::ErrorCode::none) producer_id_ = response.producer_id;
     again();
   });
@@ -108,7 +109,9 @@ bool Producer::send_next() {
   // More than this many open batches of one producer the broker need not remember. The very first goes alone:
   // of a producer that it does not know a broker takes any sequence.
   const std::size_t most = partitions_[chosen].known ? kUnderWayMax : 1;
-  if (open.size() >= most || (!open.empty() && !open.back().under_way)) return false;
+  // Nor does one that comes back wait behind new ones: the broker may have it, and only remembers the last few.
+  const bool waits = std::ranges::any_of(open, [](const Batch& each) { return !each.under_way; });
+  if (open.size() >= most || waits) return false;
   make_batch(chosen);
   send(chosen, partitions_[chosen].batches.back());
   const auto pause = agenda_.random().below(static_cast<std::uint64_t>(setup_.pause_max.nanoseconds));
@@ -150,12 +153,14 @@ void Producer::send(std::size_t index, Batch& batch) {
   request.acks = setup_.acks;
   request.timeout_ms = 10'000;
   auto& topic = request.topic_data.emplace_back();
-  topic.name = setup_.topic;
+  topic.name = setup_.topic.name;
+  topic.topic_id = setup_.topic.id;
   topic.partition_data.push_back({.index = static_cast<std::int32_t>(index), .records = Bytes(batch.bytes)});
   batch.under_way = true;
-  client_.ask(kProduceVersion, request, [this, index, first = batch.first](wire::ProduceResponse&& response) {
-    answered(index, first, response);
-  });
+  client_.ask(produce_version_, request,
+              [this, index, first = batch.first](wire::ProduceResponse&& response) {
+                answered(index, first, response);
+              });
 }
 
 void Producer::answered(std::size_t index, std::uint64_t first, const wire::ProduceResponse& response) {

@@ -10,6 +10,7 @@
 
 #include "sim/client.hpp"
 #include "sim/ledger.hpp"
+#include "sim/versions.hpp"
 #include "wire/api/init_producer_id.hpp"
 #include "wire/api/produce.hpp"
 
@@ -17,7 +18,7 @@ namespace tailwater::sim {
 
 struct ProducerSetup {
   std::string name;
-  std::string topic;
+  Topic topic;
   std::vector<TrackNumber> tracks;  // by partition
   Promise promise = Promise::exactly_once;
   std::int16_t acks = -1;
@@ -71,6 +72,8 @@ class Producer {
   Ledger& ledger_;
   ProducerSetup setup_;
   WriterNumber writer_;
+  std::int16_t produce_version_;
+  std::int16_t id_version_;
   Client client_;
   std::int64_t producer_id_ = -1;
   std::vector<Partition> partitions_;

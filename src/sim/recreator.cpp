@@ -18,8 +18,7 @@ using wire::ErrorCode;
 
 constexpr std::int16_t kCreateTopicsVersion = 5;
 constexpr std::int16_t kMetadataVersion = 12;
-constexpr std::int16_t kProduceVersion = 13;
-constexpr std::int16_t kFetchVersion = 13;
+constexpr int kFirstWithIds = 13;  // of Produce and Fetch
 constexpr std::int16_t kDeleteTopicsVersion = 6;
 constexpr Duration kRetryMax = Duration::from_ms(50);
 constexpr Duration kPauseMax = Duration::from_ms(4'000);
@@ -36,6 +35,8 @@ Recreator::Recreator(Agenda& agenda, Network& network, Ledger& ledger, Recreator
       ledger_(ledger),
       setup_(std::move(setup)),
       writer_(ledger.add_writer(setup_.name, Promise::at_least_once)),
+      produce_version_(draw_version<wire::ProduceRequest>(agenda.random(), kFirstWithIds)),
+      fetch_version_(draw_version<wire::FetchRequest>(agenda.random(), kFirstWithIds)),
       client_(agenda, network, setup_.name, [this] { again(kRetryMax); }) {}
 
 std::string Recreator::state() const {
@@ -138,7 +139,7 @@ void Recreator::write() {
   auto& topic = request.topic_data.emplace_back();
   topic.topic_id = id_;
   topic.partition_data.push_back({.index = static_cast<std::int32_t>(partition_), .records = Bytes(batch_)});
-  client_.ask(kProduceVersion, request, [this](wire::ProduceResponse&& response) { written(response); });
+  client_.ask(produce_version_, request, [this](wire::ProduceResponse&& response) { written(response); });
 }
 
 void Recreator::make_batch() {
@@ -193,7 +194,7 @@ void Recreator::read() {
                                 .fetch_offset = partition.position,
                                 .partition_max_bytes = 1024 * 1024});
   }
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) { take(response); });
+  client_.ask(fetch_version_, request, [this](wire::FetchResponse&& response) { take(response); });
 }
 
 void Recreator::take(const wire::FetchResponse& response) {

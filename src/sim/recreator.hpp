@@ -11,6 +11,7 @@
 #include "base/uuid.hpp"
 #include "sim/client.hpp"
 #include "sim/ledger.hpp"
+#include "sim/versions.hpp"
 #include "wire/api/fetch.hpp"
 #include "wire/api/produce.hpp"
 
@@ -61,6 +62,8 @@ class Recreator {
   Ledger& ledger_;
   RecreatorSetup setup_;
   WriterNumber writer_;
+  std::int16_t produce_version_;
+  std::int16_t fetch_version_;
   Client client_;
   Phase phase_ = Phase::creating;
   std::uint64_t life_ = 0;

@@ -12,8 +12,11 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr std::int16_t kInitProducerIdVersion = 4;
-constexpr std::int16_t kAddPartitionsVersion = 3;
+constexpr int kAddPartitionsOfClientsMax = 3;  // later ones are for brokers
+constexpr int kFirstWithIds = 13;              // of Produce
+// From these on whoever speaks them takes a new epoch for each transaction.
+constexpr int kFirstBumpingProduce = 12;
+constexpr int kFirstBumpingEnd = 5;
 constexpr Duration kRetryMax = Duration::from_ms(50);
 constexpr std::uint64_t kBatchesMax = 5;
 constexpr std::uint64_t kRecordsMax = 5;  // of a batch
@@ -35,7 +38,28 @@ Transactor::Transactor(Agenda& agenda, Network& network, Ledger& ledger, TxnWatc
       setup_(with_id(std::move(setup))),
       writer_(watch.add_writer(setup_.transactional_id)),
       in_ledger_(ledger.add_writer(setup_.name, Promise::exactly_once)),
-      client_(agenda, network, setup_.name, [this] { again(); }) {}
+      versions_(draw_versions(agenda.random(), setup_)),
+      client_(agenda, network, setup_.name, [this] { again(); }) {
+  if (setup_.input)
+    fetching_.emplace(agenda.random(), ledger, setup_.input->topic, Fetching::Sessions::never);
+}
+
+Transactor::Versions Transactor::draw_versions(Prng& random, const TransactorSetup& setup) {
+  Versions versions;
+  versions.init_producer_id = draw_version<wire::InitProducerIdRequest>(random);
+  versions.add_partitions =
+      draw_version<wire::AddPartitionsToTxnRequest>(random, 0, kAddPartitionsOfClientsMax);
+  if (setup.bumping) {
+    versions.produce =
+        draw_version_for<wire::ProduceRequest>(random, setup.topic, kFirstWithIds, kFirstBumpingProduce);
+    versions.end = draw_version<wire::EndTxnRequest>(random, kFirstBumpingEnd);
+  } else {
+    versions.produce = draw_version<wire::ProduceRequest>(random, 0, kFirstBumpingProduce - 1);
+    versions.end = draw_version<wire::EndTxnRequest>(random, 0, kFirstBumpingEnd - 1);
+  }
+  if (setup.input) draw_input_versions(random, setup, versions);
+  return versions;
+}
 
 std::string Transactor::state() const {
   return setup_.name + ": phase " + std::to_string(static_cast<int>(phase_)) + " of transaction " +
@@ -92,7 +116,7 @@ void Transactor::ask_id() {
   wire::InitProducerIdRequest request;
   request.transactional_id = setup_.transactional_id;
   request.transaction_timeout_ms = setup_.timeout_ms;
-  client_.ask(kInitProducerIdVersion, request, [this](wire::InitProducerIdResponse&& response) {
+  client_.ask(versions_.init_producer_id, request, [this](wire::InitProducerIdResponse&& response) {
     if (response.error_code == ErrorCode::none) {
       producer_id_ = response.producer_id;
       epoch_ = response.producer_epoch;
@@ -161,8 +185,8 @@ void Transactor::add_partitions() {
   std::ranges::sort(partitions);
   const auto [again_from, end] = std::ranges::unique(partitions);
   partitions.erase(again_from, end);
-  request.v3_and_below_topics.push_back({setup_.topic, partitions});
-  client_.ask(kAddPartitionsVersion, request, [this](wire::AddPartitionsToTxnResponse&& response) {
+  request.v3_and_below_topics.push_back({setup_.topic.name, partitions});
+  client_.ask(versions_.add_partitions, request, [this](wire::AddPartitionsToTxnResponse&& response) {
     for (const auto& topic : response.results_by_topic_v3_and_below) {
       for (const auto& result : topic.results_by_partition) {
         // The others were not looked at for this one's sake.
@@ -200,9 +224,10 @@ void Transactor::produce() {
   request.acks = -1;
   request.timeout_ms = 10'000;
   auto& topic = request.topic_data.emplace_back();
-  topic.name = setup_.topic;
+  topic.name = setup_.topic.name;
+  topic.topic_id = setup_.topic.id;
   topic.partition_data.push_back({.index = partition, .records = Bytes(batch_)});
-  client_.ask(setup_.bumping ? 12 : 9, request, [this, partition](wire::ProduceResponse&& response) {
+  client_.ask(versions_.produce, request, [this, partition](wire::ProduceResponse&& response) {
     const auto& answer = response.responses.at(0).partition_responses.at(0);
     if (put_off(answer.error_code)) return;
     for (std::int32_t each = 0; each < batch_records_; ++each)
@@ -227,7 +252,7 @@ void Transactor::end() {
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;
   request.committed = commits_;
-  client_.ask(setup_.bumping ? 5 : 3, request, [this](wire::EndTxnResponse&& response) {
+  client_.ask(versions_.end, request, [this](wire::EndTxnResponse&& response) {
     if (put_off(response.error_code)) return;
     if (commits_) {
       watch_.committed(writer_, transaction_);

@@ -14,6 +14,7 @@
 
 #include "sim/client.hpp"
 #include "sim/consumer.hpp"
+#include "sim/fetching.hpp"
 #include "sim/txn_watch.hpp"
 #include "wire/api/add_partitions_to_txn.hpp"
 #include "wire/api/end_txn.hpp"
@@ -25,7 +26,7 @@ namespace tailwater::sim {
 // What a transactor reads.
 struct TransactorInput {
   std::string group;
-  std::string topic;
+  Topic topic;
   std::int32_t partition = 0;
   TrackNumber track;
 };
@@ -35,7 +36,7 @@ struct TransactorSetup {
   std::string transactional_id = {};  // the name, if empty
   // Somebody else comes with the same id: it is fenced now and then, and rests before it comes again.
   bool has_rival = false;
-  std::string topic;
+  Topic topic;
   std::vector<TrackNumber> tracks = {};  // by partition
   bool bumping = false;
   std::int32_t timeout_ms = 5'000;
@@ -86,6 +87,7 @@ class Transactor {
   }
   bool is_in_transaction() const { return phase_ >= Phase::adding; }
   void find_position();
+  void found_position(wire::ErrorCode error, std::int64_t committed);
   void find_start();
   void consume();
   void consumed(const wire::FetchResponsePartitionData& answer);
@@ -102,6 +104,21 @@ class Transactor {
   TransactorSetup setup_;
   std::uint32_t writer_;
   WriterNumber in_ledger_;
+  struct Versions {
+    std::int16_t init_producer_id = 0;
+    std::int16_t add_partitions = 0;
+    std::int16_t produce = 0;
+    std::int16_t end = 0;
+    // of one that consumes:
+    std::int16_t offset_fetch = 0;
+    std::int16_t list_offsets = 0;
+    std::int16_t add_offsets = 0;
+    std::int16_t commit_offsets = 0;
+  };
+  static Versions draw_versions(Prng& random, const TransactorSetup& setup);
+  static void draw_input_versions(Prng& random, const TransactorSetup& setup, Versions& versions);
+  Versions versions_;
+  std::optional<Fetching> fetching_;
   Client client_;
   Phase phase_ = Phase::starting;
   std::int64_t producer_id_ = -1;

@@ -10,37 +10,70 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr std::int16_t kOffsetFetchVersion = 7;  // the first that can ask for stable offsets
-constexpr std::int16_t kFetchVersion = 11;
-constexpr std::int16_t kAddOffsetsVersion = 3;
+constexpr int kFirstStableOffsetFetch = 7;  // that can ask for stable offsets
+constexpr int kFirstOffsetFetchOfGroups = 8;
+constexpr int kFirstOffsetFetchWithIds = 10;
+constexpr int kFirstBumpingCommit = 5;
+constexpr int kFirstCommitWithIds = 6;
 constexpr std::int32_t kBytesMax = 4 * 1024;
 
 }  // namespace
 
+void Transactor::draw_input_versions(Prng& random, const TransactorSetup& setup, Versions& versions) {
+  const Topic& topic = setup.input->topic;
+  versions.offset_fetch = draw_version_for<wire::OffsetFetchRequest>(random, topic, kFirstOffsetFetchWithIds,
+                                                                     kFirstStableOffsetFetch);
+  versions.list_offsets = draw_version<wire::ListOffsetsRequest>(random);
+  versions.add_offsets = draw_version<wire::AddOffsetsToTxnRequest>(random);
+  versions.commit_offsets =
+      setup.bumping ? draw_version_for<wire::TxnOffsetCommitRequest>(random, topic, kFirstCommitWithIds,
+                                                                     kFirstBumpingCommit)
+                    : draw_version<wire::TxnOffsetCommitRequest>(random, 0, kFirstBumpingCommit - 1);
+}
+
 void Transactor::find_position() {
   const TransactorInput& input = *setup_.input;
+  const bool of_groups = versions_.offset_fetch >= kFirstOffsetFetchOfGroups;
   wire::OffsetFetchRequest request;
-  request.group_id = input.group;
   request.require_stable = true;
-  request.topics.emplace().push_back({.name = input.topic, .partition_indexes = {input.partition}});
-  client_.ask(kOffsetFetchVersion, request, [this](wire::OffsetFetchResponse&& response) {
-    if (put_off(response.error_code)) return;
-    const auto& answer = response.topics.at(0).partitions.at(0);
-    if (put_off(answer.error_code)) return;
-    if (doubtful_position_ && answer.committed_offset == *doubtful_position_) position_ = *doubtful_position_;
-    doubtful_position_.reset();
-    if (answer.committed_offset != position_)
-      ledger_.fail("I9: " + setup_.name + "'s group stands at " + std::to_string(answer.committed_offset) +
-                   ", and its last committed transaction left " + std::to_string(position_));
-    next_position_ = std::max<std::int64_t>(0, position_);
-    phase_ = Phase::consuming;
-    again();
+  if (of_groups) {
+    auto& group = request.groups.emplace_back();
+    group.group_id = input.group;
+    group.topics.emplace().push_back(
+        {.name = input.topic.name, .topic_id = input.topic.id, .partition_indexes = {input.partition}});
+  } else {
+    request.group_id = input.group;
+    request.topics.emplace().push_back({.name = input.topic.name, .partition_indexes = {input.partition}});
+  }
+  client_.ask(versions_.offset_fetch, request, [this, of_groups](wire::OffsetFetchResponse&& response) {
+    if (of_groups) {
+      const auto& group = response.groups.at(0);
+      if (put_off(group.error_code)) return;
+      const auto& answer = group.topics.at(0).partitions.at(0);
+      found_position(answer.error_code, answer.committed_offset);
+    } else {
+      if (put_off(response.error_code)) return;
+      const auto& answer = response.topics.at(0).partitions.at(0);
+      found_position(answer.error_code, answer.committed_offset);
+    }
   });
+}
+
+void Transactor::found_position(ErrorCode error, std::int64_t committed) {
+  if (put_off(error)) return;
+  if (doubtful_position_ && committed == *doubtful_position_) position_ = *doubtful_position_;
+  doubtful_position_.reset();
+  if (committed != position_)
+    ledger_.fail("I9: " + setup_.name + "'s group stands at " + std::to_string(committed) +
+                 ", and its last committed transaction left " + std::to_string(position_));
+  next_position_ = std::max<std::int64_t>(0, position_);
+  phase_ = Phase::consuming;
+  again();
 }
 
 void Transactor::find_start() {
   const TransactorInput& input = *setup_.input;
-  client_.ask(kListOffsetsVersion, ask_starts(input.topic, {input.partition}),
+  client_.ask(versions_.list_offsets, ask_starts(input.topic.name, {input.partition}),
               [this](wire::ListOffsetsResponse&& response) {
                 const auto& answer = response.topics.at(0).partitions.at(0);
                 if (put_off(answer.error_code)) return;
@@ -57,15 +90,12 @@ void Transactor::consume() {
   }
   const TransactorInput& input = *setup_.input;
   floor_ = ledger_.floor(input.track);
-  wire::FetchRequest request;
+  wire::FetchRequest request = fetching_->request({{input.partition, next_position_, kBytesMax}});
   request.max_wait_ms = 100;
   request.min_bytes = 1;
   request.max_bytes = kBytesMax;
-  auto& topic = request.topics.emplace_back();
-  topic.topic = input.topic;
-  topic.partitions.push_back(
-      {.partition = input.partition, .fetch_offset = next_position_, .partition_max_bytes = kBytesMax});
-  client_.ask(kFetchVersion, request, [this](wire::FetchResponse&& response) {
+  client_.ask(fetching_->version(), request, [this](wire::FetchResponse&& response) {
+    if (!fetching_->accept(response)) return again();
     consumed(response.responses.at(0).partitions.at(0));
   });
 }
@@ -94,7 +124,7 @@ void Transactor::add_offsets() {
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;
   request.group_id = setup_.input->group;
-  client_.ask(kAddOffsetsVersion, request, [this](wire::AddOffsetsToTxnResponse&& response) {
+  client_.ask(versions_.add_offsets, request, [this](wire::AddOffsetsToTxnResponse&& response) {
     if (put_off(response.error_code)) return;
     phase_ = Phase::committing_offsets;
     again();
@@ -108,12 +138,12 @@ void Transactor::commit_offsets() {
   request.group_id = input.group;
   request.producer_id = producer_id_;
   request.producer_epoch = epoch_;
-  request.topics.push_back({.name = input.topic,
-                            .topic_id = {},
+  request.topics.push_back({.name = input.topic.name,
+                            .topic_id = input.topic.id,
                             .partitions = {{.partition_index = input.partition,
                                             .committed_offset = next_position_,
                                             .committed_metadata = std::string_view()}}});
-  client_.ask(setup_.bumping ? 5 : 3, request, [this](wire::TxnOffsetCommitResponse&& response) {
+  client_.ask(versions_.commit_offsets, request, [this](wire::TxnOffsetCommitResponse&& response) {
     if (put_off(response.topics.at(0).partitions.at(0).error_code)) return;
     phase_ = Phase::ending;
     again();

@@ -32,7 +32,7 @@ class TxnWatch {
 
   // Writers may share a transactional id.
   std::uint32_t add_writer(std::string transactional_id = {}) {
-    writers_.push_back({.transactional_id = std::move(transactional_id)});
+    writers_.push_back({.transactional_id = std::move(transactional_id), .transactions = {}});
     return static_cast<std::uint32_t>(writers_.size() - 1);
   }
 

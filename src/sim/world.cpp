@@ -7,6 +7,7 @@
 #include "sim/topics.hpp"
 #include "wire/api/create_topics.hpp"
 #include "wire/api/find_coordinator.hpp"
+#include "wire/api/metadata.hpp"
 
 namespace tailwater::sim {
 
@@ -32,6 +33,7 @@ constexpr std::uint64_t kFaultsMin = 5;
 constexpr std::int64_t kSimulatedMsMin = 120'000;
 constexpr std::int16_t kCreateTopicsVersion = 5;
 constexpr std::int16_t kFindCoordinatorVersion = 3;
+constexpr std::int16_t kMetadataVersion = 12;
 
 Options options_of(std::uint64_t seed) {
   Prng random(seed ^ 0x6f7074696f6e73ULL);
@@ -47,6 +49,8 @@ BrokerSetup setup_of(const Options& options) {
           .mail_delay_max = options.mail_delay_max,
           .settings = {{"log.retention.check.interval.ms", "2000"},
                        {"log.cleaner.backoff.ms", "1000"},
+                       // Of folders that a start finds to be removed.
+                       {"log.segment.delete.delay.ms", "10000"},
                        {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
                        {"tailwater.direct.bytes", std::to_string(options.direct_bytes)},
                        {"tailwater.recycle.bytes", std::to_string(options.recycle_bytes)},
@@ -172,8 +176,24 @@ void World::create_topics() {
         continue;
       return ledger_.fail("create topic: " + std::string(wire::name(made.error_code)));
     }
+    find_ids();
+  });
+}
+
+void World::find_ids() {
+  again_ = [this] { find_ids(); };
+  wire::MetadataRequest request;
+  admin_.ask(kMetadataVersion, request, [this](wire::MetadataResponse&& response) {
+    for (const auto& topic : response.topics) {
+      if (topic.error_code != wire::ErrorCode::none) return ask_again();
+      ids_[std::string(topic.name.value_or(""))] = topic.topic_id;
+    }
     find_coordinator(kOfGroups);
   });
+}
+
+Topic World::topic(std::string_view name) const {
+  return {std::string(name), ids_.at(std::string(name))};
 }
 
 // Makes the coordinators' topics.
@@ -195,7 +215,7 @@ void World::add_producer(const std::string& name, std::string_view topic,
                          const std::vector<TrackNumber>& tracks, Promise promise) {
   ProducerSetup setup;
   setup.name = name;
-  setup.topic = topic;
+  setup.topic = World::topic(topic);
   setup.tracks = tracks;
   setup.promise = promise;
   setup.acks = promise == Promise::exactly_once || agenda_.random().one_in(2) ? -1 : 1;
@@ -215,15 +235,15 @@ void World::begin_unrest() {
     add_producer("plain-" + std::to_string(index), kMain, tracks_, Promise::at_least_once);
   for (std::uint64_t index = 0; index < options_.consumers; ++index) {
     consumers_.push_back(std::make_unique<Consumer>(agenda_, broker_.network(), ledger_,
-                                                    "consumer-" + std::to_string(index), std::string(kMain),
+                                                    "consumer-" + std::to_string(index), topic(kMain),
                                                     tracks_, Consumer::Until::stopped));
     nemesis_.add_victim(consumers_.back()->client());
     consumers_.back()->start();
   }
   for (std::uint64_t index = 0; index < options_.members; ++index) {
-    members_.push_back(std::make_unique<Member>(agenda_, broker_.network(), ledger_, watch_,
-                                                "member-" + std::to_string(index), std::string(kGroup),
-                                                std::string(kMain), tracks_));
+    members_.push_back(std::make_unique<Member>(
+        agenda_, broker_.network(), ledger_, watch_, "member-" + std::to_string(index), std::string(kGroup),
+        topic(kMain), tracks_, agenda_.random().one_in(3) ? Member::Kind::fixed : Member::Kind::dynamic));
     nemesis_.add_victim(members_.back()->client());
     agenda_.soon(Duration::from_ms(500), [member = members_.back().get()] { member->start(); });
   }
@@ -236,7 +256,7 @@ void World::begin_unrest() {
 }
 
 void World::add_transactor(TransactorSetup setup) {
-  setup.topic = kTransactional;
+  setup.topic = topic(kTransactional);
   setup.tracks = transactional_tracks_;
   setup.bumping = agenda_.random().one_in(2);
   setup.timeout_ms = options_.transaction_timeout_ms;
@@ -270,7 +290,7 @@ void World::add_transactors() {
     if (index < options_.transformers) {
       const std::size_t partition = agenda_.random().below(tracks_.size());
       setup.input = {.group = "transformers-" + std::to_string(index),
-                     .topic = std::string(kMain),
+                     .topic = topic(kMain),
                      .partition = static_cast<std::int32_t>(partition),
                      .track = tracks_[partition]};
     }
@@ -284,9 +304,9 @@ void World::add_transactors() {
     setup.has_rival = true;
     add_transactor(std::move(setup));
   }
-  committed_reader_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
-                                                        "committed-reader", std::string(kTransactional),
-                                                        transactional_tracks_);
+  committed_reader_ =
+      std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
+                                        "committed-reader", topic(kTransactional), transactional_tracks_);
   stable_watch_ = std::make_unique<StableWatch>(
       ledger_, Duration::from_ms(options_.transaction_timeout_ms) + kHangingMax);
   committed_reader_->report_to(*stable_watch_, [this] { return nemesis_.calm_since(); });
@@ -313,7 +333,7 @@ void World::add_others() {
     trimmer_->start();
   }
   if (options_.compacts) {
-    keeper_ = std::make_unique<Keeper>(agenda_, broker_.network(), ledger_, std::string(kCompacted),
+    keeper_ = std::make_unique<Keeper>(agenda_, broker_.network(), ledger_, topic(kCompacted),
                                        options_.producer_pause_max);
     nemesis_.add_victim(keeper_->client());
     keeper_->start();
@@ -395,9 +415,9 @@ void World::begin_looking() {
   add_auditor("auditor", kMain, tracks_);
   if (!hasty_tracks_.empty()) add_auditor("hasty-auditor", kHasty, hasty_tracks_);
   if (committed_reader_) {
-    committed_auditor_ = std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
-                                                           "committed-auditor", std::string(kTransactional),
-                                                           transactional_tracks_);
+    committed_auditor_ =
+        std::make_unique<CommittedReader>(agenda_, broker_.network(), ledger_, transactions_,
+                                          "committed-auditor", topic(kTransactional), transactional_tracks_);
     committed_auditor_->start();
     add_auditor("transactional-auditor", kTransactional, transactional_tracks_);
   }
@@ -407,7 +427,7 @@ void World::begin_looking() {
 void World::add_auditor(const std::string& name, std::string_view topic,
                         const std::vector<TrackNumber>& tracks) {
   auditors_.push_back(std::make_unique<Consumer>(agenda_, broker_.network(), ledger_, name,
-                                                 std::string(topic), tracks, Consumer::Until::end));
+                                                 World::topic(topic), tracks, Consumer::Until::end));
   auditors_.back()->start();
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,8 @@ class World {
   enum class Phase : std::uint8_t { setup, unrest, healing, looking, leaving, over };
 
   void create_topics();
+  void find_ids();
+  Topic topic(std::string_view name) const;
   void find_coordinator(std::int8_t of);
   void begin_unrest();
   void add_producer(const std::string& name, std::string_view topic, const std::vector<TrackNumber>& tracks,
@@ -81,6 +84,7 @@ class World {
   Nemesis nemesis_;
   Client admin_;
   std::function<void()> again_;
+  std::map<std::string, Uuid> ids_;  // of topics
   std::vector<TrackNumber> tracks_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
