@@ -11,6 +11,13 @@ std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& 
   std::vector<bool> kept(unsettled.size());
   const std::uint64_t whole = random.below(4);
   std::map<Sequence, std::uint64_t> fates;
+  struct Sectors {
+    bool kept = false;
+    bool lost = false;
+  };
+  std::map<Sequence, Sectors> writes;
+  Sequence first_lost = UINT64_MAX;
+  Sequence last_kept = 0;
   for (std::size_t index = 0; index < unsettled.size(); ++index) {
     const Unsettled& each = unsettled[index];
     auto fate = fates.find(each.operation);
@@ -22,11 +29,22 @@ std::vector<bool> keep_by_chance(const std::vector<Unsettled>& unsettled, Prng& 
     const bool half = random.one_in(2);
     const bool most = !random.one_in(8);
     kept[index] = fate->second == 0 || (fate->second == 2 && half) || (fate->second == 3 && most);
-    if (kept[index]) continue;
+    if (each.kind == Unsettled::Kind::sector) {
+      Sectors& sectors = writes[each.operation];
+      (kept[index] ? sectors.kept : sectors.lost) = true;
+    }
+    if (kept[index]) {
+      last_kept = std::max(last_kept, each.operation);
+      continue;
+    }
+    first_lost = std::min(first_lost, each.operation);
     if (each.kind == Unsettled::Kind::sector) ++losses.sectors;
     if (each.kind == Unsettled::Kind::size) ++losses.sizes;
     if (each.kind == Unsettled::Kind::name) ++losses.names;
   }
+  losses.torn += static_cast<std::uint64_t>(
+      std::ranges::count_if(writes, [](const auto& each) { return each.second.kept && each.second.lost; }));
+  losses.reordered += first_lost < last_kept ? 1 : 0;
   return kept;
 }
 

@@ -35,6 +35,8 @@ struct Losses {
   std::uint64_t sectors = 0;
   std::uint64_t sizes = 0;
   std::uint64_t names = 0;
+  std::uint64_t torn = 0;       // writes of which some sectors are there and others are not
+  std::uint64_t reordered = 0;  // whether anything is there that was done after what is not
 };
 
 // What a power loss leaves by chance: everything or nothing, or of each operation all, a part or nothing.

@@ -115,8 +115,11 @@ void CommittedReader::take(const wire::FetchResponse& response) {
   }
   for (const auto& topic : response.responses) {
     for (const auto& answer : topic.partitions) {
+      Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
       if (answer.error_code == wire::ErrorCode::none) {
-        read(partitions_.at(static_cast<std::size_t>(answer.partition_index)), answer);
+        read(partition, answer);
+      } else if (answer.error_code == wire::ErrorCode::corrupt_message) {
+        skip(partition);
       } else if (!wire::retriable(answer.error_code)) {
         return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
       }
@@ -131,6 +134,14 @@ void CommittedReader::take(const wire::FetchResponse& response) {
   }
   if (stale_) look_anew();
   again();
+}
+
+void CommittedReader::skip(Partition& partition) {
+  const std::int64_t next = ledger_.told_damaged(partition.track, partition.position);
+  for (; partition.position < next; ++partition.position) {
+    if (const auto record = ledger_.known_at(partition.track, partition.position))
+      watch_.told_damaged(record->first, record->second, shown_);
+  }
 }
 
 void CommittedReader::read(Partition& partition, const wire::FetchResponsePartitionData& answer) {

@@ -125,12 +125,13 @@ std::vector<Damage::Place> Damage::places(Fault fault) const {
         if (is_of_coordinator(path)) add_blocks(whole, found);
         break;
       case Fault::rot_records:
-        if (tracks_.contains(folder_of(path)) && path.ends_with(".log") &&
-            !struck_.contains(segment_of(path)))
+      case Fault::rot_transactional:
+      case Fault::rot_compacted:
+        if (is_victim(path, fault) && path.ends_with(".log") && !struck_.contains(segment_of(path)))
           found.push_back(whole);
         break;
       case Fault::rot_index:
-        if (tracks_.contains(folder_of(path)) && is_index(path) && !struck_.contains(segment_of(path)))
+        if (victims_.contains(folder_of(path)) && is_index(path) && !struck_.contains(segment_of(path)))
           found.push_back(whole);
         break;
       default:
@@ -140,13 +141,18 @@ std::vector<Damage::Place> Damage::places(Fault fault) const {
   return found;
 }
 
+bool Damage::is_victim(const std::string& path, Fault fault) const {
+  const auto at = victims_.find(folder_of(path));
+  return at != victims_.end() && at->second.fault == fault;
+}
+
 bool Damage::stands() {
   if (const auto astray = disk_.take_astray()) remember(astray->file, astray->path);
   return file_ != nullptr && file_->damaged();
 }
 
 bool Damage::stands_or_will() {
-  return stands() || disk_.armed(Fault::misdirected_write);
+  return stands() || disk_.armed(Fault::misdirected_superblock);
 }
 
 void Damage::remember(std::shared_ptr<File> file, const std::string& path) {
@@ -155,8 +161,9 @@ void Damage::remember(std::shared_ptr<File> file, const std::string& path) {
 }
 
 bool Damage::strike(Fault fault) {
-  if (fault != Fault::misdirected_write) return flip(fault);
-  if (!random_.one_in(3)) return go_astray();
+  if (fault == Fault::misdirected_frame || fault == Fault::misdirected_records)
+    return go_astray(fault == Fault::misdirected_records);
+  if (fault != Fault::misdirected_superblock) return flip(fault);
   // Of the next superblock; then it counts.
   if (!stands()) disk_.arm(fault);
   return false;
@@ -165,7 +172,7 @@ bool Damage::strike(Fault fault) {
 std::optional<std::vector<log::StoredBatch>> Damage::reach(const Place& place, std::uint64_t at,
                                                            std::uint64_t size) const {
   std::vector<log::StoredBatch> reached;
-  if (!tracks_.contains(folder_of(place.path))) return reached;
+  if (!victims_.contains(folder_of(place.path))) return reached;
   const Buffer& content = place.file->stable_content();
   std::uint64_t position = 0;
   std::uint64_t behind = 0;
@@ -179,11 +186,12 @@ std::optional<std::vector<log::StoredBatch>> Damage::reach(const Place& place, s
 
 void Damage::account(const Place& place, std::span<const log::StoredBatch> reached) {
   for (const log::StoredBatch& batch : reached)
-    ledger_.damaged(tracks_.at(folder_of(place.path)), batch.base.value, batch.last.value + 1);
+    ledger_.damaged(victims_.at(folder_of(place.path)).track, batch.base.value, batch.last.value + 1);
 }
 
 bool Damage::flip(Fault fault) {
-  const bool records = fault == Fault::rot_records;
+  const bool records =
+      fault == Fault::rot_records || fault == Fault::rot_transactional || fault == Fault::rot_compacted;
   const bool matters = !records && fault != Fault::rot_index;
   if (matters && stands_or_will()) return false;
   const std::vector<Place> all = places(fault);
@@ -208,8 +216,7 @@ bool Damage::flip(Fault fault) {
 }
 
 // A block came where another should be, whose own place kept what it had.
-bool Damage::go_astray() {
-  const bool records = random_.one_in(2);
+bool Damage::go_astray(bool records) {
   if (!records && stands_or_will()) return false;
   std::vector<Place> all = places(records ? Fault::rot_records : Fault::rot_journal);
   std::erase_if(all, [](const Place& place) { return place.size < (place.at == 0 ? 2 * kBlock : kBlock); });

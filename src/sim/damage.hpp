@@ -1,6 +1,7 @@
 // Damage of what was stable on the disk: flipped bits, and writes that went to another place. It strikes
 // where one copy is enough to notice it; what may come of it depends on what was struck.
-//   records   of a segment: the ledger is told which; a reader may be told of it, and goes on behind them
+//   records   of a segment: the ledger is told which; a reader may be told of it, and goes on behind them.
+//             Of a compacted topic, whose segments are written anew, the ledger knows only about where
 //   indexes   of a segment: nothing may come of it
 //   the rest  journal, superblock, manifest, logs of the coordinators: the broker serves all the same, or
 //             says what is damaged; then the operator mends it from a copy. One such place at a time
@@ -31,8 +32,8 @@ class Damage {
  public:
   Damage(Disk& disk, Ledger& ledger, Prng& random) : disk_(disk), ledger_(ledger), random_(random) {}
 
-  // The records of this partition may be damaged.
-  void allow(const std::string& folder, TrackNumber track) { tracks_[folder] = track; }
+  // The records of this partition may be damaged, by this kind of fault.
+  void allow(const std::string& folder, TrackNumber track, Fault fault) { victims_[folder] = {track, fault}; }
   // Flips a bit, or lets a write go astray. False if there is no place for it now.
   bool strike(Fault fault);
 
@@ -52,11 +53,17 @@ class Damage {
     std::uint64_t size = 0;
   };
 
+  struct Victim {
+    TrackNumber track;
+    Fault fault{};
+  };
+
   std::vector<Place> places(Fault fault) const;
+  bool is_victim(const std::string& path, Fault fault) const;
   void add_frames(const Place& ring, std::vector<Place>& places) const;
   void add_blocks(const Place& file, std::vector<Place>& places) const;
   bool flip(Fault fault);
-  bool go_astray();
+  bool go_astray(bool records);
   bool stands_or_will();
   void remember(std::shared_ptr<disk_model::File> file, const std::string& path);
   // The batches that damage of these bytes makes unreadable: their own, and what is looked for from them.
@@ -68,8 +75,8 @@ class Damage {
   Disk& disk_;
   Ledger& ledger_;
   Prng& random_;
-  std::map<std::string, TrackNumber> tracks_;
-  std::set<std::string> struck_;  // segments; a second time it could not be said what is lost
+  std::map<std::string, Victim> victims_;  // by folder
+  std::set<std::string> struck_;           // segments; a second time it could not be said what is lost
   std::shared_ptr<disk_model::File> file_;
   std::string path_;
 };

@@ -100,7 +100,7 @@ bool Disk::overtakes(std::uint64_t id, const Flight& flight) const {
 }
 
 bool Disk::goes_astray(const Flight& flight) const {
-  return armed_ == Fault::misdirected_write && flight.op.kind == DiskOpKind::write &&
+  return armed_ == Fault::misdirected_superblock && flight.op.kind == DiskOpKind::write &&
          flight.op.at < journal::kRingStart && is_hard_ring(model_.path_of(flight.user, flight.op.file));
 }
 
@@ -114,7 +114,7 @@ DiskDone Disk::lose_write(Flight& flight) {
   file->damage(flight.op.at, before);
   armed_.reset();
   astray_ = {path, file};
-  count(Fault::misdirected_write);
+  count(Fault::misdirected_superblock);
   return done;
 }
 
@@ -130,10 +130,18 @@ bool Disk::fails(const DiskOp& op) {
       kind = Fault::sync_error;
       break;
     case DiskOpKind::open:
-    case DiskOpKind::close:
+      kind = Fault::open_error;
+      break;
     case DiskOpKind::read:
+      kind = Fault::read_error;
+      break;
     case DiskOpKind::load:
+      kind = Fault::load_error;
+      break;
     case DiskOpKind::list:
+      kind = Fault::list_error;
+      break;
+    case DiskOpKind::close:
       return false;
     default:
       break;
@@ -142,6 +150,13 @@ bool Disk::fails(const DiskOp& op) {
   armed_.reset();
   count(kind);
   return true;
+}
+
+// A start reads, and hardly anybody else does: what waits for a read outlives the process.
+void Disk::disarm_writes() {
+  const bool of_reading = armed_ == Fault::read_error || armed_ == Fault::open_error ||
+                          armed_ == Fault::load_error || armed_ == Fault::list_error;
+  if (!of_reading) disarm();
 }
 
 void Disk::land_late(Flight flight) {
@@ -217,6 +232,8 @@ void Disk::lose() {
   count(Fault::lost_sectors, losses.sectors);
   count(Fault::lost_sizes, losses.sizes);
   count(Fault::lost_names, losses.names);
+  count(Fault::torn_write, losses.torn);
+  count(Fault::reordered_write, losses.reordered);
 }
 
 }  // namespace tailwater::sim

@@ -52,6 +52,7 @@ class Disk {
   // --- faults, at the next operation of the kind; what is armed and has not fired can be taken back
   void arm(Fault fault) { armed_ = fault; }
   void disarm() { armed_.reset(); }
+  void disarm_writes();
   bool armed(Fault fault) const { return armed_ == fault; }
   // A superblock that was told to be written, and went astray.
   struct Astray {

@@ -19,10 +19,16 @@ enum class Fault : std::uint8_t {
   lost_sectors,       // a power loss took unsynced writes back, whole or in part
   lost_sizes,         // ... or changes of a file's size
   lost_names,         // ... or created, renamed and removed names
+  torn_write,         // ... or a part of one write
+  reordered_write,    // ... and left what was done after what it took
   late_write,         // a write of a dead process landed
   write_error,
   sync_error,
   structure_error,  // creating, renaming, replacing failed
+  read_error,       // in the middle of a file
+  open_error,
+  load_error,  // reading a small file as a whole
+  list_error,  // reading a folder
   no_room,
   slow_disk,
   connection_reset,  // both ends are told; what was on its way may be lost in the middle of a frame
@@ -34,13 +40,17 @@ enum class Fault : std::uint8_t {
   rot_journal,  // a bit flipped in a frame that was acknowledged
   rot_superblock,
   rot_manifest,
-  rot_records,
+  rot_records,        // of the main topic
+  rot_transactional,  // of the transactional one
+  rot_compacted,      // of the compacted one
   rot_index,
-  rot_coordinator,    // in a log of group or transaction state
-  misdirected_write,  // a block lies where another should be; its own place has what it had
-  damage_told,        // the broker said which file is damaged, and could not go on
-  late_request,       // a copy of a transactional producer's request comes once more
-  rival,              // somebody comes with a transactional id that is in use
+  rot_coordinator,         // in a log of group or transaction state
+  misdirected_superblock,  // a write that is told to be done, and lies in no place
+  misdirected_frame,       // a block of a journal lies where another should be, too
+  misdirected_records,     // a block of records does; its own place has what it had
+  damage_told,             // the broker said which file is damaged, and could not go on
+  late_request,            // a copy of a transactional producer's request comes once more
+  rival,                   // somebody comes with a transactional id that is in use
 };
 inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::rival) + 1;
 
@@ -53,10 +63,16 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {"clean-res
                                                                       "lost-sectors",
                                                                       "lost-sizes",
                                                                       "lost-names",
+                                                                      "torn-write",
+                                                                      "reordered-write",
                                                                       "late-write",
                                                                       "write-error",
                                                                       "sync-error",
                                                                       "structure-error",
+                                                                      "read-error",
+                                                                      "open-error",
+                                                                      "load-error",
+                                                                      "list-error",
                                                                       "no-room",
                                                                       "slow-disk",
                                                                       "connection-reset",
@@ -69,9 +85,13 @@ inline constexpr std::array<std::string_view, kFaults> kFaultNames = {"clean-res
                                                                       "rot-superblock",
                                                                       "rot-manifest",
                                                                       "rot-records",
+                                                                      "rot-transactional",
+                                                                      "rot-compacted",
                                                                       "rot-index",
                                                                       "rot-coordinator",
-                                                                      "misdirected-write",
+                                                                      "misdirected-superblock",
+                                                                      "misdirected-frame",
+                                                                      "misdirected-records",
                                                                       "damage-told",
                                                                       "late-request",
                                                                       "rival"};

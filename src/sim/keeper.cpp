@@ -1,5 +1,6 @@
 #include "sim/keeper.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/check.hpp"
@@ -26,10 +27,12 @@ constexpr std::size_t kPaddingMax = 200;
 
 }  // namespace
 
-Keeper::Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, Duration pause_max)
+Keeper::Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, TrackNumber track,
+               Duration pause_max)
     : agenda_(agenda),
       ledger_(ledger),
       topic_(std::move(topic)),
+      track_(track),
       pause_max_(pause_max),
       fetching_(agenda.random(), ledger, topic_, Fetching::Sessions::never),
       produce_version_(draw_version_for<wire::ProduceRequest>(agenda.random(), topic_, kFirstWithIds)),
@@ -87,7 +90,9 @@ void Keeper::make_batch() {
   const std::uint64_t count = 1 + random.below(kRecordsMax);
   for (std::uint64_t each = 0; each < count; ++each) {
     const std::string key = "key-" + std::to_string(random.below(kKeys));
-    const Version version{next_version_++, random.one_in(kTombstoneOneIn)};
+    const bool tombstone = random.one_in(kTombstoneOneIn);
+    // Its place within the batch, until that has its own.
+    const Version version{next_version_++, tombstone, static_cast<std::int64_t>(each)};
     const std::string value =
         std::to_string(version.number) + ":" + std::string(random.below(kPaddingMax + 1), 'k');
     std::optional<Bytes> stored = as_bytes(value);
@@ -109,13 +114,15 @@ void Keeper::write() {
   topic.topic_id = topic_.id;
   topic.partition_data.push_back({.index = 0, .records = Bytes(batch_)});
   client_.ask(produce_version_, request, [this](wire::ProduceResponse&& response) {
-    const ErrorCode error = response.responses.at(0).partition_responses.at(0).error_code;
+    const auto& answer = response.responses.at(0).partition_responses.at(0);
+    const ErrorCode error = answer.error_code;
     if (error != ErrorCode::none) {
       if (!wire::retriable(error))
         ledger_.fail("I18: the keeper was refused with " + std::string(wire::name(error)));
       return again(kRetryMax);
     }
-    for (const auto& [key, version] : in_batch_) kept_[key] = version;
+    for (const auto& [key, version] : in_batch_)
+      kept_[key] = {version.number, version.tombstone, answer.base_offset + version.offset};
     sequence_ += batch_records_;
     batch_.clear();
     --batches_left_;
@@ -131,6 +138,7 @@ void Keeper::begin_reading() {
   last_ = finishing_;
   position_ = 0;
   found_.clear();
+  damaged_.clear();
   read();
 }
 
@@ -143,6 +151,10 @@ void Keeper::read() {
     const auto& answer = response.responses.at(0).partitions.at(0);
     if (answer.error_code == ErrorCode::none) {
       take(answer);
+    } else if (answer.error_code == ErrorCode::corrupt_message) {
+      const std::int64_t next = ledger_.told_damaged_in_compacted(track_, position_);
+      damaged_.emplace_back(position_, next);
+      position_ = next;
     } else if (!wire::retriable(answer.error_code)) {
       ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
     }
@@ -171,7 +183,7 @@ void Keeper::take(const wire::FetchResponsePartitionData& answer) {
       if (number <= found.number)
         ledger_.fail("I16: " + key + " has version " + std::to_string(number) + " behind " +
                      std::to_string(found.number));
-      found = {number, false};
+      found = {number, false, -1};
     }
     position_ = batch->last_offset().value + 1;
   }
@@ -186,8 +198,14 @@ void Keeper::take(const wire::FetchResponsePartitionData& answer) {
   phase_ = Phase::writing;
 }
 
+bool Keeper::is_damaged(std::int64_t offset) const {
+  return std::ranges::any_of(
+      damaged_, [offset](const auto& range) { return range.first <= offset && offset < range.second; });
+}
+
 void Keeper::judge() {
   for (const auto& [key, version] : kept_) {
+    if (is_damaged(version.offset)) continue;
     const auto found = found_.find(key);
     const bool gone = found == found_.end() || found->second.tombstone;
     // A slow reader may have read the value, and come too late for the tombstone.

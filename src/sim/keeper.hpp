@@ -1,11 +1,13 @@
 // A model client who keeps the latest value of each key in a compacted topic: it writes versions of keys, now
 // and then a tombstone, and reads all of it from the beginning again and again. Each time the last that it
-// finds of a key is the last that was acknowledged, whatever compaction has taken away meanwhile (I16).
+// finds of a key is the last that was acknowledged, whatever compaction has taken away meanwhile (I16); unless
+// it was told that what lies there is damaged.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/client.hpp"
@@ -17,7 +19,8 @@ namespace tailwater::sim {
 
 class Keeper {
  public:
-  Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, Duration pause_max);
+  Keeper(Agenda& agenda, Network& network, Ledger& ledger, Topic topic, TrackNumber track,
+         Duration pause_max);
 
   void start() { step(); }
   // What is under way is brought to an end, and all is read once more.
@@ -31,6 +34,7 @@ class Keeper {
   struct Version {
     std::uint64_t number = 0;
     bool tombstone = false;
+    std::int64_t offset = -1;
   };
   using Versions = std::map<std::string, Version>;
 
@@ -43,10 +47,12 @@ class Keeper {
   void read();
   void take(const wire::FetchResponsePartitionData& answer);
   void judge();
+  bool is_damaged(std::int64_t offset) const;
 
   Agenda& agenda_;
   Ledger& ledger_;
   Topic topic_;
+  TrackNumber track_;  // of which the ledger knows only what is damaged
   Duration pause_max_;
   Fetching fetching_;
   std::int16_t produce_version_;
@@ -62,7 +68,8 @@ class Keeper {
   Versions kept_;                   // acknowledged
   Versions found_;                  // by the present reading
   std::int64_t position_ = 0;
-  bool last_ = false;  // reading
+  std::vector<std::pair<std::int64_t, std::int64_t>> damaged_;  // as the present reading was told
+  bool last_ = false;                                           // reading
   bool finishing_ = false;
   bool step_asked_ = false;
 };

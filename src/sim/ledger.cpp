@@ -182,6 +182,18 @@ std::int64_t Ledger::told_damaged(TrackNumber track, std::int64_t position) {
   return batch->second;
 }
 
+std::int64_t Ledger::told_damaged_in_compacted(TrackNumber track, std::int64_t position) {
+  const Track& here = at(track);
+  if (here.damaged.empty())
+    fail("S6: " + here.name + " offset " + std::to_string(position) +
+         " is told to be damaged, and nothing is");
+  std::int64_t next = INT64_MAX;
+  for (const auto& [from, to] : here.damaged) {
+    if (to > position) next = std::min(next, to);
+  }
+  return next == INT64_MAX ? position + 1 : next;
+}
+
 // --- readers
 
 void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable,

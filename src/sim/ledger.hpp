@@ -72,6 +72,8 @@ class Ledger {
   void damaged(TrackNumber track, std::int64_t from, std::int64_t to);
   // A reader was told that what lies here is damaged. Returns where it may go on.
   std::int64_t told_damaged(TrackNumber track, std::int64_t position);
+  // The same of a compacted partition: where its batches lie changes, so it may be anywhere, if there is any.
+  std::int64_t told_damaged_in_compacted(TrackNumber track, std::int64_t position);
 
   // --- readers
   // What any later answer must show at least: taken when a request is made, compared when it is answered.

@@ -150,6 +150,17 @@ TEST_F(LedgerTest, what_is_damaged_has_to_be_told) {
   EXPECT_EQ(judge({0, 2}), "I1: writer's record 1, acknowledged at offset 1 of t-0, is lost");
 }
 
+TEST_F(LedgerTest, a_compacted_partition_without_damage_is_not_told_to_have_any) {
+  use(Hold::all);
+  ledger.damaged(track, 4, 7);
+  EXPECT_EQ(ledger.told_damaged_in_compacted(track, 2), 7);
+  EXPECT_EQ(ledger.told_damaged_in_compacted(track, 7), 8);
+  EXPECT_EQ(ledger.failure(), "");
+  const TrackNumber other = ledger.add_track("t-1", Retention::expires);
+  ledger.told_damaged_in_compacted(other, 2);
+  EXPECT_EQ(ledger.failure(), "S6: t-1 offset 2 is told to be damaged, and nothing is");
+}
+
 TEST_F(LedgerTest, a_start_that_nobody_was_promised_may_go_back_when_the_broker_dies) {
   use(Hold::all, Retention::expires);
   write_up_to(6);

@@ -20,6 +20,21 @@ constexpr Duration kWatch = Duration::from_ms(500);
 // No further than this from the true time: records keep within their topics' limits.
 constexpr std::int64_t kClockErrorMsMax = 6 * 3'600'000;
 
+// Kinds that are one to the nemesis, named by one of them.
+Fault family_of(Fault fault) {
+  switch (fault) {
+    case Fault::open_error:
+    case Fault::load_error:
+    case Fault::list_error:
+      return Fault::read_error;
+    case Fault::misdirected_frame:
+    case Fault::misdirected_records:
+      return Fault::misdirected_superblock;
+    default:
+      return fault;
+  }
+}
+
 }  // namespace
 
 Duration Nemesis::up_to(Duration most) {
@@ -51,7 +66,8 @@ void Nemesis::strike() {
   for (std::size_t index = 0; index < kFaults; ++index) {
     const auto fault = static_cast<Fault>(index);
     const bool consequence = fault == Fault::lost_sectors || fault == Fault::lost_sizes ||
-                             fault == Fault::lost_names || fault == Fault::late_write ||
+                             fault == Fault::lost_names || fault == Fault::torn_write ||
+                             fault == Fault::reordered_write || fault == Fault::late_write ||
                              fault == Fault::crash_in_recovery || fault == Fault::other_shards ||
                              fault == Fault::half_open_broker || fault == Fault::damage_told ||
                              fault == Fault::late_request || fault == Fault::rival;
@@ -60,7 +76,15 @@ void Nemesis::strike() {
         agenda_.now() < calm_until_ && (fault == Fault::pause || fault == Fault::network_cut);
     if (!consequence && !too_soon && options_.has(fault)) possible.push_back(fault);
   }
-  if (!possible.empty()) bring_about(possible[agenda_.random().below(possible.size())]);
+  if (possible.empty()) return;
+  // First one of the families, so that those with many kinds do not crowd out the others.
+  std::vector<Fault> families;
+  for (const Fault fault : possible) {
+    if (std::ranges::find(families, family_of(fault)) == families.end()) families.push_back(family_of(fault));
+  }
+  const Fault family = families[agenda_.random().below(families.size())];
+  std::erase_if(possible, [family](Fault fault) { return family_of(fault) != family; });
+  bring_about(possible[agenda_.random().below(possible.size())]);
 }
 
 void Nemesis::during(Duration most, std::move_only_function<void()> end) {
@@ -96,6 +120,10 @@ void Nemesis::bring_about(Fault fault) {
     case Fault::write_error:
     case Fault::sync_error:
     case Fault::structure_error:
+    case Fault::read_error:
+    case Fault::open_error:
+    case Fault::load_error:
+    case Fault::list_error:
       return disk_.arm(fault);
     case Fault::no_room:
       counts_.add(fault);
@@ -141,9 +169,13 @@ void Nemesis::bring_about(Fault fault) {
     case Fault::rot_superblock:
     case Fault::rot_manifest:
     case Fault::rot_records:
+    case Fault::rot_transactional:
+    case Fault::rot_compacted:
     case Fault::rot_index:
     case Fault::rot_coordinator:
-    case Fault::misdirected_write:
+    case Fault::misdirected_superblock:
+    case Fault::misdirected_frame:
+    case Fault::misdirected_records:
       if (damage_.strike(fault)) counts_.add(fault);
       return;
     default:
@@ -161,7 +193,7 @@ void Nemesis::die(Fault fault) {
   ledger_.died();
   if (fault == Fault::power_loss) ledger_.power_lost();
   broker_.pause_until(Instant{});
-  disk_.disarm();
+  disk_.disarm_writes();
   during(kDownMax, [this] { start_broker(); });
 }
 

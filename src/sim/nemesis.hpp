@@ -34,8 +34,10 @@ class Nemesis {
 
   // Clients that may vanish.
   void add_victim(Client& client) { victims_.push_back(&client); }
-  // Records that may be damaged.
-  void add_victim(const std::string& folder, TrackNumber track) { damage_.allow(folder, track); }
+  // Records that may be damaged, by this kind of fault.
+  void add_victim(const std::string& folder, TrackNumber track, Fault fault) {
+    damage_.allow(folder, track, fault);
+  }
   void start();
   // Ends all faults; the broker is brought back.
   void heal();

@@ -62,6 +62,7 @@ std::uint64_t TxnWatch::begin(std::uint32_t writer, ProducerIdentity identity) {
 
 std::string TxnWatch::next_value(WriterNumber in_ledger, std::uint32_t writer, std::uint64_t transaction,
                                  std::size_t padding) {
+  names_[in_ledger].emplace_back(key_of(writer, transaction), at(writer, transaction).records);
   return std::to_string(in_ledger.value) + ":" + std::to_string(ledger_.next_number(in_ledger)) + ":" +
          std::to_string(writer) + ":" + std::to_string(transaction) + ":" +
          std::to_string(at(writer, transaction).records++) + ":" + std::string(padding, 't');
@@ -96,18 +97,28 @@ void TxnWatch::seen(Bytes value, Shown& shown) {
     ledger_.fail("I10: " + text(writer, numbers[1]) + " is shown, and was fenced before its end");
   if (outcome == Outcome::aborted)
     ledger_.fail("I8: " + text(writer, numbers[1]) + " is shown, and was aborted");
-  if (!shown.emplace(numbers[0] << 40 | numbers[1], numbers[2]).second)
+  if (!shown.records.emplace(key_of(numbers[0], numbers[1]), numbers[2]).second)
     ledger_.fail("I3: a record of " + text(writer, numbers[1]) + " is shown twice");
+}
+
+void TxnWatch::told_damaged(WriterNumber in_ledger, std::uint64_t number, Shown& shown) const {
+  const auto at = names_.find(in_ledger);
+  if (at == names_.end() || number >= at->second.size()) return;
+  const auto& name = at->second[number];
+  if (!shown.records.contains(name)) shown.damaged.insert(name);
 }
 
 void TxnWatch::judge(const Shown& shown) {
   for (std::uint32_t writer = 0; writer < writers_.size(); ++writer) {
     for (std::uint64_t number = 0; number < writers_[writer].transactions.size(); ++number) {
       const Transaction& transaction = at(writer, number);
-      const std::uint64_t key = std::uint64_t{writer} << 40 | number;
-      const auto from = shown.lower_bound({key, 0});
-      const auto count = static_cast<std::uint64_t>(std::distance(from, shown.lower_bound({key + 1, 0})));
-      const bool whole = count == transaction.records;
+      const std::uint64_t key = key_of(writer, number);
+      const auto count_of = [key](const Shown::Records& records) {
+        return static_cast<std::uint64_t>(
+            std::distance(records.lower_bound({key, 0}), records.lower_bound({key + 1, 0})));
+      };
+      const std::uint64_t count = count_of(shown.records);
+      const bool whole = count + count_of(shown.damaged) == transaction.records;
       if (transaction.outcome == Outcome::committed && !whole)
         ledger_.fail("I1: of " + text(writer, number) + ", which was committed, " + std::to_string(count) +
                      " records are left of " + std::to_string(transaction.records));

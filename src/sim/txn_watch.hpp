@@ -51,8 +51,15 @@ class TxnWatch {
   void aborted(std::uint32_t writer, std::uint64_t transaction);
 
   // --- readers of committed records; a record is shown once to each
-  using Shown = std::set<std::pair<std::uint64_t, std::uint64_t>>;
+  struct Shown {
+    using Records = std::set<std::pair<std::uint64_t, std::uint64_t>>;  // transaction, record
+    Records records;
+    Records damaged;
+    std::size_t size() const { return records.size(); }
+  };
   void seen(Bytes value, Shown& shown);
+  // The reader was told that this record, as the ledger knows it, cannot be read any more.
+  void told_damaged(WriterNumber in_ledger, std::uint64_t number, Shown& shown) const;
   // All that is there was shown to this reader.
   void judge(const Shown& shown);
   std::uint64_t committed_count() const { return committed_; }
@@ -76,7 +83,13 @@ class TxnWatch {
   }
 
   Ledger& ledger_;
+  static std::uint64_t key_of(std::uint64_t writer, std::uint64_t transaction) {
+    return writer << 40 | transaction;
+  }
+
   std::vector<Writer> writers_;
+  std::map<WriterNumber, std::vector<std::pair<std::uint64_t, std::uint64_t>>>
+      names_;                                    // by the ledger's number
   std::map<std::int64_t, std::int16_t> epochs_;  // the newest that was given out, by producer id
   std::uint64_t committed_ = 0;
 };

@@ -85,6 +85,28 @@ TEST_F(TxnWatchTest, one_that_was_committed_must_be_shown) {
   EXPECT_TRUE(ledger.failure().starts_with("I1")) << ledger.failure();
 }
 
+TEST_F(TxnWatchTest, what_is_told_to_be_damaged_need_not_be_shown) {
+  const std::uint64_t transaction = begin(3);
+  watch.commit_asked(writer, transaction);
+  watch.committed(writer, transaction);
+  show(0);
+  watch.told_damaged(in_ledger, 0, shown);
+  watch.told_damaged(in_ledger, 1, shown);
+  show(2);
+  watch.judge(shown);
+  EXPECT_EQ(ledger.failure(), "");
+}
+
+TEST_F(TxnWatchTest, and_nothing_else_may_be_missing) {
+  const std::uint64_t transaction = begin(3);
+  watch.commit_asked(writer, transaction);
+  watch.committed(writer, transaction);
+  show(0);
+  watch.told_damaged(in_ledger, 1, shown);
+  watch.judge(shown);
+  EXPECT_TRUE(ledger.failure().starts_with("I1")) << ledger.failure();
+}
+
 TEST_F(TxnWatchTest, one_of_which_nobody_knows_must_be_shown_whole_or_not_at_all) {
   watch.commit_asked(writer, begin(2));
   show(0);

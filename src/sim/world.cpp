@@ -49,8 +49,6 @@ BrokerSetup setup_of(const Options& options) {
           .mail_delay_max = options.mail_delay_max,
           .settings = {{"log.retention.check.interval.ms", "2000"},
                        {"log.cleaner.backoff.ms", "1000"},
-                       // Of folders that a start finds to be removed.
-                       {"log.segment.delete.delay.ms", "10000"},
                        {"tailwater.journal.bytes", std::to_string(options.journal_bytes)},
                        {"tailwater.direct.bytes", std::to_string(options.direct_bytes)},
                        {"tailwater.recycle.bytes", std::to_string(options.recycle_bytes)},
@@ -166,7 +164,7 @@ void World::create_topics() {
       const std::string folder = std::string(kMain) + "-" + std::to_string(partition);
       tracks_.push_back(
           ledger_.add_track(folder, options_.expires() ? Retention::expires : Retention::keeps));
-      nemesis_.add_victim(folder, tracks_.back());
+      nemesis_.add_victim(folder, tracks_.back(), Fault::rot_records);
     }
   }
   admin_.ask(kCreateTopicsVersion, topics_of(options_), [this](wire::CreateTopicsResponse&& response) {
@@ -278,6 +276,7 @@ void World::add_transactors() {
   for (std::int32_t partition = 0; partition < kTransactionalPartitions; ++partition) {
     const std::string folder = std::string(kTransactional) + "-" + std::to_string(partition);
     transactional_tracks_.push_back(ledger_.add_track(folder, Retention::keeps));
+    nemesis_.add_victim(folder, transactional_tracks_.back(), Fault::rot_transactional);
   }
   if (options_.has(Fault::late_request))
     haunter_ = std::make_unique<Haunter>(agenda_, broker_.network(), ledger_, transactions_, counts_);
@@ -333,7 +332,10 @@ void World::add_others() {
     trimmer_->start();
   }
   if (options_.compacts) {
-    keeper_ = std::make_unique<Keeper>(agenda_, broker_.network(), ledger_, topic(kCompacted),
+    const std::string folder = std::string(kCompacted) + "-0";
+    const TrackNumber track = ledger_.add_track(folder, Retention::expires);
+    nemesis_.add_victim(folder, track, Fault::rot_compacted);
+    keeper_ = std::make_unique<Keeper>(agenda_, broker_.network(), ledger_, topic(kCompacted), track,
                                        options_.producer_pause_max);
     nemesis_.add_victim(keeper_->client());
     keeper_->start();
