@@ -156,7 +156,7 @@ void CommittedReader::read(Partition& partition, const wire::FetchResponsePartit
   records::BatchCursor cursor(answer.records.value_or(Bytes{}));
   while (const auto batch = cursor.next()) {
     if (batch->last_offset().value >= answer.last_stable_offset)
-      ledger_.fail("I8: records beyond the last stable offset were served");
+      ledger_.fail("I5: records beyond the last stable offset were served");
     std::erase_if(ahead, [&](const auto& each) {
       if (each.first_offset > batch->last_offset().value) return false;
       dropped.push_back(each.producer_id);

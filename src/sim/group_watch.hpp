@@ -1,5 +1,6 @@
 // What a group's members were given and have committed, for the invariants of groups: one owner of a
-// partition in each generation (I14), and committed offsets that do not go back (I13).
+// partition in each generation (I14), committed offsets that do not go back (I13), and no commit of a
+// generation that is over (I10).
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,12 @@ class GroupWatch {
     if (generation < floor) {
       ledger_.fail("I14: generation " + std::to_string(generation) + " came after " + std::to_string(floor));
     }
+  }
+  // A commit of this generation was accepted, and was sent when `floor` was on record.
+  void commit_accepted(std::int32_t floor, std::int32_t generation) {
+    if (generation < floor)
+      ledger_.fail("I10: generation " + std::to_string(generation) + " commits, and " +
+                   std::to_string(floor) + " was there before");
   }
   void committed(std::int32_t partition, std::int64_t offset) {
     std::int64_t& floor = committed_[partition];

@@ -159,7 +159,8 @@ void Member::join() {
   request.protocol_type = kProtocolType;
   request.group_instance_id = instance();
   const Bytes metadata = as_bytes(name());
-  request.protocols.push_back({.name = std::string(kProtocol), .metadata = Buffer(metadata.begin(), metadata.end())});
+  request.protocols.push_back(
+      {.name = std::string(kProtocol), .metadata = Buffer(metadata.begin(), metadata.end())});
   client_.ask(versions_.join, request,
               [this, floor = watch_.generation_floor()](wire::JoinGroupResponse&& response) {
                 if (response.error_code == wire::ErrorCode::member_id_required) {
@@ -342,12 +343,14 @@ void Member::commit() {
                                 .committed_offset = assigned.position,
                                 .committed_metadata = std::string_view()});
   }
-  client_.ask(versions_.commit, request, [this](wire::OffsetCommitResponse&& response) {
+  const std::int32_t floor = watch_.generation_floor();
+  client_.ask(versions_.commit, request, [this, floor](wire::OffsetCommitResponse&& response) {
     for (const auto& answered : response.topics) {
       for (const auto& partition : answered.partitions) {
         if (must_rejoin(partition.error_code)) return;
       }
     }
+    watch_.commit_accepted(floor, generation_);
     for (const auto& [partition, assigned] : assigned_) watch_.committed(partition, assigned.position);
     go(Phase::beating);
   });

@@ -92,11 +92,11 @@ void TxnWatch::seen(Bytes value, Shown& shown) {
     return ledger_.fail("S6: a reader of committed records was shown something that was never sent");
   const auto writer = static_cast<std::uint32_t>(numbers[0]);
   const Outcome outcome = at(writer, numbers[1]).outcome;
-  if (outcome == Outcome::open) ledger_.fail("I8: " + text(writer, numbers[1]) + " is shown before its end");
+  if (outcome == Outcome::open) ledger_.fail("I5: " + text(writer, numbers[1]) + " is shown before its end");
   if (outcome == Outcome::fenced)
     ledger_.fail("I10: " + text(writer, numbers[1]) + " is shown, and was fenced before its end");
   if (outcome == Outcome::aborted)
-    ledger_.fail("I8: " + text(writer, numbers[1]) + " is shown, and was aborted");
+    ledger_.fail("I4: " + text(writer, numbers[1]) + " is shown, and was aborted");
   if (!shown.records.emplace(key_of(numbers[0], numbers[1]), numbers[2]).second)
     ledger_.fail("I3: a record of " + text(writer, numbers[1]) + " is shown twice");
 }
@@ -122,7 +122,7 @@ void TxnWatch::judge(const Shown& shown) {
       if (transaction.outcome == Outcome::committed && !whole)
         ledger_.fail("I1: of " + text(writer, number) + ", which was committed, " + std::to_string(count) +
                      " records are left of " + std::to_string(transaction.records));
-      if (count > 0 && !whole) ledger_.fail("I8: " + text(writer, number) + " is shown in part");
+      if (count > 0 && !whole) ledger_.fail("I5: " + text(writer, number) + " is shown in part");
     }
   }
 }

@@ -45,13 +45,13 @@ TEST_F(TxnWatchTest, whole_transactions_are_right) {
 TEST_F(TxnWatchTest, one_that_was_not_to_be_committed_must_not_be_shown) {
   begin(1);
   show(0);
-  EXPECT_TRUE(ledger.failure().starts_with("I8")) << ledger.failure();
+  EXPECT_TRUE(ledger.failure().starts_with("I5")) << ledger.failure();
 }
 
 TEST_F(TxnWatchTest, one_that_was_aborted_must_not_be_shown) {
   watch.aborted(writer, begin(1));
   show(0);
-  EXPECT_TRUE(ledger.failure().starts_with("I8")) << ledger.failure();
+  EXPECT_TRUE(ledger.failure().starts_with("I4")) << ledger.failure();
 }
 
 TEST_F(TxnWatchTest, a_record_must_not_be_shown_twice_to_the_same_reader) {
@@ -111,7 +111,7 @@ TEST_F(TxnWatchTest, one_of_which_nobody_knows_must_be_shown_whole_or_not_at_all
   watch.commit_asked(writer, begin(2));
   show(0);
   watch.judge(shown);
-  EXPECT_TRUE(ledger.failure().starts_with("I8")) << ledger.failure();
+  EXPECT_TRUE(ledger.failure().starts_with("I5")) << ledger.failure();
 }
 
 class FencingTest : public testing::Test {
