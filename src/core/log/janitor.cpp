@@ -59,8 +59,8 @@ void Janitor::doom_folder(LogState& log) {
   doomed.log = &log;
   ++log.references;
   doomed.number = dir_.journal.last_number();
-  doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
   doomed.restored = !dir_.online();
+  if (!doomed.restored) doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
   for (const Segment& segment : log.segments) {
     if (segment.exists && dir_.pool().takes(file_bytes(segment)))
       doomed.spares.push_back({segment_name(segment.base, FileKind::records), {}, file_bytes(segment)});
@@ -82,9 +82,8 @@ void Janitor::doom_files(LogState& log, Segment& segment, Duration delay) {
   doomed_.push_back(std::move(doomed));
 }
 
-void Janitor::restore(DoomedPath path, Duration delay) {
+void Janitor::restore(DoomedPath path) {
   Doomed doomed;
-  doomed.delay = delay;
   doomed.path = std::move(path);
   // Earlier versions noted down names that no folder can get.
   if (doomed.path.folder && doomed.path.new_path.size() > kNameMax)

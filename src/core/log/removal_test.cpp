@@ -141,5 +141,29 @@ TEST(Removal, AFolderThatWasToGetATooLongNameGoesAfterAll) {
   expect_gone(world);
 }
 
+// A broker that starts more often than file.delete.delay.ms would keep it for ever.
+TEST(Removal, AStartRemovesAtOnceWhatWasRemovedBefore) {
+  for (const bool killed : {false, true}) {
+    World world(1);
+    begin(world);
+    world.remove(*world.storage->logs()[0]);
+    world.pump();
+    const auto renamed = [&] {
+      return std::ranges::count_if(world.disk.paths(), [](const std::string& path) {
+        return path.find("-delete/") != std::string::npos;
+      });
+    };
+    EXPECT_GT(renamed(), 0) << "not before file.delete.delay.ms";
+    if (killed) {
+      world.kill();
+    } else {
+      world.stop();
+    }
+    world.start_and_recover();
+    world.pump();
+    EXPECT_EQ(renamed(), 0) << (killed ? "killed" : "stopped");
+  }
+}
+
 }  // namespace
 }  // namespace tailwater::log
