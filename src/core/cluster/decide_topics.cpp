@@ -130,6 +130,16 @@ TopicResult granted(const Draft& draft, const NewTopic& topic, const Uuid& id) {
   return result;
 }
 
+// A topic's configuration takes a few hundred times the memory of the request for it. Beyond as many as Kafka
+// creates at once the answer says that it is not told.
+constexpr std::size_t kDescribedTopicsMax = 10'000;
+
+void leave_out_configs(TopicResult& result) {
+  if (result.error_code != ErrorCode::none) return;
+  result.configs.reset();
+  result.topic_config_error_code = ErrorCode::policy_violation;
+}
+
 TopicResult refused(const std::string& name, Refusal refusal) {
   TopicResult result;
   result.name = name;
@@ -218,6 +228,7 @@ wire::CreateTopicsResponse decide(Draft& draft, const wire::CreateTopicsRequest&
            "One request may create at most " + std::to_string(kPartitionsPerRequestMax) + " partitions"}));
     } else {
       response.topics.push_back(create(draft, wanted, request.validate_only));
+      if (response.topics.size() > kDescribedTopicsMax) leave_out_configs(response.topics.back());
     }
   }
   return response;

@@ -277,5 +277,24 @@ TEST(EnsureTopics, WithoutALiveBrokerNothingIsMade) {
   EXPECT_TRUE(draft.image().topics.empty());
 }
 
+TEST(CreateTopics, TheAnswerToALongRequestLeavesConfigurationsOut) {
+  Draft draft = draft_with(1);
+  wire::CreateTopicsRequest request;
+  request.validate_only = true;
+  constexpr std::size_t kTopics = 10'001;
+  for (std::size_t at = 0; at < kTopics; ++at)
+    request.topics.push_back(wanted_topic("t" + std::to_string(at)));
+  const auto response = decide(draft, request);
+  ASSERT_EQ(response.topics.size(), kTopics);
+  const auto& told = response.topics[kTopics - 2];
+  EXPECT_EQ(told.topic_config_error_code, ErrorCode::none);
+  ASSERT_TRUE(told.configs.has_value());
+  EXPECT_EQ(told.configs->size(), topic_keys().size());
+  const auto& left_out = response.topics[kTopics - 1];
+  EXPECT_EQ(left_out.error_code, ErrorCode::none);
+  EXPECT_EQ(left_out.topic_config_error_code, ErrorCode::policy_violation);
+  EXPECT_FALSE(left_out.configs.has_value());
+}
+
 }  // namespace
 }  // namespace tailwater::cluster
