@@ -1,5 +1,6 @@
 #include "shell/disk/disk.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <time.h>
 
@@ -7,10 +8,12 @@
 #include <bit>
 #include <cerrno>
 #include <iterator>
+#include <system_error>
 #include <unordered_map>
 
 #include "base/check.hpp"
 #include "shell/disk/disk_error.hpp"
+#include "shell/disk/file_system_sync.hpp"
 #include "shell/disk/file_table.hpp"
 #include "shell/disk/mixed_engine.hpp"
 #include "shell/disk/path_lanes.hpp"
@@ -60,6 +63,20 @@ bool is_path_op(DiskOpKind kind) {
   }
 }
 
+// It ends with an fdatasync: also of what others wrote into the page cache.
+bool is_flush(const DataTask& task) {
+  return task.op().kind == DiskOpKind::sync || task.durable_by() == DurableBy::fdatasync;
+}
+
+// Null if it is not among them.
+std::unique_ptr<DataTask> take_task(std::vector<std::unique_ptr<DataTask>>& tasks, std::uint64_t number) {
+  const auto found = std::ranges::find(tasks, number, [](const auto& task) { return task->number; });
+  if (found == tasks.end()) return nullptr;
+  std::unique_ptr<DataTask> task = std::move(*found);
+  tasks.erase(found);
+  return task;
+}
+
 }  // namespace
 
 void DiskLatencies::add_ns(std::int64_t ns) {
@@ -78,7 +95,14 @@ class Disk::State {
   explicit State(DiskOptions options)
       : options_(std::move(options)),
         engine_(make_engine(options_, wake_)),
-        workers_(options_.folder_threads, options_.lock_patience, wake_) {}
+        workers_(options_.folder_threads, options_.lock_patience, wake_) {
+    for (DiskRoot& root : options_.roots) {
+      Descriptor folder(::openat(root.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (!folder) throw std::system_error(errno, std::generic_category(), root.path);
+      root.file_system =
+          file_systems_.emplace_back(std::make_unique<FileSystemSync>(std::move(folder))).get();
+    }
+  }
 
   void submit(std::vector<DiskOp>&& ops);
   void poll(std::vector<DiskDone>& done);
@@ -90,6 +114,7 @@ class Disk::State {
 
   Wake wake_;
   DiskOptions options_;
+  std::vector<std::unique_ptr<FileSystemSync>> file_systems_;  // of the roots
   DiskCounters counters_;
   std::unique_ptr<DataEngine> engine_;
   Workers workers_;
@@ -102,6 +127,7 @@ class Disk::State {
     bool file_free = true;   // its file's slot lets it go (only opens wait for that)
     bool internal = false;   // no machine asked for it: reopening or closing a descriptor
     bool in_lanes = false;
+    std::vector<FileId> synced;  // by sync_all, through their own descriptors
   };
 
   void route(DiskOp op);
@@ -122,8 +148,20 @@ class Disk::State {
   void dispatch(std::uint64_t number, Running& running);
   void post_close(Descriptor descriptor, DirId dir, const std::string& path);
 
+  void begin(FileSlot& slot, std::unique_ptr<DataTask> task);
   void data_ended(std::unique_ptr<DataTask> task);
+  void settle(FileSlot& slot);
+  void answer(FileSlot& slot, std::unique_ptr<DataTask> task);
   void work_ended(FolderResult result);
+  // A sync_all that has ended, and its files in which flushes that overlapped it have not.
+  struct SyncOfAll {
+    DiskOp op;
+    FolderResult result;
+    std::size_t unsettled = 0;
+  };
+  void all_ended(Running running, FolderResult result);
+  void settle_all(FileSlot& slot, std::uint64_t number);
+  void all_settled(SyncOfAll sync);
   void open_ended(const Running& running, FolderResult& result);
   void reopen_ended(const Running& running, FolderResult& result);
   void path_ended(const Running& running);
@@ -133,6 +171,7 @@ class Disk::State {
   void complete(const DiskOp& op, FolderResult& result);
   const DiskRoot* root_of(DirId dir) const;
   DurableBy durable_by(const DiskOp& op, const FileSlot& slot) const;
+  Error error_of(const DataTask& task, const FileSlot& slot) const;
 
   std::uint64_t next_number_ = 1;
   FileTable files_;
@@ -144,6 +183,8 @@ class Disk::State {
   std::vector<std::unique_ptr<DataTask>> ended_tasks_;
   std::vector<FolderResult> ended_jobs_;
   std::vector<std::unique_ptr<DataTask>> waiting_syncs_;
+  std::vector<std::unique_ptr<DataTask>> unsettled_;  // flushes that have ended, see FlushOrder
+  std::unordered_map<std::uint64_t, SyncOfAll> unsettled_all_;
   std::vector<std::unique_ptr<DataTask>> spare_tasks_;
 };
 
@@ -319,14 +360,23 @@ void Disk::State::start_data(FileSlot& slot, std::uint64_t number, DiskOp op) {
     slot.waiting_syncs.push_back(number);
     waiting_syncs_.push_back(std::move(task));
   } else {
-    engine_->begin(std::move(task));
+    begin(slot, std::move(task));
   }
+}
+
+void Disk::State::begin(FileSlot& slot, std::unique_ptr<DataTask> task) {
+  if (is_flush(*task) && !slot.direct) slot.flushes.begin(task->number);
+  engine_->begin(std::move(task));
 }
 
 DurableBy Disk::State::durable_by(const DiskOp& op, const FileSlot& slot) const {
   if (op.kind != DiskOpKind::write || !op.durable) return DurableBy::nothing;
   const DiskRoot* root = root_of(slot.dir);
   return root->mode == DiskMode::direct_dsync && slot.direct ? DurableBy::dsync : DurableBy::fdatasync;
+}
+
+Error Disk::State::error_of(const DataTask& task, const FileSlot& slot) const {
+  return disk_error(task.op().kind, root_of(slot.dir)->path + "/" + slot.path, task.error());
 }
 
 void Disk::State::start_reopen(FileSlot& slot) {
@@ -418,6 +468,15 @@ void Disk::State::dispatch(std::uint64_t number, Running& running) {
     op.path = slot->path;  // what it is called by now
     job.path = slot->nameless ? slot->path + " (removed)" : slot->path;
   }
+  if (op.kind == DiskOpKind::sync_all && !(job.root.syncfs && job.root.syncfs_tells)) {
+    // The kernel owes these descriptors the errors; one that is opened now is not told what another disk was.
+    for (FileSlot* unsynced : files_.unsynced(op.dir)) {
+      ++unsynced->active;
+      unsynced->flushes.begin(number);
+      running.synced.push_back(unsynced->file);
+      job.files.push_back(unsynced->descriptor.get());
+    }
+  }
   if (op.kind == DiskOpKind::remove) job.still_open = files_.has_open(op.dir, op.path);
   if (op.kind == DiskOpKind::preallocate || stands_alone(op.kind)) {
     job.path = slot->path;
@@ -457,17 +516,57 @@ void Disk::State::poll(std::vector<DiskDone>& done) {
 void Disk::State::data_ended(std::unique_ptr<DataTask> task) {
   const DiskOp& op = task->op();
   FileSlot& slot = *files_.find(op.file);
+  if (op.kind == DiskOpKind::write) std::erase(slot.writes, task->number);
+  if (task->error() != 0 && op.kind != DiskOpKind::read && slot.failure.empty()) {
+    slot.failure = error_of(*task, slot).message;
+  }
+  if (is_flush(*task) && !slot.direct) {
+    slot.flushes.end(task->number);
+    unsettled_.push_back(std::move(task));
+  } else {
+    answer(slot, std::move(task));
+  }
+  settle(slot);
+
+  // A sync waits until the last write before it has ended; if that failed, so does the sync.
+  std::erase_if(slot.waiting_syncs, [&](std::uint64_t number) {
+    if (slot.has_write_before(number)) return false;
+    std::unique_ptr<DataTask> sync = take_task(waiting_syncs_, number);
+    if (slot.failure.empty()) {
+      begin(slot, std::move(sync));
+    } else {
+      --slot.active;
+      complete(sync->op(), fail(Errc::storage, slot.failure));
+    }
+    return true;
+  });
+  advance(slot);
+}
+
+// Answers the flushes that may be believed now.
+void Disk::State::settle(FileSlot& slot) {
+  if (slot.flushes.empty()) return;
+  for (const std::uint64_t number : slot.flushes.take_settled()) {
+    if (auto task = take_task(unsettled_, number)) {
+      answer(slot, std::move(task));
+    } else {
+      settle_all(slot, number);
+    }
+  }
+}
+
+void Disk::State::answer(FileSlot& slot, std::unique_ptr<DataTask> task) {
+  const DiskOp& op = task->op();
   --slot.active;
   counters_.short_parts += op.kind == DiskOpKind::write ? task->short_parts() : 0;
   if (task->begun_ns != 0) {
     (op.kind == DiskOpKind::sync ? counters_.syncs : counters_.urgent_writes)
         .add_ns(now_ns() - task->begun_ns);
   }
-  if (op.kind == DiskOpKind::write) std::erase(slot.writes, task->number);
   if (task->error() != 0) {
-    Error error = disk_error(op.kind, root_of(slot.dir)->path + "/" + slot.path, task->error());
-    if (op.kind != DiskOpKind::read && slot.failure.empty()) slot.failure = error.message;
-    complete(op, std::unexpected(std::move(error)));
+    complete(op, std::unexpected(error_of(*task, slot)));
+  } else if (is_flush(*task) && !slot.failure.empty()) {
+    complete(op, fail(Errc::storage, slot.failure));
   } else {
     if (op.kind == DiskOpKind::read) counters_.bytes_read += task->transferred();
     if (op.kind == DiskOpKind::write) counters_.bytes_written += task->transferred();
@@ -477,24 +576,7 @@ void Disk::State::data_ended(std::unique_ptr<DataTask> task) {
     if (op.kind == DiskOpKind::sync && slot.last_unsynced_write < task->number) slot.last_unsynced_write = 0;
     complete(op, task->transferred());
   }
-
-  // A sync waits until the last write before it has ended; if that failed, so does the sync.
-  std::erase_if(slot.waiting_syncs, [&](std::uint64_t number) {
-    if (slot.has_write_before(number)) return false;
-    const auto found =
-        std::ranges::find(waiting_syncs_, number, [](const auto& sync) { return sync->number; });
-    std::unique_ptr<DataTask> sync = std::move(*found);
-    waiting_syncs_.erase(found);
-    if (slot.failure.empty()) {
-      engine_->begin(std::move(sync));
-    } else {
-      --slot.active;
-      complete(sync->op(), fail(Errc::storage, slot.failure));
-    }
-    return true;
-  });
   spare_tasks_.push_back(std::move(task));
-  advance(slot);
 }
 
 void Disk::State::work_ended(FolderResult result) {
@@ -530,18 +612,51 @@ void Disk::State::work_ended(FolderResult result) {
       advance(*slot);
       break;
     case DiskOpKind::sync_all: {
-      std::string& failure = sync_failures_[running.op.dir];
-      if (!result.outcome && failure.empty()) failure = result.outcome.error().message;
-      if (!failure.empty()) result.outcome = fail(Errc::storage, failure);
-      if (result.outcome) files_.synced(running.op.dir, result.number);
-      complete(running.op, result);
-      break;
+      const bool in_lanes = std::exchange(running.in_lanes, false);
+      all_ended(std::move(running), std::move(result));
+      if (in_lanes) leave_lanes(node.key());
+      return;
     }
     default:
       if (result.outcome) path_ended(running);
       complete(running.op, result);
   }
   if (running.in_lanes) leave_lanes(result.number);
+}
+
+void Disk::State::all_ended(Running running, FolderResult result) {
+  const std::vector<FileId> files = std::move(running.synced);
+  if (files.empty()) return all_settled({std::move(running.op), std::move(result), 0});
+  for (const FileId file : files) {
+    FileSlot& slot = *files_.find(file);
+    if (!result.outcome && slot.failure.empty()) slot.failure = result.outcome.error().message;
+    slot.flushes.end(result.number);
+  }
+  const std::uint64_t number = result.number;
+  unsettled_all_.emplace(number, SyncOfAll{std::move(running.op), std::move(result), files.size()});
+  for (const FileId file : files) {
+    settle(*files_.find(file));
+    advance(*files_.find(file));
+  }
+}
+
+// One of its files has nobody left who may have the error.
+void Disk::State::settle_all(FileSlot& slot, std::uint64_t number) {
+  const auto found = unsettled_all_.find(number);
+  --slot.active;
+  SyncOfAll& sync = found->second;
+  if (sync.result.outcome && !slot.failure.empty()) sync.result.outcome = fail(Errc::storage, slot.failure);
+  if (--sync.unsettled > 0) return;
+  all_settled(std::move(sync));
+  unsettled_all_.erase(found);
+}
+
+void Disk::State::all_settled(SyncOfAll sync) {
+  std::string& failure = sync_failures_[sync.op.dir];
+  if (!sync.result.outcome && failure.empty()) failure = sync.result.outcome.error().message;
+  if (!failure.empty()) sync.result.outcome = fail(Errc::storage, failure);
+  if (sync.result.outcome) files_.synced(sync.op.dir, sync.result.number);
+  complete(sync.op, sync.result);
 }
 
 void Disk::State::open_ended(const Running& running, FolderResult& result) {

@@ -77,7 +77,7 @@ struct DiskCounters {
 
 class Disk {
  public:
-  // Throws std::system_error if the system gives no eventfd, ring or thread.
+  // Throws std::system_error if the system gives no eventfd, ring, thread or descriptor.
   explicit Disk(DiskOptions options);
   // Waits for everything in flight, because the kernel writes into memory that the machines own.
   // REQUIRES: the thread that polled, unless idle().

@@ -9,6 +9,8 @@
 
 namespace tailwater::shell {
 
+class FileSystemSync;
+
 // All three give the same guarantees; they differ in cost.
 enum class DiskMode : std::uint8_t {
   direct_dsync,        // past the page cache; a durable write says so itself
@@ -37,6 +39,8 @@ struct DiskRoot {
   DiskMode mode = DiskMode::buffered_fdatasync;
   // Whether syncfs() reaches the disk. Where it says yes and does nothing, each file is synced by itself.
   bool syncfs = true;
+  bool syncfs_tells = true;               // also of bytes that did not get there
+  FileSystemSync* file_system = nullptr;  // each disk sets its own
 };
 
 }  // namespace tailwater::shell

@@ -116,6 +116,15 @@ void FileTable::unnamed(DirId dir, const std::string& path) {
   }
 }
 
+std::vector<FileSlot*> FileTable::unsynced(DirId dir) const {
+  std::vector<FileSlot*> found;
+  for (const auto& [file, slot] : slots_) {
+    const bool open = slot->state == FileSlot::State::open && slot->dir == dir;
+    if (open && slot->last_unsynced_write != 0) found.push_back(slot.get());
+  }
+  return found;
+}
+
 void FileTable::synced(DirId dir, std::uint64_t number) {
   for (auto& [file, slot] : slots_) {
     if (slot->dir == dir && slot->writes.empty() && slot->unsynced_ended <= number)

@@ -13,6 +13,7 @@
 
 #include "base/disk.hpp"
 #include "shell/disk/descriptor.hpp"
+#include "shell/disk/flush_order.hpp"
 
 namespace tailwater::shell {
 
@@ -33,7 +34,8 @@ struct FileSlot {
   std::deque<std::uint64_t> waiting;         // operations that wait for their turn, oldest first
   std::vector<std::uint64_t> writes;         // writes that have begun and not ended
   std::vector<std::uint64_t> waiting_syncs;  // syncs that wait for writes before them
-  std::uint32_t active = 0;  // operations that have begun and not ended, waiting syncs included
+  FlushOrder flushes;        // of a file that is not direct: only then others have what may fail
+  std::uint32_t active = 0;  // operations that have begun and are not answered, waiting syncs included
   bool nameless = false;     // its path was removed or given to another file: it cannot be opened again
   bool cutting = false;      // a truncate runs: nothing else may
   std::uint64_t last_unsynced_write = 0;  // 0: everything written is synced
@@ -71,6 +73,8 @@ class FileTable {
   // True if a file at or below the path has a descriptor.
   bool has_open(DirId dir, const std::string& path) const;
 
+  // Open files of the directory with writes that are not synced.
+  std::vector<FileSlot*> unsynced(DirId dir) const;
   // Everything of the directory that had ended when operation `number` was submitted is synced.
   void synced(DirId dir, std::uint64_t number);
 

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "shell/disk/disk_error.hpp"
+#include "shell/disk/file_system_sync.hpp"
 
 namespace tailwater::shell {
 namespace {
@@ -376,11 +377,13 @@ int sync_tree(const DiskRoot& root, const std::string& folder) {
 }
 
 int sync_all(const DiskRoot& root) {
-  if (!root.syncfs) return sync_tree(root, "");
-  return again_if_interrupted([&] { return ::syncfs(root.folder); }) == 0 ? 0 : errno;
+  return root.syncfs ? root.file_system->run() : sync_tree(root, "");
 }
 
 void run_sync_all(Outcome out) {
+  for (const int file : out.job.files) {
+    if (again_if_interrupted([&] { return ::fsync(file); }) != 0) return out.fail_with(errno);
+  }
   const int error = sync_all(out.job.root);
   if (error == 0) return;
   out.result.again = error == EMFILE || error == ENFILE;

@@ -26,7 +26,8 @@ struct FolderJob {
   std::string path2;
   std::uint64_t at = 0;
   std::uint64_t size = 0;
-  int descriptor = -1;  // close (which owns it), truncate, preallocate, zero
+  int descriptor = -1;     // close (which owns it), truncate, preallocate, zero
+  std::vector<int> files;  // sync_all: open ones that are synced first
   Buffer content;
   bool create = false;
   bool exclusive = false;

@@ -28,6 +28,9 @@ struct FileSystem {
   // to flush to the other side of a network, and it succeeds all the same.
   bool syncfs;
   const char* warning;  // nullptr: none
+  // It fails if a write-back has failed. Of an overlay the kernel looks at the upper layer's file system for its
+  // state only, not for what became of the files' bytes.
+  bool syncfs_tells = true;
 };
 
 constexpr FileSystem kFileSystems[] = {
@@ -44,7 +47,7 @@ constexpr FileSystem kFileSystems[] = {
     {0x01021994, "tmpfs", false, true, "tmpfs is memory: everything is lost when the machine stops"},
     {0x858458F6, "ramfs", false, true, "ramfs is memory: everything is lost when the machine stops"},
     {0x794C7630, "overlay", false, true,
-     "this is the container's own file system: use a volume, or the data goes with the container"},
+     "this is the container's own file system: use a volume, or the data goes with the container", false},
     {0x65735546, "fuse", false, false, "a FUSE file system decides by itself what durable means"},
     {0x6969, "nfs", false, false,
      "NFS is slow for journals, and its locks may outlive a broker: use a local disk"},
@@ -264,6 +267,7 @@ Result<LogDirectory> LogDirectory::prepare(DirId dir, const std::string& path,
   const FileSystem& file_system = file_system_of(directory.folder_.get());
   directory.traits_.file_system = file_system.name;
   directory.traits_.syncfs = file_system.syncfs;
+  directory.traits_.syncfs_tells = file_system.syncfs_tells;
   if (file_system.warning != nullptr) directory.traits_.warnings.emplace_back(file_system.warning);
   int error = 0;
   directory.mode_ = probe_mode(directory.folder_.get(), file_system, directory.traits_, error);

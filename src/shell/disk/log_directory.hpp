@@ -22,7 +22,8 @@ struct DiskTraits {
   std::uint32_t memory_alignment = 0;  // of direct transfers, 0: not known
   std::uint32_t offset_alignment = 0;
   bool fallocate = false;
-  bool syncfs = false;                // see DiskRoot
+  bool syncfs = false;  // see DiskRoot
+  bool syncfs_tells = false;
   std::string write_cache;            // of the device: "write back", "write through"; empty: not known
   std::vector<std::string> warnings;  // one sentence each
 };
@@ -40,7 +41,7 @@ class LogDirectory {
   static Result<LogDirectory> prepare(DirId dir, const std::string& path,
                                       const LogDirectoryOptions& options = {});
 
-  DiskRoot root() const { return {dir_, folder_.get(), path_, mode_, traits_.syncfs}; }
+  DiskRoot root() const { return {dir_, folder_.get(), path_, mode_, traits_.syncfs, traits_.syncfs_tells}; }
   const std::string& path() const { return path_; }
   bool created() const { return created_; }
   const DiskTraits& traits() const { return traits_; }
