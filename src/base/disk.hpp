@@ -82,7 +82,10 @@ struct DiskOp {
 struct DiskDone {
   DiskToken token;
   DirId dir;
-  Result<std::uint64_t> outcome{0};  // bytes or size; Errc::out_of_space, not_found, busy or storage
+  // Bytes or size; Errc::out_of_space, not_found, busy or storage. The first also says, of any operation, that there
+  // was no descriptor for what it had to open: of a read, write or sync nothing was begun then, and everything
+  // may be asked for again as it was.
+  Result<std::uint64_t> outcome{0};
   Buffer content;
   std::vector<std::string> names;
 };

@@ -145,7 +145,7 @@ void Checkpointer::completed(const DiskDone& done) {
   const auto role = static_cast<Role>(detail_of(done.token));
   if (role == Role::superblock) writing_ = false;
   if (dir_.report.state == DirState::offline) return;
-  if (role == Role::manifest && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  if (role == Role::manifest && found_no_room(done)) {
     phase_ = Phase::idle;
     no_room_ = true;
     retry_at_ = dir_.room_retry_at();

@@ -123,12 +123,25 @@ void DirectRuns::begin(const Pending& entry, Lsn frame) {
   ++dir_.report.direct_runs;
   dir_.report.direct_bytes += run.to - run.from;
   dir_.shared.tail.pin(run.chunk);
-  DiskOp write = op(DiskOpKind::write, add(run));
-  write.durable = true;
-  write.urgent = true;
-  write.at = run.from;
-  write.pieces.push_back(run.chunk->range(run.from, run.to));
-  dir_.shared.files.submit(run.file, std::move(write));
+  write(add(run));
+}
+
+void DirectRuns::write(std::size_t index) {
+  const Run& run = runs_[index];
+  DiskOp put = op(DiskOpKind::write, index);
+  put.durable = true;
+  put.urgent = true;
+  put.at = run.from;
+  put.pieces.push_back(run.chunk->range(run.from, run.to));
+  dir_.shared.files.submit(run.file, std::move(put));
+}
+
+void DirectRuns::turn() {
+  if (retry_at_ > dir_.now.monotonic) return;
+  retry_at_ = Instant::max();
+  for (std::size_t index = 0; index < runs_.size(); ++index) {
+    if (std::exchange(runs_[index].again, false)) write(index);
+  }
 }
 
 void DirectRuns::completed(const DiskDone& done) {
@@ -141,8 +154,13 @@ void DirectRuns::completed(const DiskDone& done) {
   }
 }
 
-// The run is on stable storage.
+// The run is on stable storage, or was not begun.
 void DirectRuns::written(Run& run, const DiskDone& done) {
+  if (dir_.online() && found_no_room(done)) {
+    run.again = true;
+    retry_at_ = std::min(retry_at_, dir_.now.monotonic + dir_.shared.options.full_retry_interval);
+    return;
+  }
   dir_.shared.tail.unpin(std::exchange(run.chunk, nullptr));
   LogState& log = *run.log;
   const Lsn frame = run.frame;
@@ -166,7 +184,7 @@ void DirectRuns::extended(Run& run, const DiskDone& done) {
   const std::uint64_t room = run.to;
   release(run);
   if (!dir_.online() || !known) return;
-  if (!done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  if (found_no_room(done)) {
     extend_not_before_ = dir_.room_retry_at();
     return;
   }

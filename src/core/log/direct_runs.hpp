@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/disk.hpp"
+#include "base/time.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/shared.hpp"
 
@@ -33,6 +34,9 @@ class DirectRuns {
   // REQUIRES: way_of() says direct; `frame` names it.
   void begin(const Pending& run, Lsn frame);
   void completed(const DiskDone& done);
+  // Writes again what found no descriptor for its file, and so was not written.
+  void turn();
+  Instant next_deadline() const { return retry_at_; }
   // Since the start.
   std::uint64_t bytes() const { return bytes_; }
 
@@ -49,6 +53,7 @@ class DirectRuns {
     std::uint64_t from = 0;  // of the blocks; when extending, of the new room
     std::uint64_t to = 0;
     Lsn frame;
+    bool again = false;  // it found no descriptor
   };
 
   bool has_room(LogState& log, Segment& segment, std::uint64_t to);
@@ -57,6 +62,7 @@ class DirectRuns {
   std::size_t add(Run run);
   void release(Run& run);
   DiskOp op(DiskOpKind kind, std::size_t index) const;
+  void write(std::size_t index);
   void written(Run& run, const DiskDone& done);
   void extended(Run& run, const DiskDone& done);
 
@@ -65,6 +71,7 @@ class DirectRuns {
   std::uint64_t in_flight_ = 0;  // bytes
   std::uint64_t bytes_ = 0;
   Instant extend_not_before_;
+  Instant retry_at_ = Instant::max();
 };
 
 }  // namespace tailwater::log

@@ -82,6 +82,7 @@ std::uint64_t Flusher::journaled() const {
 void Flusher::turn() {
   if (retry_at_ <= dir_.now.monotonic) {
     retry_at_ = Instant::max();
+    if (sync_again_ && syncs_ == 0) begin_sync();
     for (std::size_t index = 0; index < jobs_.size(); ++index) {
       Job& job = jobs_[index];
       if (!job.no_room) continue;
@@ -592,7 +593,16 @@ void Flusher::completed(const DiskDone& done) {
     if (index < jobs_.size())
       dir_.shared.files.release(jobs_[index].parts[jobs_[index].part].files[place(file)]);
     --syncs_;
-    if (dir_.online() && !dir_.check(done) && syncs_ == 0) end_round();
+    if (!dir_.online()) return;
+    // A sync that was not begun; with it all of them are asked for again.
+    sync_again_ = sync_again_ || found_no_room(done);
+    if (!found_no_room(done) && dir_.check(done)) return;
+    if (syncs_ > 0) return;
+    if (sync_again_) {
+      retry_at_ = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+    } else {
+      end_round();
+    }
     return;
   }
   Job& job = jobs_[index];
@@ -605,18 +615,17 @@ void Flusher::completed(const DiskDone& done) {
     pump();
   }
   if (!dir_.online()) return;
-  // To end a file may be what makes it: an index without entries.
-  const bool may_be_full = role == Role::folder || role == Role::allocate || role == Role::end;
-  if (may_be_full && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  // To end a file may be what makes it: an index without entries. And whatever is first asked of a file opens it:
+  // a write that finds no room is one that was not begun.
+  if (role != Role::reuse && found_no_room(done)) {
     job.no_room = true;
     no_room_ = true;
     retry_at_ = dir_.room_retry_at();
     return;
   }
   // It is not there any more, or does not fit into the folder: the segment gets a new file.
-  const bool needs_new =
-      role == Role::reuse && !done.outcome &&
-      (done.outcome.error().code == Errc::not_found || done.outcome.error().code == Errc::out_of_space);
+  const bool needs_new = role == Role::reuse && !done.outcome &&
+                         (done.outcome.error().code == Errc::not_found || found_no_room(done));
   if (!needs_new && dir_.check(done)) return;
   if (role == Role::reuse) reused(job, done);
   if (role == Role::look) remove_outdated(index, done.names);
@@ -639,6 +648,7 @@ void Flusher::begin_sync() {
   if (planted(Plant::trim_before_sync)) return end_round();
   if (planted(Plant::file_without_directory_sync)) names_ = false;
   phase_ = Phase::sync;
+  sync_again_ = false;
   const bool single = std::ranges::all_of(jobs_, [](const Job& job) { return job.parts.size() == 1; });
   if (names_ || !single || files_ > dir_.shared.options.sync_each_max) {
     syncs_ = 1;

@@ -8,8 +8,7 @@
 //            cut is written again later: the next journal entry brings its first bytes along
 //            (LogState::head_due)
 //   how      a few writes at once, more the nearer the next round is
-//   full     creating, preallocating and ending are the only steps that may find no room: the step is tried
-//            again until there is
+//   full     a step that finds no room, or no descriptor for its file, is tried again until there is
 // A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it go the index of
 // its aborted transactions and the snapshot of the place where it ends. That of a clean stop lies within a
 // segment when the log goes on: the next clean stop removes it, so that there is one at most.
@@ -46,7 +45,7 @@ class Flusher {
   Instant next_deadline() const { return retry_at_; }
   // At the clean stop: nothing is left to write.
   bool finished() const { return finished_; }
-  // The disk had no room for a step; it is tried again at next_deadline().
+  // There was no room for a step; it is tried again at next_deadline().
   bool no_room() const { return no_room_; }
   void abandon();
 
@@ -138,6 +137,7 @@ class Flusher {
   std::size_t files_ = 0;
   bool names_ = false;  // files or folders were made
   std::uint32_t syncs_ = 0;
+  bool sync_again_ = false;  // for want of a descriptor
   struct Write {
     FileHandle file = 0;
     DiskOp op;

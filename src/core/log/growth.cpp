@@ -76,7 +76,7 @@ void Growth::turn() {
 
 void Growth::completed(const DiskDone& done) {
   if (!dir_.online()) return;
-  if (!done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  if (found_no_room(done)) {
     phase_ = Phase::idle;
     wanted_ = 0;
     not_before_ = dir_.room_retry_at(kPauseWithoutRoom);

@@ -1,6 +1,7 @@
 #include "core/log/head_loader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "core/log/directory.hpp"
@@ -71,7 +72,11 @@ void HeadLoader::begin(LogState& log, cache::Chunk& chunk) {
   ++log.references;
   ++active_;
   log.loading_head = true;
+  send(slot);
+}
 
+void HeadLoader::send(std::size_t slot) {
+  const Load& load = loads_[slot];
   DiskOp op = dir_.op(DiskOpKind::read, Part::head, slot);
   op.at = load.block;
   op.memory = load.memory;
@@ -94,8 +99,23 @@ void HeadLoader::place(LogState& log, const cache::Chunk& chunk, const Load& loa
   }
 }
 
+void HeadLoader::turn() {
+  if (retry_at_ > dir_.now.monotonic) return;
+  retry_at_ = Instant::max();
+  for (std::size_t slot = 0; slot < loads_.size(); ++slot) {
+    if (!std::exchange(loads_[slot].again, false)) continue;
+    send(slot);
+    dir_.shared.files.release(loads_[slot].file);
+  }
+}
+
 void HeadLoader::completed(const DiskDone& done) {
   const std::size_t slot = detail_of(done.token);
+  if (dir_.online() && found_no_room(done)) {
+    loads_[slot].again = true;
+    retry_at_ = std::min(retry_at_, dir_.now.monotonic + dir_.shared.options.full_retry_interval);
+    return;
+  }
   Load load = std::exchange(loads_[slot], {});
   free_.push_back(slot);
   --active_;

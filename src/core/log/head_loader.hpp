@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/disk.hpp"
+#include "base/time.hpp"
 #include "core/log/log_state.hpp"
 
 namespace tailwater::log {
@@ -22,6 +23,9 @@ class HeadLoader {
   // was made, before its entry is pushed.
   void load_if_missing(LogState& log);
   void completed(const DiskDone& done);
+  // Reads again what found no descriptor.
+  void turn();
+  Instant next_deadline() const { return retry_at_; }
   std::size_t active() const { return active_; }
 
  private:
@@ -32,14 +36,17 @@ class HeadLoader {
     std::uint64_t segment_number = 0;
     std::uint64_t block = 0;
     MutableBytes memory;
+    bool again = false;  // it found no descriptor; the file is kept
   };
   void begin(LogState& log, cache::Chunk& chunk);
+  void send(std::size_t slot);
   static void place(LogState& log, const cache::Chunk& chunk, const Load& load);
 
   Directory& dir_;
   std::vector<Load> loads_;
   std::vector<std::size_t> free_;
   std::size_t active_ = 0;
+  Instant retry_at_ = Instant::max();
 };
 
 }  // namespace tailwater::log

@@ -281,19 +281,22 @@ void Janitor::completed(const DiskDone& done) {
     const std::size_t spare = (detail_of(done.token) >> kIndexBits) - 1;
     dir_.pool().admitted(doomed.spares[spare].new_path, done.outcome.has_value());
     // What did not get there is removed with the rest.
-    const bool full = !done.outcome && done.outcome.error().code == Errc::out_of_space;
-    if (!absent && !full && dir_.check(done)) return;
+    if (!absent && !found_no_room(done) && dir_.check(done)) return;
     if (last) remove(index);
     return;
   }
-  // A longer name may need a block of the directory, as a new folder does.
-  const bool names = doomed.phase == Phase::rename || doomed.phase == Phase::mark;
-  if (names && !done.outcome && done.outcome.error().code == Errc::out_of_space) {
+  // A longer name may need a block of the directory, as a new folder does, and a look a descriptor.
+  if (doomed.phase != Phase::removing && found_no_room(done)) {
     doomed.phase = Phase::entry;
     doomed.due = dir_.room_retry_at();
     return;
   }
-  if ((!absent && dir_.check(done)) || !last) return;
+  if (found_no_room(done)) {
+    doomed.again = true;
+  } else if (!absent && dir_.check(done)) {
+    return;
+  }
+  if (!last) return;
   switch (doomed.phase) {
     case Phase::look:
       // A rename that its process did not live to see the end of is there, but a power loss might still undo it.
@@ -315,10 +318,13 @@ void Janitor::completed(const DiskDone& done) {
       renamed(doomed);
       return;
     case Phase::removing:
-      if (!doomed.path.folder) {
-        --doomed.log->removals;
-        release_log(doomed);
+      if (!doomed.path.folder) --doomed.log->removals;
+      if (std::exchange(doomed.again, false)) {
+        doomed.phase = Phase::wait;
+        doomed.due = dir_.now.monotonic + dir_.shared.options.full_retry_interval;
+        return;
       }
+      release_log(doomed);
       doomed.phase = Phase::over;
       return;
     case Phase::entry:

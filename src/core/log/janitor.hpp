@@ -74,6 +74,7 @@ class Janitor {
     Instant due;
     Phase phase = Phase::entry;
     bool busy = false;
+    bool again = false;     // a file could not be removed for want of a descriptor
     bool restored = false;  // of an earlier run, which may have renamed it
     std::uint32_t outstanding = 0;
     std::vector<Spare> spares;  // of a folder: by their names in it

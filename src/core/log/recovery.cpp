@@ -127,8 +127,7 @@ void Starter::completed(DiskDone done) {
   if (--outstanding_ > 0 && done.outcome) return;
   if (dir_.report.state == DirState::offline) return;
   const bool asks_for_room = step_ == Step::open || step_ == Step::allocate;
-  if (!done.outcome && done.outcome.error().code == Errc::out_of_space && asks_for_room &&
-      dir_.rest == Directory::Rest::waking) {
+  if (found_no_room(done) && asks_for_room && dir_.rest == Directory::Rest::waking) {
     step_ = Step::no_room;
     retry_at_ = dir_.room_retry_at();
     return;

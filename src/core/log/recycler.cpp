@@ -248,10 +248,11 @@ void Recycler::completed(const DiskDone& done) {
       return listed(done);
     case Step::folder:
       step_ = Step::none;
-      known_ = !is(done, Errc::out_of_space) && !dir_.check(done);
+      known_ = !found_no_room(done) && !dir_.check(done);
       return;
     case Step::remove:
-      if (!is(done, Errc::not_found)) dir_.check(done);
+      if (found_no_room(done)) look_due_ = true;  // it is still there
+      if (!is(done, Errc::not_found) && !found_no_room(done)) dir_.check(done);
       return;
     default:
       return blank_further(done);
@@ -264,6 +265,10 @@ void Recycler::listed(const DiskDone& done) {
   step_ = Step::none;
   look_due_ = false;
   look_not_before_ = dir_.now.monotonic + kLookInterval;
+  if (found_no_room(done)) {  // of descriptors
+    look_due_ = true;
+    return;
+  }
   const bool absent = is(done, Errc::not_found);
   if (!absent && dir_.check(done)) return;
   if (absent && bytes_max() > 0 && way_ == Way::kept) return send(Step::folder, DiskOpKind::create_folder);
@@ -333,8 +338,7 @@ void Recycler::blank_further(const DiskDone& done) {
       return send(Step::zero, DiskOpKind::zero);
     case Step::zero:
       if (is(done, Errc::unsupported)) can_zero_ = false;
-      if (is(done, Errc::unsupported) || is(done, Errc::out_of_space))
-        return send(Step::close, DiskOpKind::close);
+      if (is(done, Errc::unsupported) || found_no_room(done)) return send(Step::close, DiskOpKind::close);
       if (dir_.check(done)) return;
       if (planted(Plant::recycle_before_sync)) {
         blank_ = true;
@@ -360,7 +364,7 @@ void Recycler::blank_further(const DiskDone& done) {
 void Recycler::opened(const DiskDone& done) {
   if (is(done, Errc::not_found)) return drop_blanking();
   // Descriptors may have run out, too.
-  if (is(done, Errc::busy) || is(done, Errc::out_of_space)) {
+  if (is(done, Errc::busy) || found_no_room(done)) {
     if (dir_.now.monotonic >= give_up_at_) return drop_blanking();
     step_ = Step::busy;
     retry_at_ = dir_.now.monotonic + dir_.shared.options.lock_retry_interval;
@@ -370,7 +374,7 @@ void Recycler::opened(const DiskDone& done) {
 }
 
 void Recycler::renamed(const DiskDone& done) {
-  if (is(done, Errc::not_found) || is(done, Errc::out_of_space)) return drop_blanking();
+  if (is(done, Errc::not_found) || found_no_room(done)) return drop_blanking();
   if (dir_.check(done)) return;
   const auto old = files_.find(*blanking_);
   put(blank_name(*blanking_), File{old->second.bytes, State::blank});

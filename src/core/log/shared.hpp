@@ -39,6 +39,12 @@ struct LogRegistry {
   }
 };
 
+// The disk had no room, no descriptor or no memory for one: nothing of the operation counts, nothing is lost, and
+// it may be asked for again.
+inline bool found_no_room(const DiskDone& done) {
+  return !done.outcome && done.outcome.error().code == Errc::out_of_space;
+}
+
 struct Shared {
   explicit Shared(StorageOptions given)
       : options(std::move(given)),

@@ -182,6 +182,8 @@ void Storage::turn(Now now, DiskEffects& effects) {
     dir->newcomers.turn();
     if (!dir->soft) dir->recycler.turn();
     dir->janitor.turn();
+    dir->heads.turn();
+    dir->direct.turn();
     dir->flusher.turn();
     dir->checkpoint.turn();
     dir->journal.turn();
@@ -231,7 +233,8 @@ Instant Storage::next_deadline() const {
     earliest = std::min(earliest, dir->starter.next_deadline());
     if (!dir->online() || !dir->awake() || dir->report.state == DirState::stopped) continue;
     if (dir->checkpoint.ready()) return Instant{};
-    earliest = std::min({earliest, dir->flusher.next_deadline(), dir->janitor.next_deadline(),
+    earliest = std::min({earliest, dir->heads.next_deadline(), dir->direct.next_deadline(),
+                         dir->flusher.next_deadline(), dir->janitor.next_deadline(),
                          dir->checkpoint.next_deadline(), dir->journal.frames().next_deadline()});
     if (!dir->soft) earliest = std::min(earliest, dir->recycler.next_deadline());
   }

@@ -95,11 +95,11 @@ class TestDisk {
 
   // --- faults
   bool in_order = false;
-  bool no_room = false;  // preallocating, creating and replacing find no room
-  bool no_descriptors = false;
-  bool can_zero = true;     // else zeroing is unsupported
-  bool can_reserve = true;  // else files grow by what is preallocated
-  std::string failing;      // operations on paths with this in them fail
+  bool no_room = false;         // preallocating, creating and replacing find no room
+  bool no_descriptors = false;  // nothing can be opened, neither a file nor a folder
+  bool can_zero = true;         // else zeroing is unsupported
+  bool can_reserve = true;      // else files grow by what is preallocated
+  std::string failing;          // operations on paths with this in them fail
   DiskOpKind failing_kind = DiskOpKind::write;
   Errc failing_code = Errc::storage;
   std::string slow;           // what looks for paths with this in them comes behind everything else
@@ -328,10 +328,6 @@ class TestDisk {
 };
 
 inline void TestDisk::perform_open(const DiskOp& op, DiskDone& done) {
-  if (no_descriptors) {
-    done.outcome = fail(Errc::out_of_space, "too many open files");
-    return;
-  }
   if (!names_.contains(op.path)) {
     if (!op.create) {
       done.outcome = fail(Errc::not_found, op.path + " does not exist");
@@ -387,6 +383,10 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
   if (needs_file && found == open_.end()) {
     complain("an operation on a file that is not open");
     done.outcome = fail(Errc::storage, "not open");
+    return;
+  }
+  if (no_descriptors && !needs_file) {
+    done.outcome = fail(Errc::out_of_space, "too many open files");
     return;
   }
   switch (op.kind) {

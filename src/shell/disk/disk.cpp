@@ -68,6 +68,11 @@ bool is_flush(const DataTask& task) {
   return task.op().kind == DiskOpKind::sync || task.durable_by() == DurableBy::fdatasync;
 }
 
+// A sync that found no descriptor has not failed: it was not begun, or not ended.
+bool is_lasting(const Result<std::uint64_t>& outcome) {
+  return !outcome && outcome.error().code != Errc::out_of_space;
+}
+
 // Null if it is not among them.
 std::unique_ptr<DataTask> take_task(std::vector<std::unique_ptr<DataTask>>& tasks, std::uint64_t number) {
   const auto found = std::ranges::find(tasks, number, [](const auto& task) { return task->number; });
@@ -629,7 +634,7 @@ void Disk::State::all_ended(Running running, FolderResult result) {
   if (files.empty()) return all_settled({std::move(running.op), std::move(result), 0});
   for (const FileId file : files) {
     FileSlot& slot = *files_.find(file);
-    if (!result.outcome && slot.failure.empty()) slot.failure = result.outcome.error().message;
+    if (is_lasting(result.outcome) && slot.failure.empty()) slot.failure = result.outcome.error().message;
     slot.flushes.end(result.number);
   }
   const std::uint64_t number = result.number;
@@ -653,7 +658,7 @@ void Disk::State::settle_all(FileSlot& slot, std::uint64_t number) {
 
 void Disk::State::all_settled(SyncOfAll sync) {
   std::string& failure = sync_failures_[sync.op.dir];
-  if (!sync.result.outcome && failure.empty()) failure = sync.result.outcome.error().message;
+  if (is_lasting(sync.result.outcome) && failure.empty()) failure = sync.result.outcome.error().message;
   if (!failure.empty()) sync.result.outcome = fail(Errc::storage, failure);
   if (sync.result.outcome) files_.synced(sync.op.dir, sync.result.number);
   complete(sync.op, sync.result);

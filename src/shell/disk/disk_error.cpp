@@ -64,8 +64,7 @@ bool allocates(DiskOpKind kind) {
 
 Errc code_of(DiskOpKind kind, int error) {
   if (error == ENOENT) return Errc::not_found;
-  // Too many open files is the same situation: nothing is lost, and it passes when others close theirs.
-  const bool full = error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
+  const bool full = error == ENOSPC || error == EDQUOT;
   if (full && allocates(kind)) return Errc::out_of_space;
   if (error == EWOULDBLOCK && kind == DiskOpKind::open) return Errc::busy;
   // Whoever asks for it can do without: only a broken disk is worth more than that.

@@ -1,6 +1,7 @@
 // errno of a disk operation as an Error: the code that machines react to, and a sentence that names the path.
-// Only operations that allocate may say out_of_space: there nothing is lost, the caller holds back and
-// resumes. A write or sync that fails for whatever reason is Errc::storage.
+// Only operations that allocate may say out_of_space (and those that could not open what they needed, which is not
+// decided here): there nothing is lost, the caller holds back and resumes. A write or sync that fails for
+// whatever reason is Errc::storage.
 #pragma once
 
 #include <string>

@@ -26,6 +26,27 @@ constexpr std::size_t kSyncsMax = 16;
 constexpr std::int64_t kCutBytes = 64 << 20;
 constexpr std::size_t kZeroBytes = 1 << 20;
 
+// Why something came to nothing; no error: it did not.
+struct Failure {
+  int error = 0;
+  bool at_open = false;  // an open() said so, and an open() writes nothing
+  explicit operator bool() const { return error != 0; }
+  // Descriptors ran out, or the memory for one: nothing is lost, and it passes when others close theirs. What a
+  // write or a sync says never does.
+  bool passes() const { return at_open && (error == EMFILE || error == ENFILE || error == ENOMEM); }
+};
+
+Failure failed_open() {
+  return {errno, true};
+}
+
+Failure failure_of(int answer) {
+  return {answer == 0 ? 0 : errno, false};
+}
+
+// Folders that were opened before something was done in them that they are to be synced for.
+using OpenFolders = std::map<std::pair<int, std::string>, Descriptor>;
+
 // What must be synced for a result to be durable.
 struct SyncWish {
   std::size_t result = 0;
@@ -33,24 +54,36 @@ struct SyncWish {
   int descriptor = -1;  // instead of a folder: a new file, owned by the result
 };
 
+// The folders that lead to `path`, from the root on: a name lasts only if all above it do.
+std::vector<std::string> folders_to(const std::string& path) {
+  std::vector<std::string> folders{""};
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    folders.push_back(path.substr(0, slash));
+  }
+  return folders;
+}
+
 struct Outcome {
   FolderJob& job;
   FolderResult& result;
   std::vector<SyncWish>& wishes;
+  OpenFolders& open_folders;
   std::size_t index;
 
-  // The folders that lead to `path`, from the root on: a name lasts only if all above it do.
   void want_names(const std::string& path) {
     if (!job.durable) return;
-    wishes.push_back({index, {}, -1});
-    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-      wishes.push_back({index, path.substr(0, slash), -1});
-    }
+    for (std::string& folder : folders_to(path)) wishes.push_back({index, std::move(folder), -1});
   }
   void want_file(int descriptor) {
     if (job.durable) wishes.push_back({index, {}, descriptor});
   }
-  void fail_with(int error) { result.outcome = std::unexpected(disk_error(job.kind, full_path(), error)); }
+  void fail_with(int error) { fail_with(Failure{error}); }
+  void fail_with(Failure failure) {
+    result.again = failure.passes();
+    Error error = disk_error(job.kind, full_path(), failure.error);
+    if (failure.passes()) error.code = Errc::out_of_space;
+    result.outcome = std::unexpected(std::move(error));
+  }
   void fail_as_too_large(std::uint64_t size) {
     result.outcome = fail(Errc::storage, "cannot " + std::string(to_string(job.kind)) + " " + full_path() +
                                              ": it has " + std::to_string(size) + " bytes, more than the " +
@@ -75,10 +108,17 @@ const char* at_root(const std::string& path) {
   return path.empty() ? "." : path.c_str();
 }
 
-int sync_folder(const DiskRoot& root, const std::string& folder) {
-  const Descriptor descriptor(::openat(root.folder, at_root(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!descriptor) return errno;
-  return again_if_interrupted([&] { return ::fsync(descriptor.get()); }) == 0 ? 0 : errno;
+Failure sync_file(int descriptor) {
+  return failure_of(again_if_interrupted([&] { return ::fsync(descriptor); }));
+}
+
+Descriptor open_folder(const DiskRoot& root, const std::string& folder) {
+  return Descriptor(::openat(root.folder, at_root(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+Failure sync_folder(const DiskRoot& root, const std::string& folder) {
+  const Descriptor descriptor = open_folder(root, folder);
+  return descriptor ? sync_file(descriptor.get()) : failed_open();
 }
 
 bool write_all(int descriptor, Bytes bytes) {
@@ -96,7 +136,7 @@ bool write_all(int descriptor, Bytes bytes) {
 struct Opened {
   Descriptor descriptor;
   bool direct = false;
-  int error = 0;
+  Failure failure;
 };
 
 Opened open_file(const FolderJob& job) {
@@ -105,7 +145,7 @@ Opened open_file(const FolderJob& job) {
   opened.descriptor = Descriptor(
       again_if_interrupted([&] { return ::openat(job.root.folder, job.path.c_str(), flags, 0644); }));
   if (!opened.descriptor) {
-    opened.error = errno;
+    opened.failure = failed_open();
     return opened;
   }
   // Asked for afterwards: a file system that refuses O_DIRECT does so only after it has made the file.
@@ -136,10 +176,7 @@ bool lock_file(const FolderJob& job, int descriptor, int& error) {
 void run_open(Outcome out) {
   FolderJob& job = out.job;
   Opened opened = open_file(job);
-  if (opened.error != 0) {
-    out.result.again = opened.error == EMFILE || opened.error == ENFILE;
-    return out.fail_with(opened.error);
-  }
+  if (opened.failure) return out.fail_with(opened.failure);
   if (job.create) {
     // Also for a file that was there: it may have been created without being made durable.
     out.want_names(job.path);
@@ -301,8 +338,23 @@ void run_create_folder(Outcome out) {
   out.want_names(job.path + "/");
 }
 
+// Before anything is done there: of a rename that is done and cannot be made to last for want of a descriptor
+// nobody could say what it is.
+Failure open_before(Outcome& out, const std::string& path) {
+  if (!out.job.durable) return {};
+  for (std::string& folder : folders_to(path)) {
+    Descriptor& descriptor = out.open_folders[{out.job.root.folder, folder}];
+    if (!descriptor) descriptor = open_folder(out.job.root, folder);
+    if (!descriptor) return failed_open();
+  }
+  return {};
+}
+
 void run_rename(Outcome out) {
   FolderJob& job = out.job;
+  for (const std::string& path : {job.path2, job.path}) {
+    if (const Failure failure = open_before(out, path)) return out.fail_with(failure);
+  }
   if (::renameat(job.root.folder, job.path.c_str(), job.root.folder, job.path2.c_str()) != 0) {
     return out.fail_with(errno);
   }
@@ -310,31 +362,31 @@ void run_rename(Outcome out) {
   out.want_names(job.path);
 }
 
-int cut_down(const DiskRoot& root, const std::string& path, std::int64_t size) {
+Failure cut_down(const DiskRoot& root, const std::string& path, std::int64_t size) {
   const Descriptor file(::openat(root.folder, path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return errno;
+  if (!file) return failed_open();
   while (size > kCutBytes) {
     size -= kCutBytes;
-    if (again_if_interrupted([&] { return ::ftruncate(file.get(), size); }) != 0) return errno;
+    if (again_if_interrupted([&] { return ::ftruncate(file.get(), size); }) != 0) return {errno};
   }
-  return 0;
+  return {};
 }
 
 using OpenFolder = std::unique_ptr<DIR, decltype([](DIR* folder) { ::closedir(folder); })>;
 
-// Names in a folder without "." and ".."; errno in `error`.
-std::vector<std::string> names_in(const DiskRoot& root, const std::string& path, int& error) {
+// Names in a folder without "." and "..".
+std::vector<std::string> names_in(const DiskRoot& root, const std::string& path, Failure& failure) {
   std::vector<std::string> names;
-  error = 0;
+  failure = {};
   Descriptor descriptor(
       ::openat(root.folder, at_root(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!descriptor) {
-    error = errno;
+    failure = failed_open();
     return names;
   }
   const OpenFolder folder(::fdopendir(descriptor.get()));
   if (!folder) {
-    error = errno;
+    failure = failed_open();
     return names;
   }
   descriptor.release();
@@ -344,79 +396,73 @@ std::vector<std::string> names_in(const DiskRoot& root, const std::string& path,
     if (name != "." && name != "..") names.push_back(name);
     errno = 0;
   }
-  error = errno;
+  failure = {errno};
   return names;
 }
 
 // Everything in a folder and below it, file by file. What is renamed meanwhile is met under its new name: a
 // folder is looked at until a look finds nothing new.
-int sync_tree(const DiskRoot& root, const std::string& folder) {
+Failure sync_tree(const DiskRoot& root, const std::string& folder) {
   std::set<std::string> met;
   for (bool more = true; more;) {
     more = false;
-    int error = 0;
-    for (const std::string& name : names_in(root, folder, error)) {
+    Failure of_names;
+    for (const std::string& name : names_in(root, folder, of_names)) {
       if (!met.insert(name).second) continue;
       more = true;
       const std::string path = folder.empty() ? name : folder + "/" + name;
       const Descriptor opened(
           ::openat(root.folder, path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
       struct stat status{};
-      int failed = opened && ::fstat(opened.get(), &status) == 0 ? 0 : errno;
-      if (failed == 0 && S_ISDIR(status.st_mode)) failed = sync_tree(root, path);
-      if (failed == 0 && S_ISREG(status.st_mode) &&
-          again_if_interrupted([&] { return ::fsync(opened.get()); }) != 0) {
-        failed = errno;
-      }
-      const bool not_ours = failed == ELOOP || failed == ENXIO || failed == EACCES;
-      if (failed != 0 && failed != ENOENT && !not_ours) return failed;
+      Failure failure = opened ? failure_of(::fstat(opened.get(), &status)) : failed_open();
+      if (!failure && S_ISDIR(status.st_mode)) failure = sync_tree(root, path);
+      if (!failure && S_ISREG(status.st_mode)) failure = sync_file(opened.get());
+      const bool not_ours = failure.error == ELOOP || failure.error == ENXIO || failure.error == EACCES;
+      if (failure && failure.error != ENOENT && !not_ours) return failure;
     }
-    if (error != 0) return error;
+    if (of_names) return of_names;
   }
   return sync_folder(root, folder);
 }
 
-int sync_all(const DiskRoot& root) {
-  return root.syncfs ? root.file_system->run() : sync_tree(root, "");
+Failure sync_all(const DiskRoot& root) {
+  return root.syncfs ? Failure{root.file_system->run()} : sync_tree(root, "");
 }
 
 void run_sync_all(Outcome out) {
   for (const int file : out.job.files) {
-    if (again_if_interrupted([&] { return ::fsync(file); }) != 0) return out.fail_with(errno);
+    if (const Failure failure = sync_file(file)) return out.fail_with(failure);
   }
-  const int error = sync_all(out.job.root);
-  if (error == 0) return;
-  out.result.again = error == EMFILE || error == ENFILE;
-  out.fail_with(error);
+  if (const Failure failure = sync_all(out.job.root)) out.fail_with(failure);
 }
 
 enum class Cut : std::uint8_t { at_once, in_steps };
 
 // Depth is bounded by the broker's own layout: a partition's folder, and files.
-int remove_tree(const DiskRoot& root, const std::string& path, Cut cut) {
+Failure remove_tree(const DiskRoot& root, const std::string& path, Cut cut) {
   struct stat status{};
-  if (::fstatat(root.folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  if (::fstatat(root.folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {errno};
   if (!S_ISDIR(status.st_mode)) {
     if (cut == Cut::in_steps && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
         status.st_size > kCutBytes) {
-      if (const int error = cut_down(root, path, status.st_size); error != 0) return error;
+      if (const Failure failure = cut_down(root, path, status.st_size)) return failure;
     }
-    return ::unlinkat(root.folder, path.c_str(), 0) == 0 ? 0 : errno;
+    return failure_of(::unlinkat(root.folder, path.c_str(), 0));
   }
-  int error = 0;
-  for (const std::string& name : names_in(root, path, error)) {
-    if (error != 0) return error;
-    const int failed = remove_tree(root, path + "/" + name, cut);
-    if (failed != 0 && failed != ENOENT) return failed;
+  Failure of_names;
+  for (const std::string& name : names_in(root, path, of_names)) {
+    if (of_names) return of_names;
+    const Failure failure = remove_tree(root, path + "/" + name, cut);
+    if (failure && failure.error != ENOENT) return failure;
   }
-  if (error != 0) return error;
-  return ::unlinkat(root.folder, path.c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
+  if (of_names) return of_names;
+  return failure_of(::unlinkat(root.folder, path.c_str(), AT_REMOVEDIR));
 }
 
 void run_remove(Outcome out) {
   FolderJob& job = out.job;
-  const int error = remove_tree(job.root, job.path, job.still_open ? Cut::at_once : Cut::in_steps);
-  if (error != 0 && error != ENOENT) return out.fail_with(error);
+  const Failure failure = remove_tree(job.root, job.path, job.still_open ? Cut::at_once : Cut::in_steps);
+  if (failure && failure.error != ENOENT) return out.fail_with(failure);
   out.want_names(job.path);
 }
 
@@ -440,7 +486,7 @@ void run_replace(Outcome out) {
   const std::string temporary = temporary_of(job);
   const Descriptor file(
       ::openat(job.root.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file) return out.fail_with(errno);
+  if (!file) return out.fail_with(failed_open());
   const bool done = write_all(file.get(), job.content) &&
                     again_if_interrupted([&] { return ::fsync(file.get()); }) == 0 &&
                     ::renameat(job.root.folder, temporary.c_str(), job.root.folder, job.path.c_str()) == 0;
@@ -458,7 +504,8 @@ void run_load(Outcome out) {
   FolderJob& job = out.job;
   const Descriptor file(::openat(job.root.folder, job.path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status{};
-  if (!file || ::fstat(file.get(), &status) != 0) return out.fail_with(errno);
+  if (!file) return out.fail_with(failed_open());
+  if (::fstat(file.get(), &status) != 0) return out.fail_with(errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size > job.bytes_max) return out.fail_as_too_large(size);
   Buffer content(size);
@@ -476,9 +523,9 @@ void run_load(Outcome out) {
 }
 
 void run_list(Outcome out) {
-  int error = 0;
-  std::vector<std::string> names = names_in(out.job.root, out.job.path, error);
-  if (error != 0) return out.fail_with(error);
+  Failure failure;
+  std::vector<std::string> names = names_in(out.job.root, out.job.path, failure);
+  if (failure) return out.fail_with(failure);
   std::erase_if(names, is_temporary);
   std::ranges::sort(names);
   out.result.outcome = names.size();
@@ -521,19 +568,28 @@ void run(Outcome out) {
 
 // --- syncs of a batch
 
-int sync_each(const DiskRoot& root, const std::set<std::string>& folders, const std::vector<int>& files) {
+// Folders for which there was no descriptor come back in `left`: they may be asked for again.
+Failure sync_each(const DiskRoot& root, const std::set<std::string>& folders, const std::vector<int>& files,
+                  const OpenFolders& open_folders, std::map<std::string, Failure>& left) {
   for (const int file : files) {
-    if (again_if_interrupted([&] { return ::fsync(file); }) != 0) return errno;
+    if (const Failure failure = sync_file(file)) return failure;
   }
   for (const std::string& folder : folders) {
+    const auto opened = open_folders.find({root.folder, folder});
+    const bool is_open = opened != open_folders.end() && opened->second;
+    const Failure failure = is_open ? sync_file(opened->second.get()) : sync_folder(root, folder);
+    if (failure.passes()) {
+      left.emplace(folder, failure);
+      continue;
+    }
     // A folder that is gone by now needs no sync: its absence is in the folder above.
-    if (const int error = sync_folder(root, folder); error != 0 && error != ENOENT) return error;
+    if (failure && failure.error != ENOENT) return failure;
   }
-  return 0;
+  return {};
 }
 
 void sync_batch(std::vector<FolderJob>& jobs, const std::vector<SyncWish>& wishes,
-                std::vector<FolderResult>& results, std::size_t first) {
+                std::vector<FolderResult>& results, std::size_t first, const OpenFolders& open_folders) {
   std::map<int, std::vector<const SyncWish*>> by_root;
   for (const SyncWish& wish : wishes) by_root[jobs[wish.result].root.folder].push_back(&wish);
   for (const auto& [folder, wanted] : by_root) {
@@ -548,12 +604,17 @@ void sync_batch(std::vector<FolderJob>& jobs, const std::vector<SyncWish>& wishe
     }
     const DiskRoot& root = jobs[wanted.front()->result].root;
     const bool many = folders.size() + files.size() > kSyncsMax;
-    const int error = many && root.syncfs ? sync_all(root) : sync_each(root, folders, files);
-    if (error == 0) continue;
+    std::map<std::string, Failure> left;
+    const Failure of_all =
+        many && root.syncfs ? sync_all(root) : sync_each(root, folders, files, open_folders, left);
     for (const SyncWish* wish : wanted) {
+      const auto own = wish->descriptor >= 0 ? left.end() : left.find(wish->folder);
+      const Failure failure = of_all || own == left.end() ? of_all : own->second;
+      if (!failure) continue;
       FolderResult& result = results[first + wish->result];
-      result.again = false;
-      result.outcome = fail(Errc::storage, "cannot sync " + root.path + ": " + errno_text(error));
+      result.again = failure.passes();
+      result.outcome = fail(failure.passes() ? Errc::out_of_space : Errc::storage,
+                            "cannot sync " + root.path + ": " + errno_text(failure.error));
     }
   }
 }
@@ -563,12 +624,13 @@ void sync_batch(std::vector<FolderJob>& jobs, const std::vector<SyncWish>& wishe
 void run_folder_jobs(std::vector<FolderJob>& jobs, std::vector<FolderResult>& results) {
   const std::size_t first = results.size();
   std::vector<SyncWish> wishes;
+  OpenFolders open_folders;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     FolderResult& result = results.emplace_back();
     result.number = jobs[i].number;
-    run({jobs[i], result, wishes, i});
+    run({jobs[i], result, wishes, open_folders, i});
   }
-  sync_batch(jobs, wishes, results, first);
+  sync_batch(jobs, wishes, results, first, open_folders);
   for (std::size_t i = first; i < results.size(); ++i) {
     if (!results[i].outcome) results[i].opened.reset();
   }

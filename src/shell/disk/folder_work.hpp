@@ -48,8 +48,9 @@ struct FolderResult {
   std::vector<std::string> names;
   Descriptor opened;
   bool direct = false;
-  bool again =
-      false;  // nothing done: another process holds the lock, or descriptors ran out; try a little later
+  // Another process holds the lock, or descriptors ran out, and the same job may be done once more: try a little
+  // later.
+  bool again = false;
 };
 
 // Appends one result per job, in order. Moves out of the jobs what it needs, unless the result says `again`.
