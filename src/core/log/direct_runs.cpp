@@ -183,12 +183,12 @@ void DirectRuns::extended(Run& run, const DiskDone& done) {
   const bool known = segment != nullptr && segment->number == run.number;
   const std::uint64_t room = run.to;
   release(run);
-  if (!dir_.online() || !known) return;
+  if (!dir_.online()) return;
   if (found_no_room(done)) {
     extend_not_before_ = dir_.room_retry_at();
     return;
   }
-  if (dir_.check(done)) return;
+  if (dir_.check(done) || !known) return;
   segment->extended = true;
   segment->allocated[kRecords] = std::max(segment->allocated[kRecords], room);
 }

@@ -201,6 +201,27 @@ TEST(DirectRunsTest, PowerMayGoAfterEveryStep) {
   }
 }
 
+// A start writes them once more; who has the file open is told should that fail.
+TEST(DirectRunsTest, TheFilesOfRunsThatAStartWritesStayOpenUntilTheyAreSynced) {
+  std::uint64_t written = 0;
+  for (int steps = 0; steps < 60; ++steps) {
+    SCOPED_TRACE(steps);
+    RunsWorld world(100 + static_cast<std::uint64_t>(steps) % 7);
+    world.begin();
+    world.begin_run();
+    for (int each = 0; each < steps; ++each) world.step();
+    world.kill();
+    world.options.open_files_max = 0;
+    world.disk.closed_unsynced = 0;
+    const std::uint64_t before = world.disk.bytes_written;
+    world.start_and_recover();
+    written = std::max(written, world.disk.bytes_written - before);
+    EXPECT_EQ(world.disk.closed_unsynced, 0U);
+    world.verify();
+  }
+  EXPECT_GT(written, kLarge / 2) << "no start had to";
+}
+
 TEST(DirectRunsTest, AnUnfinishedRunEndsTheJournal) {
   RunsWorld world(6);
   world.begin();

@@ -183,7 +183,10 @@ void Starter::completed(DiskDone done) {
       run_put();
       return;
     case Step::sync_runs:
-      for (const FileHandle file : std::exchange(unsynced_, {})) dir_.shared.files.release(file);
+      for (const FileHandle file : std::exchange(unsynced_, {})) {
+        dir_.shared.files.release(file);  // of the sync
+        dir_.shared.files.release(file);
+      }
       sound();
       return;
     case Step::settle_read:
@@ -537,7 +540,11 @@ void Starter::run_read(const DiskDone& done) {
   op.at = wish.from;
   op.pieces.push_back(blocks);
   outstanding_ = 1;
-  if (std::ranges::find(unsynced_, run_file_) == unsynced_.end()) unsynced_.push_back(run_file_);
+  if (std::ranges::find(unsynced_, run_file_) == unsynced_.end()) {
+    unsynced_.push_back(run_file_);
+    // Open until it is synced: through another descriptor that would not be told what became of the write.
+    dir_.shared.files.retain(run_file_);
+  }
   dir_.shared.files.submit(run_file_, std::move(op));
 }
 

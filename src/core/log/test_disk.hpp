@@ -130,6 +130,8 @@ class TestDisk {
     return all;
   }
   std::size_t files_open() const { return open_.size(); }
+  // Files that were closed after a write and before a sync, so that nobody would be told of its failure.
+  std::size_t closed_unsynced = 0;
   std::uint64_t bytes_written = 0;
   std::size_t slow_queued() const {
     return static_cast<std::size_t>(
@@ -161,6 +163,7 @@ class TestDisk {
     std::string path;
     bool direct = false;
     bool exclusive = false;
+    bool unsynced = false;
   };
   struct Queued {
     DiskOp op;
@@ -370,6 +373,7 @@ inline void TestDisk::perform_write(const Queued& queued, Open& file, DiskDone& 
   if (!file.exclusive) complain("a write without a lock on " + file.path);
   note_write(*file.inode, op, ++sequence_);
   if (op.durable) harden(*file.inode, sequence_);
+  file.unsynced = file.unsynced || !op.durable;
   done.outcome = size;
 }
 
@@ -395,6 +399,7 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       return;
     case DiskOpKind::close:
       if (found->second.exclusive) locked_.erase(found->second.path);
+      if (found->second.unsynced) ++closed_unsynced;
       open_.erase(found);
       return;
     case DiskOpKind::read: {
@@ -412,9 +417,11 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
       return;
     case DiskOpKind::sync:
       harden(*found->second.inode, queued.sequence);
+      found->second.unsynced = false;
       return;
     case DiskOpKind::sync_all:
       for (auto& inode : inodes_) harden(*inode, queued.sequence);
+      for (auto& [number, file] : open_) file.unsynced = false;
       stable_names_ = names_;
       stable_folders_ = folders_;
       return;
