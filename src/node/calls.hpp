@@ -84,7 +84,7 @@ struct LogSizesAnswer {
   std::vector<LogSize> logs;
 };
 
-// The end of a transaction, to be written into one partition; answered when it is durable.
+// The end of a transaction, to be written into one partition; answered when it is on stable storage.
 struct MarkerCall {
   Uuid topic_id;
   PartitionId partition;
@@ -93,7 +93,7 @@ struct MarkerCall {
   txn::ClientVersion version = txn::ClientVersion::plain;
   std::int32_t coordinator_epoch = 0;
   // The partition of __transaction_state that will note what became of this, -1 if none will. If its log
-  // cannot keep that note without the marker, the answer does not wait until the marker is durable.
+  // cannot keep that note without the marker, the answer does not wait for that.
   std::int32_t coordinator = -1;
 };
 

@@ -194,10 +194,10 @@ void Partitions::mark_now(const MarkerAsker& asker, const MarkerCall& call) {
                       {.epoch = partition->epoch, .origin = log::Origin::broker}, context_.now);
   if (!appended) return answer(ErrorCode::kafka_storage_error);
   overtake(*partition, call);
-  const bool at_once = is_noted_behind(*partition, call);
-  if (at_once) answer(ErrorCode::none);
-  partition->marked.push(
-      {at_once ? std::nullopt : std::optional(asker), appended->last, call.producer, call.outcome});
+  partition->marked.push({appended->last, call.producer, call.outcome});
+  if (is_noted_behind(*partition, call)) return answer(ErrorCode::none);
+  partition->marking.push({asker, appended->last});
+  log::Storage::want_stable(*partition->log);
 }
 
 bool Partitions::is_noted_behind(const PartitionState& marked, const MarkerCall& call) {
@@ -227,17 +227,19 @@ void Partitions::answer_marked(PartitionState& partition) {
   const PartitionKey key{partition.topic->topic->id, partition.partition};
   while (!partition.marked.empty() && partition.marked.front().last < durable) {
     const PartitionState::Marked& done = partition.marked.front();
-    if (done.asker) marker_answers.push_back({*done.asker, ErrorCode::none});
     ended.push_back({key, done.last, done.producer, done.outcome});
     partition.marked.pop();
+  }
+  const Offset stable = partition.log->stable_end();
+  for (auto& marking = partition.marking; !marking.empty() && marking.front().last < stable; marking.pop()) {
+    marker_answers.push_back({marking.front().asker, ErrorCode::none});
   }
 }
 
 void Partitions::drop_transactions(PartitionState& partition, ErrorCode error) {
-  while (!partition.marked.empty()) {
-    const PartitionState::Marked& lost = partition.marked.front();
-    if (lost.asker) marker_answers.push_back({*lost.asker, error});
-    partition.marked.pop();
+  while (!partition.marked.empty()) partition.marked.pop();
+  for (; !partition.marking.empty(); partition.marking.pop()) {
+    marker_answers.push_back({partition.marking.front().asker, error});
   }
   for (auto& verification : std::exchange(partition.verifications, {})) {
     for (Continue& then : verification.waiting) then(error);

@@ -86,13 +86,20 @@ struct PartitionState {
   };
   std::vector<Unvouched> unvouched;
 
+  // Markers that do not count yet.
   struct Marked {
-    std::optional<MarkerAsker> asker;  // none: was answered
     Offset last;
     txn::ProducerIdentity producer;
     txn::Outcome outcome{};
   };
   WaitQueue<Marked> marked;
+  // Whoever asked for a marker may go on when no crash can take it any more. It may count before that: readers
+  // of a topic with tailwater.durability=os are shown it with the records around it.
+  struct Marking {
+    MarkerAsker asker;
+    Offset last;
+  };
+  WaitQueue<Marking> marking;
 
   std::int64_t high_watermark() const { return log->durable_end().value; }
 };
@@ -179,7 +186,7 @@ class Partitions {
     ErrorCode error{};
   };
   std::vector<MarkerAnswer> marker_answers;
-  // A transaction's marker is durable.
+  // A transaction's marker counts.
   struct Ended {
     PartitionKey key;
     Offset marker;

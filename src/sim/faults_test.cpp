@@ -5,6 +5,8 @@
 #include "sim/test_world.hpp"
 #include "sim/txn_client.hpp"
 #include "wire/api/delete_topics.hpp"
+#include "wire/api/describe_producers.hpp"
+#include "wire/api/describe_transactions.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -38,6 +40,43 @@ TEST(Faults, a_frame_that_only_the_page_cache_has_is_written_again) {
     ASSERT_EQ(world.broker.failure(), "") << "seed " << seed;
     Line line(world);
     EXPECT_EQ(fetch(line, "t", 0, 0).high_watermark, end) << "seed " << seed;
+  }
+}
+
+// The coordinator's log is on stable storage, the partition's waits for the operating system: that a transaction is
+// complete must not be kept without the marker that ended it there.
+TEST(Faults, a_transaction_that_is_complete_is_open_nowhere) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    TestWorld world(static_cast<std::uint32_t>(1 + seed % 2), seed);
+    std::int64_t begun = 0;
+    {
+      Line line(world);
+      create_topic(line, "t", 1, {{"tailwater.durability", "os"}, {"flush.ms", "50"}});
+      make_transaction_coordinators(line);
+      TxnClient client(line, "id", TxnClient::Kind::bumping);
+      ASSERT_EQ(client.init(), wire::ErrorCode::none);
+      ASSERT_EQ(client.produce("t", 0, 1), wire::ErrorCode::none);
+      world.pass(Duration::from_ms(200));  // the records are synced
+      begun = world.agenda.now().nanoseconds;
+      ASSERT_EQ(client.end(true), wire::ErrorCode::none);
+      wire::DescribeTransactionsRequest describe;
+      describe.transactional_ids = {"id"};
+      const auto complete = [&] {
+        return line.ask(0, describe).transaction_states.at(0).transaction_state == "CompleteCommit";
+      };
+      // Until() would let the time pass in which nothing happens.
+      for (int look = 0; look < 100 && !complete(); ++look) world.pass(Duration::from_us(100));
+    }
+    ASSERT_LT(world.agenda.now().nanoseconds - begun, Duration::from_ms(50).nanoseconds)
+        << "nothing is tried";
+    world.broker.die(Death::machine);
+    world.start();
+    Line line(world);
+    wire::DescribeProducersRequest producers;
+    producers.topics.push_back({.name = "t", .partition_indexes = {0}});
+    for (const auto& producer : line.ask(0, producers).topics.at(0).partitions.at(0).active_producers) {
+      EXPECT_EQ(producer.current_txn_start_offset, -1) << "seed " << seed;
+    }
   }
 }
 

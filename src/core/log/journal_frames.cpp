@@ -97,6 +97,7 @@ void JournalFrames::acknowledge(const Frame& frame) {
     LogState& log = *item.log;
     const bool batches = item.kind == EntryKind::batches;
     if (batches && (log.removed || item.generation != log.generation)) continue;
+    if (item.wants_stable) want(frame.last_number);
     const std::int64_t unsynced = item.point.offset - log.durable.offset;
     if (!batches || !log.config.os_durable || unsynced >= log.config.flush_messages) {
       want(frame.last_number);
@@ -166,6 +167,7 @@ void JournalFrames::settle(Frame& frame) {
     if (item.kind == EntryKind::compaction) ++log.compaction.durable;
     if (item.generation != log.generation) continue;
     log.durable = item.point;
+    if (item.wants_stable) note_changed(log);
     dir_.flusher.consider(log);
     move_end(log, item.point.offset);
   }

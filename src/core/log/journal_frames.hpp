@@ -33,7 +33,8 @@ class JournalFrames {
     std::uint32_t generation = 0;
     JournalPoint point;
     journal::EntryKind kind = journal::EntryKind::batches;
-    Offset base_offset;  // of the other kinds
+    Offset base_offset;         // of the other kinds
+    bool wants_stable = false;  // of batches: somebody waits until they are on stable storage
   };
   struct Frame {
     Lsn lsn;

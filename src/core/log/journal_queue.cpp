@@ -98,6 +98,12 @@ void JournalQueue::push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t 
   }
 }
 
+void JournalQueue::want_stable(LogState& log) {
+  CHECK(!log.held.empty() || log.last_pending >= first_number_);
+  Pending& last = log.held.empty() ? pending_[begin_ + (log.last_pending - first_number_)] : log.held.back();
+  last.wants_stable = true;
+}
+
 void JournalQueue::push(LogState& log, Note note) {
   Pending entry;
   entry.log = &log;
@@ -375,7 +381,8 @@ void JournalQueue::note_taken(Pending& entry, Frame& frame, std::uint32_t head, 
   } else if (!log.framed.partial) {
     log.framed.partial = entry.begun;
   }
-  frame.items.push_back({&log, entry.generation, log.framed});
+  auto& item = frame.items.emplace_back(&log, entry.generation, log.framed);
+  item.wants_stable = whole && entry.wants_stable;
   ++log.references;
 }
 

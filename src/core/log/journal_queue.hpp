@@ -31,6 +31,8 @@ class JournalQueue {
 
   // A batch was appended to the chunk at [from, to). Follows on the log's last entry where it can.
   void push_batch(LogState& log, cache::Chunk& chunk, std::uint64_t from, std::uint64_t to);
+  // The log's last entry is to be synced as soon as it is written, and this is news then.
+  void want_stable(LogState& log);
   // Any other entry, as of now.
   struct Note {
     journal::EntryKind kind{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/log/directory.hpp"
 #include "core/log/log_state.hpp"
 
 namespace tailwater::log {
@@ -27,6 +28,9 @@ Offset Log::end_offset() const {
 }
 Offset Log::durable_end() const {
   return state_->durable_end;
+}
+Offset Log::stable_end() const {
+  return state_->dir->soft ? state_->durable.offset : state_->durable_end;
 }
 Offset Log::durable_start() const {
   return state_->durable_start;

@@ -49,6 +49,8 @@ class Log {
   Offset start_offset() const;
   Offset end_offset() const;
   Offset durable_end() const;
+  // The end of what is on stable storage, which only with os_durable may be another; see Storage::want_stable().
+  Offset stable_end() const;
   // Never before a restart will the log begin earlier than here: the start that is on stable storage, too.
   Offset durable_start() const;
   std::uint64_t size_bytes() const;

@@ -91,10 +91,11 @@ struct Pending {
   cache::Chunk* chunk = nullptr;  // pinned; of kind batches
   std::uint64_t from = 0;
   std::uint64_t to = 0;
-  std::optional<Lsn> begun;  // the frame with its first piece
-  std::uint32_t head = 0;    // bytes of its block that it will bring along, as far as is known
-  bool came_busy = false;    // while a frame was on its way
-  bool cut_begun = false;    // the block that `to` cuts begins within this entry (its head included)
+  std::optional<Lsn> begun;   // the frame with its first piece
+  std::uint32_t head = 0;     // bytes of its block that it will bring along, as far as is known
+  bool came_busy = false;     // while a frame was on its way
+  bool wants_stable = false;  // somebody waits until it is on stable storage
+  bool cut_begun = false;     // the block that `to` cuts begins within this entry (its head included)
   Offset segment;
   Offset base_offset;
   Offset end;      // of the log behind this entry

@@ -157,6 +157,53 @@ TEST_F(SoftRingTest, FlushMsBoundsHowLongSomethingIsNotSynced) {
   EXPECT_FALSE(online());
 }
 
+TEST_F(SoftRingTest, WhatIsWantedStableIsSyncedAtOnceAndAcknowledgedBefore) {
+  Log& log = create("t", os_config());
+  acknowledged_after_append(log);
+  EXPECT_EQ(log.stable_end(), Offset{0});
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  Storage::want_stable(log);
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  std::vector<Offset> told;
+  for (world.turn(); !world.disk.idle(); world.turn()) {
+    world.storage->completed(world.disk.step(), world.now);
+    for (const Log* changed : world.storage->changed()) told.push_back(changed->stable_end());
+  }
+  EXPECT_EQ(log.durable_end(), Offset{3});
+  EXPECT_EQ(log.stable_end(), Offset{3});
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back(), Offset{3}) << "it is no news";
+  world.crash();
+  world.start_and_recover();
+  EXPECT_EQ(world.log("t").end_offset(), Offset{3});
+  // No other append waits for the sync.
+  ASSERT_TRUE(world.append(world.log("t"), {}).has_value());
+  Storage::want_stable(world.log("t"));
+  fail_syncs();
+  EXPECT_EQ(acknowledged_after_append(world.log("t")), Offset{5});
+  EXPECT_EQ(world.log("t").stable_end(), Offset{3});
+}
+
+TEST_F(SoftRingTest, WhatIsWantedStableOfALogThatWaitsIsSyncedWhenItMayGo) {
+  create("first", os_config());
+  // The entries of a new log wait outside the queue for what its namesake left in the other ring.
+  ASSERT_TRUE(world.append(create("other", {}), {}).has_value());
+  Log& fresh = world.create("fresh", os_config());
+  ASSERT_TRUE(world.append(fresh, {}).has_value());
+  Storage::want_stable(fresh);
+  world.pump();
+  EXPECT_EQ(fresh.stable_end(), Offset{1});
+}
+
+TEST_F(SoftRingTest, InTheHardRingWhatIsDurableIsStable) {
+  Log& log = create("t", {});
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  Storage::want_stable(log);
+  EXPECT_EQ(log.stable_end(), Offset{0});
+  world.pump();
+  EXPECT_EQ(log.stable_end(), Offset{1});
+}
+
 TEST_F(SoftRingTest, ALogThatBecomesFsyncIsAcknowledgedAfterASyncFromThenOn) {
   Log& log = create("t", os_config());
   acknowledged_after_append(log);

@@ -459,6 +459,11 @@ bool Storage::goes_before(const Log& first, Log& second) {
   return true;
 }
 
+void Storage::want_stable(Log& outside) {
+  LogState& log = state_of(outside);
+  if (log.dir->soft) log.dir->journal.want_stable(log);
+}
+
 void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {
   LogState& log = state_of(outside);
   if (!log.dir->accepts() || !log.epochs.begin(epoch, log.end)) return;

@@ -251,6 +251,9 @@ class Storage {
   // until now: both share a ring, whose valid prefix is what a crash leaves, and nothing of `first` waits
   // outside its queue. Then it is made sure of: nothing joins an entry of `second` that waits in front.
   static bool goes_before(const Log& first, Log& second);
+  // The last append is to be on stable storage soon, whatever is promised of this log; changed() lists the log when
+  // stable_end() has passed it. It is acknowledged no later for that. REQUIRES: appended since the last turn().
+  static void want_stable(Log& log);
   // A new leader writes from here on: notes (epoch, end_offset). Ignored unless the epoch is larger than the
   // latest.
   void begin_epoch(Log& log, LeaderEpoch epoch);
@@ -277,7 +280,7 @@ class Storage {
                             std::vector<AbortedTransaction>& aborted) const;
 
   // --- news since clear_news(): take them after the turn's inputs, act, clear, then call turn()
-  // Logs whose durable_end or start moved, each once.
+  // Logs whose durable_end or start moved, or whose stable_end did as wanted, each once.
   std::span<Log* const> changed() const;
   std::span<const ReadTicket> ready_reads() const;
   // Directories that went offline.
