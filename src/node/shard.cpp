@@ -187,31 +187,59 @@ void ShardState::return_released() {
 
 namespace {
 
-// Asks a transaction's coordinator about a partition for its owner.
-void ask_about_transaction(ShardState& shard, Partitions::VerificationWish&& wish) {
-  const cluster::TopicHandle topic = shard.context.image->topic(wish.key.topic_id);
-  if (!topic) return;  // it was deleted meanwhile, and who waited was told
-  const TxnPlace place = transaction_place(shard.context, wish.transactional_id);
-  const txn::TopicPartition partition{topic->name, wish.key.partition.value};
+// What the owner of partitions wants to know of one transaction in this turn. It is asked together: the
+// coordinator writes and weighs a transaction as a whole each time.
+struct TransactionQuestion {
+  std::string transactional_id;
+  txn::ProducerIdentity producer;
+  bool adds = false;
+  friend auto operator<=>(const TransactionQuestion&, const TransactionQuestion&) = default;
+};
+
+void ask_about_transaction(ShardState& shard, const TransactionQuestion& question,
+                           const std::vector<PartitionKey>& wished) {
+  std::vector<PartitionKey> keys;
+  std::vector<txn::TopicPartition> partitions;
+  for (const PartitionKey& key : wished) {
+    const cluster::TopicHandle topic = shard.context.image->topic(key.topic_id);
+    if (!topic) continue;  // it was deleted meanwhile, and who waited was told
+    keys.push_back(key);
+    partitions.push_back({topic->name, key.partition.value});
+  }
+  if (keys.empty()) return;
+  const TxnPlace place = transaction_place(shard.context, question.transactional_id);
   TxnCall call{.coordinator = place.partition, .request = {}};
-  if (wish.adds) {
-    call.request = txn::AddRequest{.transactional_id = wish.transactional_id,
-                                   .producer = wish.producer,
-                                   .partitions = {partition},
+  if (question.adds) {
+    call.request = txn::AddRequest{.transactional_id = question.transactional_id,
+                                   .producer = question.producer,
+                                   .partitions = partitions,
                                    .version = txn::ClientVersion::bumping,
                                    .by_leader = true};
   } else {
-    call.request = txn::VerifyRequest{wish.transactional_id, wish.producer, {partition}};
+    call.request = txn::VerifyRequest{question.transactional_id, question.producer, partitions};
   }
-  auto gather = shard.calls.begin(
-      1, [&shard, key = wish.key, producer = wish.producer](std::vector<AnswerBody>& answers) {
-        const auto& answer = std::get<txn::Answer>(answers.front());
-        const bool belongs = answer.missing.empty();
-        shard.partitions.verified(
-            key, producer,
-            answer.error == ErrorCode::none && !belongs ? ErrorCode::transaction_abortable : answer.error);
-      });
+  auto gather = shard.calls.begin(1, [&shard, producer = question.producer, keys = std::move(keys),
+                                      partitions = std::move(partitions)](std::vector<AnswerBody>& answers) {
+    const auto answer = std::get<txn::Answer>(std::move(answers.front()));
+    auto missing = answer.missing.begin();  // in the order of the question
+    for (std::size_t each = 0; each < keys.size(); ++each) {
+      const bool belongs = missing == answer.missing.end() || *missing != partitions[each];
+      if (!belongs) ++missing;
+      shard.partitions.verified(
+          keys[each], producer,
+          answer.error == ErrorCode::none && !belongs ? ErrorCode::transaction_abortable : answer.error);
+    }
+  });
   gather.ask(place.shard, 0, std::move(call));
+}
+
+void ask_about_transactions(ShardState& shard) {
+  if (shard.partitions.verification_wishes.empty()) return;
+  std::map<TransactionQuestion, std::vector<PartitionKey>> questions;
+  for (auto& wish : std::exchange(shard.partitions.verification_wishes, {})) {
+    questions[{std::move(wish.transactional_id), wish.producer, wish.adds}].push_back(wish.key);
+  }
+  for (const auto& [question, wished] : questions) ask_about_transaction(shard, question, wished);
 }
 
 void hand_out_transactions(ShardState& shard) {
@@ -220,9 +248,7 @@ void hand_out_transactions(ShardState& shard) {
     body.error = answer.error;
     shard.context.send(answer.asker.shard, AnswerMail{answer.asker.gather, answer.asker.part, body});
   }
-  for (auto& wish : std::exchange(shard.partitions.verification_wishes, {})) {
-    ask_about_transaction(shard, std::move(wish));
-  }
+  ask_about_transactions(shard);
 }
 
 // Answers and news that partitions gathered go to their askers: here at once, elsewhere in one mail per

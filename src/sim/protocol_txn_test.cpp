@@ -12,6 +12,12 @@ namespace {
 
 using wire::ErrorCode;
 
+std::vector<std::int32_t> up_to(std::int32_t end) {
+  std::vector<std::int32_t> all;
+  for (std::int32_t each = 0; each < end; ++each) all.push_back(each);
+  return all;
+}
+
 class Transactions : public OverShards {
  protected:
   void SetUp() override {
@@ -424,6 +430,41 @@ TEST(TransactionCost, is_two_frames_of_the_journal_where_all_is_in_one) {
   EXPECT_EQ(client.end(true), ErrorCode::none);
   EXPECT_EQ(frames() - before, 24U);
   EXPECT_EQ(world.broker.metrics().at(0).journal_write.count, frames());
+}
+
+// The log of a transaction holds all of its partitions in each entry.
+TEST(TransactionCost, is_one_entry_for_all_partitions_that_a_request_brings) {
+  TestWorld world(1, 1, {{"transaction.state.log.num.partitions", "1"}});
+  Line line(world);
+  create_topic(line, "t", 40);
+  make_transaction_coordinators(line);
+  const auto entries = [&] { return fetch(line, "__transaction_state", 0, 0).high_watermark; };
+  for (const auto kind : {TxnClient::Kind::bumping, TxnClient::Kind::plain}) {
+    TxnClient client(line, kind == TxnClient::Kind::plain ? "plain" : "bumping", kind);
+    EXPECT_EQ(client.init(), ErrorCode::none);
+    const std::int64_t before = entries();
+    EXPECT_EQ(client.add("t", up_to(40)), ErrorCode::none);
+    const auto told = client.take_all(client.post_to_all("t", up_to(40), 1));
+    EXPECT_EQ(told, (std::map<ErrorCode, std::size_t>{{ErrorCode::none, 40}}));
+    EXPECT_EQ(entries(), before + 1);
+    EXPECT_EQ(client.end(true), ErrorCode::none);
+  }
+}
+
+// Its leaders meet the end of the last transaction, whose markers are on their way to other journals.
+TEST(TransactionCost, a_request_with_many_partitions_waits_as_one) {
+  TestWorld world(3);
+  Line line(world);
+  create_topic(line, "t", 300);
+  make_transaction_coordinators(line);
+  TxnClient client(line, "id", TxnClient::Kind::bumping);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  world.disk.set_write_time(Duration::from_ms(20));
+  for (int round = 0; round < 3; ++round) {
+    const auto told = client.take_all(client.post_to_all("t", up_to(300), 1));
+    EXPECT_EQ(told, (std::map<ErrorCode, std::size_t>{{ErrorCode::none, 300}})) << "round " << round;
+    EXPECT_EQ(client.end(true), ErrorCode::none);
+  }
 }
 
 // --- transactions that nobody ends

@@ -98,6 +98,34 @@ class TxnClient {
     return response.responses.at(0).partition_responses.at(0).error_code;
   }
 
+  // To these partitions with one request.
+  std::int32_t post_to_all(const std::string& topic, const std::vector<std::int32_t>& partitions,
+                           std::int32_t count) {
+    std::vector<Buffer> batches;
+    batches.reserve(partitions.size());
+    wire::ProduceRequest request = production(topic, 0, {});
+    request.topic_data.at(0).partition_data.clear();
+    if (names_itself) request.transactional_id = id_;
+    for (const std::int32_t partition : partitions) {
+      std::int32_t& sequence = sequences_[{topic, partition}];
+      batches.push_back(batch_of(count, 1'000,
+                                 {.producer_id = ProducerId{identity.id},
+                                  .producer_epoch = ProducerEpoch{identity.epoch},
+                                  .base_sequence = sequence,
+                                  .transactional = true}));
+      sequence += count;
+      request.topic_data.at(0).partition_data.push_back({.index = partition, .records = batches.back()});
+    }
+    return line_->post(produce_version, request);
+  }
+  // How many of them were told what.
+  std::map<ErrorCode, std::size_t> take_all(std::int32_t correlation) {
+    std::map<ErrorCode, std::size_t> told;
+    const auto response = line_->take<wire::ProduceRequest>(produce_version, correlation);
+    for (const auto& part : response.responses.at(0).partition_responses) ++told[part.error_code];
+    return told;
+  }
+
   ErrorCode end(bool commits) { return take_end(post_end(commits)); }
   std::int32_t post_end(bool commits) {
     wire::EndTxnRequest request;

@@ -2,6 +2,8 @@
 #include "core/txn/coordinator.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <type_traits>
 
 #include "base/check.hpp"
@@ -15,8 +17,10 @@ constexpr std::size_t kTransactionWeight = 600;
 constexpr std::size_t kPartitionWeight = 96;
 // A batch with the record of a transaction, without id and partitions.
 constexpr std::size_t kRecordBytesMax = 512;
+// Of a proposal that is being written, without partitions.
+constexpr std::size_t kProposalWeight = 400;
 
-std::size_t weight_of(const std::set<TopicPartition>& partitions) {
+std::size_t weight_of(const auto& partitions) {
   std::size_t weight = 0;
   for (const TopicPartition& each : partitions) weight += kPartitionWeight + each.topic.size();
   return weight;
@@ -169,17 +173,14 @@ void TxnCoordinator::carry_out(Turn& turn, Entry& entry, Waiter waiter, Decision
       reply(turn, waiter.ticket, answer_of(waiter.request, entry.second.committed));
       break;
     case Decision::Kind::write: {
-      const auto* add = std::get_if<AddRequest>(&waiter.request);
+      auto* add = std::get_if<AddRequest>(&waiter.request);
       if (add != nullptr && !fits_batch(entry.first, decision.next)) {
         return refuse(turn, waiter.ticket, ErrorCode::unknown_server_error);
       }
       take_producer_id(entry.second.proposed(), decision.next);
       Answer answer = answer_of(waiter.request, decision.next);
       propose(turn, entry, std::move(decision.next), std::pair(waiter.ticket, std::move(answer)));
-      if (add != nullptr && add->by_leader) {
-        CHECK(add->partitions.size() == 1);
-        entry.second.in_flight.back().leader = add->partitions.front();
-      }
+      if (add != nullptr && add->by_leader) entry.second.in_flight.back().led = std::move(add->partitions);
       break;
     }
     case Decision::Kind::write_then_ask:
@@ -223,7 +224,8 @@ void TxnCoordinator::wake(Turn& turn, Entry& entry) {
 
 void TxnCoordinator::propose(Turn& turn, Entry& entry, Metadata next,
                              std::optional<std::pair<Ticket, Answer>> then) {
-  CHECK(may_follow(entry.second.proposed().state, next.state));
+  Transaction& transaction = entry.second;
+  CHECK(may_follow(transaction.proposed().state, next.state));
   const KeyValue record = encode(entry.first, next.state == State::dead ? nullptr : &next);
   builder_.reset({});
   const bool fits = builder_.add(turn.now.wall.ms, Bytes(record.key),
@@ -233,9 +235,39 @@ void TxnCoordinator::propose(Turn& turn, Entry& entry, Metadata next,
   const Result<void> finished = builder_.finish(append.batch);
   CHECK(finished.has_value());
   appends_.emplace(append.token, entry.first);
-  InFlight& proposal = entry.second.in_flight.emplace_back(append.token, std::move(next), std::move(then));
-  if (is_deciding(proposal.next.state)) proposal.undecided = proposal.next.partitions;
+  InFlight proposal;
+  proposal.token = append.token;
+  proposal.then = std::move(then);
+  if (is_deciding(next.state)) proposal.undecided = next.partitions;
+  std::set<TopicPartition> partitions = std::exchange(next.partitions, {});
+  proposal.next = next;
+  std::deque<InFlight>& before = transaction.in_flight;
+  if (before.size() == 1)
+    note_change(before.front(), transaction.committed.partitions, transaction.newest.partitions);
+  if (!before.empty()) note_change(proposal, transaction.newest.partitions, partitions);
+  next.partitions = std::move(partitions);
+  transaction.newest = std::move(next);
+  before.push_back(std::move(proposal));
   turn.out.appends.push_back(std::move(append));
+}
+
+void TxnCoordinator::note_change(InFlight& step, const std::set<TopicPartition>& before,
+                                 const std::set<TopicPartition>& after) {
+  step.added.clear();
+  step.begins_anew = !std::ranges::includes(after, before);
+  if (step.begins_anew) {
+    step.added.assign(after.begin(), after.end());
+  } else {
+    std::ranges::set_difference(after, before, std::back_inserter(step.added));
+  }
+}
+
+void TxnCoordinator::take_step(Metadata& metadata, const InFlight& step) {
+  std::set<TopicPartition> partitions = std::move(metadata.partitions);
+  if (step.begins_anew) partitions.clear();
+  partitions.insert(step.added.begin(), step.added.end());
+  metadata = step.next;
+  metadata.partitions = std::move(partitions);
 }
 
 void TxnCoordinator::placed(AppendToken token, const GoesBefore& goes_before, Now now, TxnEffects& out) {
@@ -246,7 +278,7 @@ void TxnCoordinator::placed(AppendToken token, const GoesBefore& goes_before, No
   const auto in_log = std::ranges::find(transaction.in_flight, token, &InFlight::token);
   CHECK(in_log != transaction.in_flight.end());
   Turn turn{now, out};
-  if (in_log->leader && in_log->then && goes_before(*in_log->leader)) {
+  if (!in_log->led.empty() && in_log->then && std::ranges::all_of(in_log->led, std::ref(goes_before))) {
     reply(turn, in_log->then->first, std::move(in_log->then->second));
     in_log->then.reset();
   }
@@ -295,6 +327,8 @@ void TxnCoordinator::withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorC
     lost.then->second.error = error;
     reply(turn, lost.then->first, std::move(lost.then->second));
   }
+  transaction.newest = transaction.in_flight.empty() ? Metadata{} : transaction.committed;
+  for (const InFlight& each : transaction.in_flight) take_step(transaction.newest, each);
   // Asking again would only fail again.
   for (Waiter& waiter : std::exchange(transaction.waiting, {})) refuse(turn, waiter.ticket, error);
   if (is_deciding(transaction.committed.state))
@@ -306,7 +340,11 @@ void TxnCoordinator::withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorC
 void TxnCoordinator::applied(Turn& turn, Entry& entry, InFlight done) {
   Transaction& transaction = entry.second;
   CHECK(may_follow(transaction.committed.state, done.next.state));
-  transaction.committed = std::move(done.next);
+  if (transaction.in_flight.empty()) {
+    transaction.committed = std::exchange(transaction.newest, {});
+  } else {
+    take_step(transaction.committed, done);
+  }
   set_abort_time(entry, turn.now);
   const State state = transaction.committed.state;
   if (state == State::dead) transaction.committed = {};
@@ -330,7 +368,8 @@ void TxnCoordinator::settle(Entry& entry) {
   }
   std::size_t weight =
       kTransactionWeight + 3 * entry.first.size() + weight_of(transaction.committed.partitions);
-  for (const InFlight& each : transaction.in_flight) weight += weight_of(each.next.partitions);
+  weight += weight_of(transaction.newest.partitions);
+  for (const InFlight& each : transaction.in_flight) weight += kProposalWeight + weight_of(each.added);
   memory_ += weight - transaction.accounted;
   transaction.accounted = weight;
 }

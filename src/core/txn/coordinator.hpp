@@ -100,16 +100,22 @@ class TxnCoordinator {
     Request request;
     Instant until;
   };
+  // What a proposal makes of the state before it. Of the partitions it has only the change: many additions may
+  // be on their way, each to all that were before. Of the only one on its way `newest` says it all: its change is
+  // noted when another follows.
   struct InFlight {
     AppendToken token;
-    Metadata next;
+    Metadata next;                      // without partitions
+    bool begins_anew = false;           // those that were before are not in it
+    std::vector<TopicPartition> added;  // in order
     std::optional<std::pair<Ticket, Answer>> then;
-    std::optional<TopicPartition> leader;  // it is the one who is answered then
-    std::set<TopicPartition> undecided;    // their markers wait until this decision is durable
+    std::vector<TopicPartition> led;     // it is the leader of these who is answered then
+    std::set<TopicPartition> undecided;  // their markers wait until this decision is durable
   };
   struct Transaction {
     Metadata committed;
-    std::deque<InFlight> in_flight;  // in log order; the newest is what new requests see
+    std::deque<InFlight> in_flight;  // in log order
+    Metadata newest;                 // what they make of it, if there are any
     std::deque<Waiter> waiting;
     // Of the newest decision: markers that are being written, and that have failed, until the next try.
     std::map<MarkerToken, TopicPartition> unmarked;
@@ -119,7 +125,8 @@ class TxnCoordinator {
     Instant due = Instant::max();       // where the agenda has it
     std::size_t accounted = 0;
 
-    const Metadata& proposed() const { return in_flight.empty() ? committed : in_flight.back().next; }
+    // What new requests see.
+    const Metadata& proposed() const { return in_flight.empty() ? committed : newest; }
   };
   using Entry = std::map<std::string, Transaction, std::less<>>::value_type;
 
@@ -136,6 +143,9 @@ class TxnCoordinator {
   void wait(Turn& turn, Entry& entry, Waiter waiter);
   void wake(Turn& turn, Entry& entry);
   void propose(Turn& turn, Entry& entry, Metadata next, std::optional<std::pair<Ticket, Answer>> then);
+  static void note_change(InFlight& step, const std::set<TopicPartition>& before,
+                          const std::set<TopicPartition>& after);
+  static void take_step(Metadata& metadata, const InFlight& step);
   void applied(Turn& turn, Entry& entry, InFlight done);
   void withdraw(Turn& turn, Entry& entry, AppendToken from, ErrorCode error);
   bool fits_batch(std::string_view id, const Metadata& next) const;

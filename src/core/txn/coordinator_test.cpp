@@ -127,6 +127,57 @@ TEST_F(TxnCoordinatorTest, logs_that_keep_nothing_without_ours_do_not_wait) {
   EXPECT_EQ(harness.markers.size(), 2U);  // the others
 }
 
+TEST_F(TxnCoordinatorTest, a_leader_of_several_waits_if_one_of_them_has_to) {
+  const ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = false;
+  harness.goes_before = [](const TopicPartition& each) { return each == kA; };
+  const Ticket both = harness.add_behind("id", producer, {kA, kB});
+  EXPECT_EQ(harness.answer(both), nullptr);
+  harness.goes_before = [](const TopicPartition&) { return true; };
+  const Ticket more = harness.add_behind("id", producer, {kB, {"u", 0}, {"u", 1}});
+  EXPECT_EQ(harness.error(more), ErrorCode::none);
+  harness.write();
+  EXPECT_EQ(harness.error(both), ErrorCode::none);
+}
+
+TEST_F(TxnCoordinatorTest, what_was_proposed_before_a_refused_write_stays) {
+  const ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = false;
+  harness.add("id", producer, {kB});
+  const Ticket lost = harness.add("id", producer, {{"u", 0}});
+  const Ticket behind = harness.add("id", producer, {{"u", 1}, kA});
+  harness.coordinator->persisted(harness.appends[1].token, ErrorCode::kafka_storage_error, harness.now,
+                                 harness.out);
+  harness.appends.resize(1);
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, {"u", 0}), false);
+  harness.add("id", producer, {kA});
+  const Ticket end = harness.end("id", producer, Outcome::commit);
+  EXPECT_EQ(harness.error(lost), ErrorCode::not_coordinator);
+  EXPECT_EQ(harness.error(behind), ErrorCode::not_coordinator);
+  while (!harness.appends.empty()) harness.write();
+  EXPECT_EQ(harness.error(end), ErrorCode::none);
+  ASSERT_EQ(harness.marked.size(), 2U);
+  EXPECT_EQ(harness.marked[0].partition, kA);
+  EXPECT_EQ(harness.marked[1].partition, kB);
+  EXPECT_EQ(state(), "CompleteCommit");
+}
+
+TEST_F(TxnCoordinatorTest, additions_on_their_way_weigh_what_they_add) {
+  harness.options.memory_max = std::size_t{1} << 20;
+  harness.restart();
+  harness.goes_before = [](const TopicPartition&) { return true; };
+  const ProducerIdentity producer = harness.producer(harness.init("id"));
+  harness.writes_at_once = false;
+  for (std::int32_t each = 0; each < 200; ++each) {
+    EXPECT_EQ(harness.error(harness.add_behind("id", producer, {"t", each})), ErrorCode::none);
+  }
+  const std::size_t all_in_flight = harness.coordinator->memory();
+  const Ticket other = harness.init("other");
+  while (!harness.appends.empty()) harness.write();
+  EXPECT_EQ(harness.error(other), ErrorCode::none);
+  EXPECT_LT(harness.coordinator->memory(), all_in_flight);
+}
+
 TEST_F(TxnCoordinatorTest, all_of_a_transaction_may_stand_behind_each_other) {
   harness.goes_before = [](const TopicPartition&) { return true; };
   ProducerIdentity producer = harness.producer(harness.init("id"));
@@ -449,16 +500,15 @@ TEST_F(TxnCoordinatorTest, whoever_waits_when_it_ends_is_told) {
 
 TEST_F(TxnCoordinatorTest, knows_which_transactions_may_be_open) {
   const ProducerIdentity producer = begin();
-  const auto& coordinator = *harness.coordinator;
-  EXPECT_EQ(coordinator.may_be_open(producer, kA), true);
-  EXPECT_EQ(coordinator.may_be_open(producer, {"u", 0}), false);
-  EXPECT_EQ(coordinator.may_be_open({ProducerId{1}, ProducerEpoch{0}}, kA), false);
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, {"u", 0}), false);
+  EXPECT_EQ(harness.coordinator->may_be_open({ProducerId{1}, ProducerEpoch{0}}, kA), false);
   harness.marks_at_once = false;
   harness.end("id", producer, Outcome::commit);
-  EXPECT_EQ(coordinator.may_be_open(producer, kA), true);
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
   harness.mark();
   harness.mark();
-  EXPECT_EQ(coordinator.may_be_open(producer, kA), false);
+  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), false);
   EXPECT_EQ(TxnCoordinator({}).may_be_open(producer, kA), std::nullopt);
 }
 

@@ -121,11 +121,14 @@ std::optional<bool> TxnCoordinator::may_be_open(const ProducerIdentity& producer
   if (phase_ != Phase::active) return std::nullopt;
   for (const auto& [id, transaction] : transactions_) {
     const auto is_its = [&](const Metadata& each) { return each.producer.id == producer.id; };
-    const auto touches = [&](const Metadata& each) { return each.partitions.contains(partition); };
-    const auto any = [&](const auto& of) {
-      return of(transaction.committed) || std::ranges::any_of(transaction.in_flight, of, &InFlight::next);
-    };
-    if (any(is_its)) return any(touches);
+    const auto adds = [&](const InFlight& step) { return std::ranges::binary_search(step.added, partition); };
+    if (!is_its(transaction.committed) &&
+        std::ranges::none_of(transaction.in_flight, is_its, &InFlight::next)) {
+      continue;
+    }
+    return transaction.committed.partitions.contains(partition) ||
+           transaction.newest.partitions.contains(partition) ||
+           std::ranges::any_of(transaction.in_flight, adds);
   }
   return false;
 }

@@ -37,11 +37,15 @@ class Harness {
     coordinator->add(ticket, {id, producer, std::move(partitions), version}, now, out);
     return done(ticket);
   }
-  // As the leader of a partition that is about to append.
+  // As the leader of partitions that is about to append.
   Ticket add_behind(const std::string& id, ProducerIdentity producer, TopicPartition partition,
                     ClientVersion version = ClientVersion::bumping) {
+    return add_behind(id, producer, std::vector{std::move(partition)}, version);
+  }
+  Ticket add_behind(const std::string& id, ProducerIdentity producer, std::vector<TopicPartition> partitions,
+                    ClientVersion version = ClientVersion::bumping) {
     const Ticket ticket = next();
-    coordinator->add(ticket, {id, producer, {std::move(partition)}, version, true}, now, out);
+    coordinator->add(ticket, {id, producer, std::move(partitions), version, true}, now, out);
     return done(ticket);
   }
   Ticket verify(const std::string& id, ProducerIdentity producer, std::vector<TopicPartition> partitions) {

@@ -39,7 +39,7 @@ struct TopicPartition {
 struct ProducerIdentity {
   ProducerId id{-1};
   ProducerEpoch epoch{-1};
-  friend bool operator==(const ProducerIdentity&, const ProducerIdentity&) = default;
+  friend auto operator<=>(const ProducerIdentity&, const ProducerIdentity&) = default;
 };
 
 // How a client works with transactions (the feature transaction.version). From `bumping` on every end of a
@@ -62,7 +62,7 @@ struct AddRequest {
   ProducerIdentity producer;
   std::vector<TopicPartition> partitions;
   ClientVersion version = ClientVersion::plain;
-  // The asker is the leader of the one partition, and only wants to append behind this addition.
+  // The asker is the leader of all of them, and only wants to append behind this addition.
   bool by_leader = false;
 };
 
