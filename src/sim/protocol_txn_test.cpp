@@ -544,6 +544,39 @@ TEST_P(Transactions, are_described_and_listed) {
   EXPECT_EQ(known.at(1).error_code, ErrorCode::unknown_topic_or_partition);
 }
 
+TEST_P(Transactions, questions_and_additions_are_answered_partition_by_partition) {
+  create_topic(line, "u", 2);
+  TxnClient client(line, "id", TxnClient::Kind::plain);
+  EXPECT_EQ(client.init(), ErrorCode::none);
+  EXPECT_EQ(client.add("t", {0, 2}), ErrorCode::none);
+  const auto errors = [](const auto& topics) {
+    std::vector<ErrorCode> all;
+    for (const auto& topic : topics) {
+      for (const auto& part : topic.results_by_partition) all.push_back(part.partition_error_code);
+    }
+    return all;
+  };
+  wire::AddPartitionsToTxnRequest verify;
+  verify.transactions.push_back({.transactional_id = "id",
+                                 .producer_id = client.identity.id,
+                                 .producer_epoch = client.identity.epoch,
+                                 .verify_only = true,
+                                 .topics = {{"t", {2, 9, 1, 0, 1, 9}}, {"gone", {0}}, {"u", {1, 0}}}});
+  constexpr ErrorCode kUnknown = ErrorCode::unknown_topic_or_partition;
+  constexpr ErrorCode kMissing = ErrorCode::transaction_abortable;
+  EXPECT_EQ(errors(line.ask(4, verify).results_by_transaction.at(0).topic_results),
+            (std::vector{ErrorCode::none, kUnknown, kMissing, ErrorCode::none, kMissing, kUnknown, kUnknown,
+                         kMissing, kMissing}));
+  wire::AddPartitionsToTxnRequest add;
+  add.v3_and_below_transactional_id = "id";
+  add.v3_and_below_producer_id = client.identity.id;
+  add.v3_and_below_producer_epoch = client.identity.epoch;
+  add.v3_and_below_topics = {{"t", {1, 9}}, {"gone", {0}}, {"u", {0}}};
+  constexpr ErrorCode kNotTried = ErrorCode::operation_not_attempted;
+  EXPECT_EQ(errors(line.ask(3, add).results_by_topic_v3_and_below),
+            (std::vector{kNotTried, kUnknown, kUnknown, kNotTried}));
+}
+
 TEST_P(Transactions, a_silent_producer_is_forgotten_when_the_cluster_says_so) {
   TxnClient client(line, "id", TxnClient::Kind::bumping);
   EXPECT_EQ(client.init(), ErrorCode::none);

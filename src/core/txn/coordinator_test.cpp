@@ -526,6 +526,9 @@ TEST_F(TxnCoordinatorTest, lists_what_passes_all_filters) {
   EXPECT_EQ(ids({.transactional_id_pattern = ""}), "bills-1 orders-1 orders-2 orders-3");
   EXPECT_EQ(ids({.transactional_id_pattern = "orders-[12]"}), "orders-1 orders-2");
   EXPECT_EQ(ids({.transactional_id_pattern = "orders"}), "");  // the whole id has to match
+  EXPECT_EQ(ids({.producer_id_filters = {102, 100, 102}}), "bills-1 orders-1");
+  EXPECT_EQ(ids({.state_filters = {"Empty", "Ongoing"}, .producer_id_filters = {101, 103}}),
+            "orders-2 orders-3");
   EXPECT_EQ(ids({.state_filters = {"Ongoing"}, .transactional_id_pattern = ".*-[13]"}), "orders-3");
   std::vector<wire::ListTransactionsResponse::TransactionState> listed;
   EXPECT_EQ(harness.coordinator->list({.transactional_id_pattern = "(orders"}, harness.now.wall, listed),

@@ -95,14 +95,17 @@ ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, Wal
     if (!compiled) return ErrorCode::invalid_regular_expression;
     pattern = std::move(*compiled);
   }
+  const std::set<std::string_view> states(request.state_filters.begin(), request.state_filters.end());
+  const std::set<std::int64_t> producers(request.producer_id_filters.begin(),
+                                         request.producer_id_filters.end());
   const auto passes = [](const auto& wanted, const auto& value) {
-    return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+    return wanted.empty() || wanted.contains(value);
   };
   for (const auto& [id, transaction] : transactions_) {
     const Metadata& metadata = transaction.committed;
     if (metadata.producer.epoch == ProducerEpoch{-1}) continue;
-    if (!passes(request.state_filters, name_of(metadata.state))) continue;
-    if (!passes(request.producer_id_filters, metadata.producer.id.value)) continue;
+    if (!passes(states, name_of(metadata.state))) continue;
+    if (!passes(producers, metadata.producer.id.value)) continue;
     if (pattern && !pattern->matches(id)) continue;
     const bool runs = metadata.state == State::ongoing || is_deciding(metadata.state);
     if (request.duration_filter >= 0 && (!runs || now.ms - metadata.start_ms <= request.duration_filter)) {

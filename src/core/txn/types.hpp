@@ -83,7 +83,7 @@ struct EndRequest {
 struct Answer {
   ErrorCode error{};
   ProducerIdentity producer;            // of InitRequest, and of EndRequest by a client that bumps
-  std::vector<TopicPartition> missing;  // of VerifyRequest: those that do not belong
+  std::vector<TopicPartition> missing;  // of VerifyRequest: those that do not belong, in its order
 };
 
 // --- effects

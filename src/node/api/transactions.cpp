@@ -74,7 +74,7 @@ using AddedTopic = wire::AddPartitionsToTxnRequest::AddPartitionsToTxnTopic;
 using TopicResult = wire::AddPartitionsToTxnResponse::AddPartitionsToTxnTopicResult;
 
 // One transaction of the request: what is known goes to its coordinator, in whose answer the rest finds its
-// place.
+// place. Both lists are in the order of the topics, and so is what the coordinator says of the known ones.
 struct Addition {
   std::vector<AddedTopic> topics;
   std::vector<txn::TopicPartition> known;
