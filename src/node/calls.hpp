@@ -174,14 +174,8 @@ struct ListTransactionsAnswer {
   std::vector<wire::ListTransactionsResponse::TransactionState> transactions;
 };
 
-// A transaction that a partition has seen open for long.
-struct OpenTransaction {
-  txn::ProducerIdentity producer;
-  txn::TopicPartition partition;
-};
-
-struct OpenTransactionsQuery {  // whether any coordinator of the asked shard knows of them
-  std::vector<OpenTransaction> open;
+struct OpenTransactionsQuery {             // whether any coordinator of the asked shard knows of them
+  std::vector<txn::OpenTransaction> open;  // in the order of their producers' ids
 };
 
 struct OpenTransactionsAnswer {

@@ -1,6 +1,7 @@
 #include "node/hanging.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace tailwater::node {
@@ -20,13 +21,12 @@ void HangingTransactions::look() {
     const PartitionKey key{partition.topic->topic->id, partition.partition};
     for (const log::ProducerFacts& producer : partition.log->producers()) {
       if (!producer.in_transaction()) continue;
-      open.push_back({key, {producer.id, producer.epoch}, producer.transaction_first});
+      open.push_back({{producer.id, producer.epoch}, key, producer.transaction_first});
     }
   });
+  std::ranges::sort(open);
   std::vector<Open> old;
-  for (const Open& each : open) {
-    if (std::ranges::find(seen_, each) != seen_.end()) old.push_back(each);
-  }
+  std::ranges::set_intersection(open, seen_, std::back_inserter(old));
   seen_ = std::move(open);
   if (!old.empty()) ask(std::move(old));
 }

@@ -29,10 +29,10 @@ class HangingTransactions {
 
  private:
   struct Open {
-    PartitionKey key;
     txn::ProducerIdentity producer;
+    PartitionKey key;
     Offset first;
-    friend bool operator==(const Open&, const Open&) = default;
+    friend auto operator<=>(const Open&, const Open&) = default;
   };
   void look();
   void ask(std::vector<Open> open);
@@ -41,7 +41,7 @@ class HangingTransactions {
   Context& context_;
   Partitions& partitions_;
   Calls& calls_;
-  std::vector<Open> seen_;  // the last time
+  std::vector<Open> seen_;  // the last time; in order
   Instant next_look_;
   bool asking_ = false;
 };

@@ -91,12 +91,9 @@ void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, L
 
 void Transactions::ask(ShardId from, std::uint64_t gather, std::uint32_t part, OpenTransactionsQuery& query) {
   OpenTransactionsAnswer known;
-  const bool all_here = has_all_coordinators();
-  for (const OpenTransaction& open : query.open) {
-    const auto may_be_open = [&](const auto& each) {
-      return each.second.machine.may_be_open(open.producer, open.partition).value_or(true);
-    };
-    known.may_be_open.push_back(!all_here || std::ranges::any_of(coordinators_, may_be_open));
+  known.may_be_open.assign(query.open.size(), !has_all_coordinators());
+  for (const auto& [number, coordinator] : coordinators_) {
+    coordinator.machine.find_open(query.open, known.may_be_open);
   }
   answer({from, gather, part}, std::move(known));
 }

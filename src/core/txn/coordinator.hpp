@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,8 +81,9 @@ class TxnCoordinator {
   // Appends the transactions that pass the filters; unknown names of states pass none.
   ErrorCode list(const wire::ListTransactionsRequest& request, WallTime now,
                  std::vector<wire::ListTransactionsResponse::TransactionState>& out) const;
-  // Whether a partition may still hold an open transaction of this producer. Nothing while that is not known.
-  std::optional<bool> may_be_open(const ProducerIdentity& producer, const TopicPartition& partition) const;
+  // Marks in `known` those which this coordinator runs or ends, and all as long as it cannot say that.
+  // REQUIRES: `asked` is in the order of its producers' ids, and `known` as long.
+  void find_open(std::span<const OpenTransaction> asked, std::vector<bool>& known) const;
 
   bool is_active() const { return phase_ == Phase::active; }
   std::size_t size() const { return transactions_.size(); }

@@ -149,7 +149,7 @@ TEST_F(TxnCoordinatorTest, what_was_proposed_before_a_refused_write_stays) {
   harness.coordinator->persisted(harness.appends[1].token, ErrorCode::kafka_storage_error, harness.now,
                                  harness.out);
   harness.appends.resize(1);
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, {"u", 0}), false);
+  EXPECT_FALSE(harness.may_be_open(producer, {"u", 0}));
   harness.add("id", producer, {kA});
   const Ticket end = harness.end("id", producer, Outcome::commit);
   EXPECT_EQ(harness.error(lost), ErrorCode::not_coordinator);
@@ -187,7 +187,7 @@ TEST_F(TxnCoordinatorTest, all_of_a_transaction_may_stand_behind_each_other) {
     EXPECT_EQ(harness.error(harness.add_behind("id", producer, kA)), ErrorCode::none);
     ends.push_back(harness.end("id", producer, Outcome::commit, ClientVersion::bumping));
     ++producer.epoch.value;
-    EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
+    EXPECT_EQ(harness.may_be_open(producer, kA), true);
   }
   EXPECT_EQ(harness.appends.size(), 9U);
   EXPECT_EQ(harness.marked.size(), 3U);
@@ -199,7 +199,7 @@ TEST_F(TxnCoordinatorTest, all_of_a_transaction_may_stand_behind_each_other) {
     harness.write();
     EXPECT_EQ(state(), "CompleteCommit");
   }
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), false);
+  EXPECT_EQ(harness.may_be_open(producer, kA), false);
   EXPECT_TRUE(harness.markers.empty());
 }
 
@@ -500,16 +500,33 @@ TEST_F(TxnCoordinatorTest, whoever_waits_when_it_ends_is_told) {
 
 TEST_F(TxnCoordinatorTest, knows_which_transactions_may_be_open) {
   const ProducerIdentity producer = begin();
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, {"u", 0}), false);
-  EXPECT_EQ(harness.coordinator->may_be_open({ProducerId{1}, ProducerEpoch{0}}, kA), false);
+  EXPECT_EQ(harness.may_be_open(producer, kA), true);
+  EXPECT_EQ(harness.may_be_open(producer, {"u", 0}), false);
+  EXPECT_EQ(harness.may_be_open({ProducerId{1}, ProducerEpoch{0}}, kA), false);
   harness.marks_at_once = false;
   harness.end("id", producer, Outcome::commit);
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), true);
+  EXPECT_EQ(harness.may_be_open(producer, kA), true);
   harness.mark();
   harness.mark();
-  EXPECT_EQ(harness.coordinator->may_be_open(producer, kA), false);
-  EXPECT_EQ(TxnCoordinator({}).may_be_open(producer, kA), std::nullopt);
+  EXPECT_EQ(harness.may_be_open(producer, kA), false);
+  harness.coordinator = std::make_unique<TxnCoordinator>(harness.options);  // one that has not loaded yet
+  EXPECT_EQ(harness.may_be_open(producer, kA), true);
+}
+
+TEST_F(TxnCoordinatorTest, finds_all_that_may_be_open_in_one_look) {
+  std::vector<OpenTransaction> asked;
+  for (const auto* id : {"a", "b", "c"}) {
+    const ProducerIdentity producer = begin(id);
+    for (const TopicPartition& each : {kA, TopicPartition{"u", 0}, kB}) asked.push_back({producer, each});
+  }
+  asked.insert(asked.begin(), OpenTransaction{{ProducerId{1}, ProducerEpoch{0}}, kA});
+  asked.push_back({{ProducerId{1'000}, ProducerEpoch{0}}, kA});
+  harness.writes_at_once = false;
+  harness.add("b", asked[4].producer, {{"u", 0}});
+  std::vector<bool> known(asked.size());
+  known[0] = true;  // another coordinator has said so
+  harness.coordinator->find_open(asked, known);
+  EXPECT_EQ(known, (std::vector<bool>{true, true, false, true, true, true, true, true, false, true, false}));
 }
 
 TEST_F(TxnCoordinatorTest, lists_what_passes_all_filters) {

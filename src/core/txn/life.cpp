@@ -119,21 +119,31 @@ ErrorCode TxnCoordinator::list(const wire::ListTransactionsRequest& request, Wal
   return ErrorCode::none;
 }
 
-std::optional<bool> TxnCoordinator::may_be_open(const ProducerIdentity& producer,
-                                                const TopicPartition& partition) const {
-  if (phase_ != Phase::active) return std::nullopt;
-  for (const auto& [id, transaction] : transactions_) {
-    const auto is_its = [&](const Metadata& each) { return each.producer.id == producer.id; };
-    const auto adds = [&](const InFlight& step) { return std::ranges::binary_search(step.added, partition); };
-    if (!is_its(transaction.committed) &&
-        std::ranges::none_of(transaction.in_flight, is_its, &InFlight::next)) {
-      continue;
-    }
-    return transaction.committed.partitions.contains(partition) ||
-           transaction.newest.partitions.contains(partition) ||
-           std::ranges::any_of(transaction.in_flight, adds);
+void TxnCoordinator::find_open(std::span<const OpenTransaction> asked, std::vector<bool>& known) const {
+  CHECK(known.size() == asked.size());
+  if (phase_ != Phase::active) {
+    known.assign(asked.size(), true);
+    return;
   }
-  return false;
+  const auto producer_of = [](const OpenTransaction& each) { return each.producer.id; };
+  const auto look = [&](const Transaction& transaction, ProducerId producer) {
+    const auto touches = [&](const TopicPartition& each) {
+      const auto adds = [&](const InFlight& step) { return std::ranges::binary_search(step.added, each); };
+      return transaction.committed.partitions.contains(each) ||
+             transaction.newest.partitions.contains(each) || std::ranges::any_of(transaction.in_flight, adds);
+    };
+    const auto of_it = std::ranges::equal_range(asked, producer, {}, producer_of);
+    for (auto each = of_it.begin(); each != of_it.end(); ++each) {
+      if (touches(each->partition)) known[static_cast<std::size_t>(each - asked.begin())] = true;
+    }
+  };
+  for (const auto& [id, transaction] : transactions_) {
+    look(transaction, transaction.committed.producer.id);
+    for (const InFlight& each : transaction.in_flight) {
+      if (each.next.producer.id != transaction.committed.producer.id)
+        look(transaction, each.next.producer.id);
+    }
+  }
 }
 
 }  // namespace tailwater::txn

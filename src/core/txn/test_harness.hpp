@@ -74,6 +74,13 @@ class Harness {
     return given == nullptr ? ProducerIdentity{} : given->producer;
   }
 
+  bool may_be_open(const ProducerIdentity& producer, const TopicPartition& partition) const {
+    const OpenTransaction asked{producer, partition};
+    std::vector<bool> known(1);
+    coordinator->find_open({&asked, 1}, known);
+    return known[0];
+  }
+
   // ---- the world
   void write(ErrorCode outcome = ErrorCode::none) {
     ASSERT_FALSE(appends.empty());

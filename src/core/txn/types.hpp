@@ -42,6 +42,12 @@ struct ProducerIdentity {
   friend auto operator<=>(const ProducerIdentity&, const ProducerIdentity&) = default;
 };
 
+// A transaction that a partition has seen open.
+struct OpenTransaction {
+  ProducerIdentity producer;
+  TopicPartition partition;
+};
+
 // How a client works with transactions (the feature transaction.version). From `bumping` on every end of a
 // transaction raises the producer's epoch, so that nothing of it can be mistaken for a part of the next one
 // (KIP-890).
