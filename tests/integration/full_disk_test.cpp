@@ -129,24 +129,26 @@ TEST_P(FullDisk, HoldsProducersBackUntilThereIsRoomAndConsumersNever) {
   EXPECT_EQ(count(consumer), acknowledged);
 }
 
+// A clean stop writes a manifest, and only has the place of the one before the last for it: there are two of a size
+// when the disk gets full. With records that are in no file yet it would wait for room.
 TEST_P(FullDisk, DoesNotKeepABrokerFromStartingWhichThenMakesRoomItself) {
   NEEDS(mount_);
-  {
+  for (const int batches : {40, 0}) {
     TestBroker broker(wishes());
     Client client(broker.port());
-    create_topic(client, "orders");
-    for (int each = 0; each < 40; ++each) produce(client, "orders", 0, batch());
+    if (batches > 0) create_topic(client, "orders");
+    for (int each = 0; each < batches; ++each) produce(client, "orders", 0, batch());
     EXPECT_TRUE(broker.stop());
   }
-  fill("of-no-use", UINT64_MAX);
-  ASSERT_LT(free_bytes(), 4'096u);
   for (int rounds = 0; rounds < 2; ++rounds) {
+    fill("of-no-use-" + std::to_string(rounds), UINT64_MAX);
+    ASSERT_LT(free_bytes(), 1'024u);
     TestBroker broker(wishes());
     Client client(broker.port());
     EXPECT_EQ(count(client), 40);
     EXPECT_TRUE(broker.stop());
-    fill("of-no-use-" + std::to_string(rounds), UINT64_MAX);
   }
+  fill("of-no-use", UINT64_MAX);
   TestBroker broker(wishes({"log.retention.ms=1000"}));
   Client client(broker.port());
   const auto end = Clock::now() + std::chrono::milliseconds(kPatienceMs);

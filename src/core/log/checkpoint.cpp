@@ -102,7 +102,8 @@ Manifest Checkpointer::state() const {
 
 void Checkpointer::take_state() {
   Manifest manifest = state();
-  generation_ = std::max(wanted_.manifest_generation, generation_) + 1;
+  // One that found no room counts for nothing: the next has its name.
+  generation_ = wanted_.manifest_generation + 1;
   manifest.generation = generation_;
   content_ = encode(manifest);
   // What waits in front of the fence will be in frames from here on, and is not flushed either.
@@ -149,9 +150,15 @@ void Checkpointer::completed(const DiskDone& done) {
     phase_ = Phase::idle;
     no_room_ = true;
     retry_at_ = dir_.room_retry_at();
+    remove_before_last();
     return;
   }
-  if (role == Role::removal || dir_.check(done)) return;
+  if (role == Role::removal) {
+    // It may have made the room that was missing.
+    if (no_room_) retry_at_ = std::min(retry_at_, dir_.now.monotonic);
+    return;
+  }
+  if (dir_.check(done)) return;
   if (role == Role::superblock) {
     superblock_written();
     return;
@@ -174,15 +181,18 @@ void Checkpointer::superblock_written() {
     phase_ = Phase::idle;
     finished_ = final_;
     // The one before stays, so that a person has something to look at should this one rot.
-    if (before_last_ > 0) {
-      DiskOp op = dir_.op(DiskOpKind::remove, Part::checkpoint, static_cast<std::uint64_t>(Role::removal));
-      op.path = dir_.manifest_path(before_last_);
-      dir_.shared.outbox.push_back(std::move(op));
-    }
+    remove_before_last();
     before_last_ = last_;
     last_ = generation_;
   }
   if (std::exchange(again_, false)) write_superblock();
+}
+
+void Checkpointer::remove_before_last() {
+  if (before_last_ == 0) return;
+  DiskOp op = dir_.op(DiskOpKind::remove, Part::checkpoint, static_cast<std::uint64_t>(Role::removal));
+  op.path = dir_.manifest_path(std::exchange(before_last_, 0));
+  dir_.shared.outbox.push_back(std::move(op));
 }
 
 }  // namespace tailwater::log

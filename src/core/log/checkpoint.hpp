@@ -3,7 +3,9 @@
 //   1 take the state, place the journal's fence: the manifest holds exactly the entries before it
 //   2 when all of them are durable, replace the manifest
 //   3 when that is durable, write the superblock: trim = the oldest frame that a log needed when the state
-//   was taken 4 when that is durable, the space is free, and the manifest before the last may go
+//   was taken
+//   4 when that is durable, the space is free, and the manifest before the last may go
+// On a full disk that one goes first: its place is what the next one needs, whoever else has the rest.
 // GUARANTEES: never trims what is not flushed and synced, or not in a durable manifest; one superblock at a
 // time.
 #pragma once
@@ -66,6 +68,7 @@ class Checkpointer {
   std::uint64_t gain() const;
   void take_state();
   void superblock_written();
+  void remove_before_last();
 
   Directory& dir_;
   journal::Superblock wanted_;

@@ -537,6 +537,65 @@ TEST(StorageTest, ACleanStopOnAFullDiskWaitsForRoom) {
   world.verify();
 }
 
+std::vector<std::string> manifests(const World& world) {
+  std::vector<std::string> paths = world.disk.paths();
+  std::erase_if(paths, [](const std::string& path) { return !path.starts_with("manifest/"); });
+  return paths;
+}
+
+TEST(StorageTest, TheManifestThatFindsNoRoomGetsThatOfTheOneBeforeTheLast) {
+  World world(21);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  for (int each = 0; each < 2; ++each) {
+    world.pump();
+    world.stop();
+    world.start_and_recover();
+  }
+  const std::vector<std::string> before = manifests(world);
+  ASSERT_EQ(before.size(), 2u);
+  world.disk.failing = "manifest/";
+  world.disk.failing_kind = DiskOpKind::replace;
+  world.disk.failing_code = Errc::out_of_space;
+  world.storage->stop();
+  for (int steps = 0; steps < 1'000 && world.disk.exists(before[0]); ++steps) world.step();
+  EXPECT_EQ(manifests(world), std::vector{before[1]}) << "the last one has to stay";
+  world.disk.failing.clear();
+  // Not even a moment later.
+  world.stop();
+  EXPECT_EQ(manifests(world).size(), 2u);
+  world.start_and_recover();
+  EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  world.verify();
+}
+
+TEST(StorageTest, ManifestsThatFindNoRoomLeaveNoOlderOneBehind) {
+  World world(22);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  world.disk.failing = "manifest/";
+  world.disk.failing_kind = DiskOpKind::replace;
+  world.disk.failing_code = Errc::out_of_space;
+  world.storage->stop();
+  for (int each = 0; each < 3; ++each) {
+    world.pump();
+    ASSERT_FALSE(world.storage->stopped());
+    EXPECT_EQ(manifests(world).size(), 1u);
+    world.advance(world.options.full_retry_interval);
+  }
+  world.disk.failing.clear();
+  for (int each = 0; each < 3; ++each) {
+    world.stop();
+    EXPECT_EQ(manifests(world).size(), 2u);
+    world.start_and_recover();
+    EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  }
+  world.verify();
+}
+
 TEST(StorageTest, ABatchThatIsNotTooLargeFindsRoomWheneverBatchesAreAskedFor) {
   for (const std::uint64_t ring : {256u << 10, 512u << 10, 1u << 20, 2u << 20}) {
     World world(17);
