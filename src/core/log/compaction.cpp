@@ -175,7 +175,11 @@ void Compactor::look(Now now) {
   stats_.max_dirty_millionths = dirtiest_;
   stats_.max_delay_ms = longest_delay_;
   next_look_ = now.monotonic + interval_;
-  if (best_ratio_ < 0) without_room_.clear();
+  if (best_ratio_ < 0) {
+    without_room_.clear();
+    // What could be next waits for its files. While there is other work it may wait for the journal, too.
+    for (const auto& dir : dirs_) dir->flusher.hurry();
+  }
   const auto best = shared_.registry.logs.find(best_);
   if (best_ratio_ < 0 || best == shared_.registry.logs.end()) return;
   start(state_of(*best->second), now.wall);

@@ -58,7 +58,9 @@ void Flusher::consider(LogState& log) {
 
 void Flusher::request(LogState& log) {
   dir_.journal.want_sync();
-  if (log.ripe || log.removed) return;
+  if (log.removed) return;
+  requests_ = true;
+  if (log.ripe) return;
   log.ripe = true;
   dir_.ripe.push_back(&log);
 }
@@ -106,7 +108,7 @@ void Flusher::select() {
   const bool pressure = under_pressure();
   if (pressure) select_oldest();
   // Under pressure these come along as far as the round has room.
-  if (pressure || journaled() - round_began_ >= round_distance()) select_ripe();
+  if (pressure || hurries_ || journaled() - round_began_ >= round_distance()) select_ripe();
 }
 
 // The files of a round stay open to its end; those of all directories' rounds fit what may be open.
@@ -134,6 +136,7 @@ void Flusher::select_oldest() {
 }
 
 void Flusher::select_ripe() {
+  requests_ = hurries_ = false;
   std::size_t looks = dir_.ripe.size();
   while (looks-- > 0 && has_room()) {
     LogState* const log = dir_.ripe.front();

@@ -1,8 +1,9 @@
 // Writes the bytes of logs from memory into their segment files, off the acknowledged path, in rounds: many
 // logs at once, one sync at the end. What a round wrote counts only when that sync is done.
 //   when     the journal took an eighth of its ring since the last round, and a log has a run of
-//            flush_run_bytes; the ring or the budget of unflushed bytes is half full (oldest first); the
-//            clean stop (everything, and every file ends exactly)
+//            flush_run_bytes or somebody wants it in its files; somebody waits for that and has nothing else
+//            to do; the ring or the budget of unflushed bytes is half full (oldest first); the clean stop
+//            (everything, and every file ends exactly)
 //   what     only bytes that the journal has made durable. While more bytes of the log are in flight only
 //            whole blocks; else up to the end, the cut block filled with zeros. The block that a flush leaves
 //            cut is written again later: the next journal entry brings its first bytes along
@@ -35,8 +36,10 @@ class Flusher {
 
   // The log's durable point moved.
   void consider(LogState& log);
-  // Somebody wants all of the log in its files soon, however little that is.
+  // Somebody wants all of the log in its files, however little that is: it comes along with the next round.
   void request(LogState& log);
+  // Whoever asked has nothing else to do until then: the next round does not wait for the journal.
+  void hurry() { hurries_ = requests_; }
   // Half of what the ring or the memory takes is not flushed.
   bool under_pressure() const;
   void turn();
@@ -131,6 +134,8 @@ class Flusher {
   Directory& dir_;
   Phase phase_ = Phase::idle;
   std::uint64_t round_began_ = 0;
+  bool requests_ = false;  // since ripe logs were last selected
+  bool hurries_ = false;
   std::vector<Job> jobs_;
   std::size_t unwritten_ = 0;  // jobs that are not in step done
   std::uint64_t bytes_ = 0;    // of the round
