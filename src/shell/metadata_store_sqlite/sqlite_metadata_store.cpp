@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -51,6 +53,7 @@ bool sync_path(const std::string& path) {
 // blocks of its own, which are kept while the broker is down; more than the second it gives back.
 constexpr off_t kLogBytesKept = off_t{1} << 20;
 constexpr off_t kLogBytesKeptMax = off_t{4} << 20;
+constexpr std::size_t kLogHeaderBytes = 32;
 
 // As much as there is room for: a broker that has run before has them.
 void reserve_log(const std::string& path) {
@@ -62,11 +65,21 @@ void reserve_log(const std::string& path) {
   ::close(descriptor);
 }
 
+// What a clean end leaves of the write-ahead log holds no changes, only blocks for the next start.
+bool is_blank_log(const std::string& path) {
+  const int descriptor = ::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  std::array<char, kLogHeaderBytes> header{};
+  const bool read = ::pread(descriptor, header.data(), header.size(), 0) == std::ssize(header);
+  ::close(descriptor);
+  return read && std::ranges::all_of(header, [](char each) { return each == 0; });
+}
+
 // Nothing that is in it counts any more, as when another file is put in the place of its database.
 bool blank_log(const std::string& path) {
   const int descriptor = ::open((path + "-wal").c_str(), O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return false;
-  constexpr char nothing[32] = {};  // the header's size
+  constexpr char nothing[kLogHeaderBytes] = {};
   struct stat facts{};
   const bool blank =
       ::fstat(descriptor, &facts) == 0 &&
@@ -226,7 +239,9 @@ Result<SqliteMetadataStore::Presence> SqliteMetadataStore::look(const std::strin
   for (const std::string_view ending : {"", "-wal", "-journal"}) {
     auto size = size_of(path + std::string(ending));
     if (!size) return std::unexpected(size.error());
-    if (*size > 0) return ending.empty() ? Presence::whole : Presence::parts;
+    if (*size == 0) continue;
+    if (ending.empty()) return Presence::whole;
+    if (ending != "-wal" || !is_blank_log(path)) return Presence::parts;
   }
   return Presence::none;
 }
