@@ -298,7 +298,9 @@ void serve(ShardState& shard, const Request& request, wire::OffsetFetchRequest&&
   const auto stability = asked.require_stable ? group::GroupCoordinator::Stability::required
                                               : group::GroupCoordinator::Stability::as_committed;
   std::vector<bool> wants_all;
-  for (const auto& group : groups) wants_all.push_back(!group.topics);
+  if (request.version >= kFirstFetchWithIds) {
+    for (const auto& group : groups) wants_all.push_back(!group.topics);
+  }
   auto gather =
       shard.calls.begin(groups.size(), [&shard, request, asked = std::move(asked),
                                         wants_all = std::move(wants_all)](std::vector<AnswerBody>& answers) {
