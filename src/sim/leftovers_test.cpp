@@ -45,6 +45,12 @@ TEST_F(LeftoversTest, the_folder_of_a_deleted_topic) {
     Line line(world);
     create_topic(line, "t", 1, {{"file.delete.delay.ms", "3000"}});
     produce(line, "t", 0, batch_of(1, 1'700'000'000'000));
+  }
+  // Only now it has a folder.
+  world.stop();
+  world.start();
+  {
+    Line line(world);
     wire::DeleteTopicsRequest request;
     request.timeout_ms = 10'000;
     request.topics.push_back({.name = std::string("t"), .topic_id = {}});

@@ -178,14 +178,14 @@ struct ManyOffsets : Harness {
 };
 
 TEST(DeleteGroups, ManyOffsetsGoInSeveralBatches) {
-  ManyOffsets harness(1'000);
+  ManyOffsets harness(400);
   const Ticket ticket = harness.delete_group();
   std::int32_t tombstones = 0;
   int batches = 0;
   while (!harness.answered(ticket)) {
     ASSERT_EQ(harness.appends.size(), 1u);
     const Buffer& batch = harness.appends.front().batch;
-    EXPECT_LE(batch.size(), 1'000u);
+    EXPECT_LE(batch.size(), 400u);
     tombstones += records::whole_batch(batch)->records_count();
     ++batches;
     EXPECT_EQ(harness.commit_error({}), ErrorCode::coordinator_not_available);

@@ -315,6 +315,7 @@ TEST_F(ColdTest, TheLargestTimestampMayBeInTheMiddleOfABatchThatTheStartCuts) {
   EXPECT_TRUE(builder.finish(batch).has_value());
   const Offset base = log.end_offset();
   ASSERT_TRUE(world.storage->append(log, batch, info_of(batch), {.epoch = LeaderEpoch{1}}, world.now));
+  world.models.at(log.id()).batches.push_back({.base = base, .last = base + 3, .bytes = batch});
   for (const auto& [start, offset, timestamp] :
        {std::tuple{0, 0, 9'000}, {1, 2, 8'500}, {2, 2, 8'500}, {3, 3, 7'000}}) {
     if (start > 0) world.storage->set_log_start(log, base + start);

@@ -154,6 +154,7 @@ TEST(DamageOfAGrownRing, WithoutTheSuperblockThatSaysSoNothingIsLostInSilence) {
       if (world.append(log, {.value_size = 3'000}).has_value()) ++batches;
       world.step();
       if (grown()) {
+        world.disk.slow = "manifest/";  // and so the next superblock
         while (world.disk.writes_queued(kRing) > 0 && world.models.at(log.id()).acked < log.end_offset())
           world.step();
       }
