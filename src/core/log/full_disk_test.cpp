@@ -1,0 +1,123 @@
+// Goal: on a full disk a directory loses nothing and stays online, and goes on by itself when there is room.
+// Method: small scripts on a disk that finds no room, for everything or for one kind of operation.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/log/log_state.hpp"
+#include "core/log/test_world.hpp"
+
+namespace tailwater::log {
+namespace {
+
+TEST(FullDisk, ALogThatIsRemovedOnAFullDiskGoesWhenThereIsRoomForItsNewName) {
+  World world(17);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  world.stop();
+  world.start_and_recover();
+  Log& log = *world.storage->logs()[0];
+  Log& other = world.create("b");
+  const std::string folder = state_of(log).folder();
+  const auto in_folder = [&](const std::string& path) { return path.starts_with(folder + "/"); };
+  ASSERT_TRUE(std::ranges::any_of(world.disk.paths(), in_folder));
+  world.disk.failing = folder;
+  world.disk.failing_kind = DiskOpKind::rename;
+  world.disk.failing_code = Errc::out_of_space;
+  world.remove(log);
+  world.pump();
+  ASSERT_NE(world.storage->report(DirId{0}).state, DirState::offline)
+      << world.storage->report(DirId{0}).failure.message;
+  ASSERT_TRUE(world.append(other, {}).has_value()) << "others go on";
+  world.pump();
+  world.disk.failing.clear();
+  world.advance(world.options.full_retry_interval);
+  world.pump();
+  EXPECT_TRUE(std::ranges::none_of(world.disk.paths(), in_folder)) << "it has not got its new name";
+  world.verify();
+}
+
+TEST(FullDisk, ACleanStopOnAFullDiskWaitsForRoom) {
+  World world(16);
+  world.options.flush_run_bytes = 1;
+  world.start_and_recover();
+  Log& log = world.create("a");
+  // So little that its index has no entry yet, and no file.
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  world.disk.no_room = true;
+  world.storage->stop();
+  world.pump();
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::full)
+      << world.storage->report(DirId{0}).failure.message;
+  world.disk.no_room = false;
+  world.advance(world.options.full_retry_interval);
+  world.stop();
+  world.start_and_recover();
+  EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  world.verify();
+}
+
+std::vector<std::string> manifests(const World& world) {
+  std::vector<std::string> paths = world.disk.paths();
+  std::erase_if(paths, [](const std::string& path) { return !path.starts_with("manifest/"); });
+  return paths;
+}
+
+TEST(FullDisk, TheManifestThatFindsNoRoomGetsThatOfTheOneBeforeTheLast) {
+  World world(21);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  for (int each = 0; each < 2; ++each) {
+    world.pump();
+    world.stop();
+    world.start_and_recover();
+  }
+  const std::vector<std::string> before = manifests(world);
+  ASSERT_EQ(before.size(), 2u);
+  world.disk.failing = "manifest/";
+  world.disk.failing_kind = DiskOpKind::replace;
+  world.disk.failing_code = Errc::out_of_space;
+  world.storage->stop();
+  for (int steps = 0; steps < 1'000 && world.disk.exists(before[0]); ++steps) world.step();
+  EXPECT_EQ(manifests(world), std::vector{before[1]}) << "the last one has to stay";
+  world.disk.failing.clear();
+  // Not even a moment later.
+  world.stop();
+  EXPECT_EQ(manifests(world).size(), 2u);
+  world.start_and_recover();
+  EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  world.verify();
+}
+
+TEST(FullDisk, ManifestsThatFindNoRoomLeaveNoOlderOneBehind) {
+  World world(22);
+  world.start_and_recover();
+  ASSERT_TRUE(world.append(world.create("a"), {}).has_value());
+  world.pump();
+  world.stop();
+  world.start_and_recover();
+  world.disk.failing = "manifest/";
+  world.disk.failing_kind = DiskOpKind::replace;
+  world.disk.failing_code = Errc::out_of_space;
+  world.storage->stop();
+  for (int each = 0; each < 3; ++each) {
+    world.pump();
+    ASSERT_FALSE(world.storage->stopped());
+    EXPECT_EQ(manifests(world).size(), 1u);
+    world.advance(world.options.full_retry_interval);
+  }
+  world.disk.failing.clear();
+  for (int each = 0; each < 3; ++each) {
+    world.stop();
+    EXPECT_EQ(manifests(world).size(), 2u);
+    world.start_and_recover();
+    EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
+  }
+  world.verify();
+}
+
+}  // namespace
+}  // namespace tailwater::log
