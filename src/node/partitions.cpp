@@ -24,7 +24,7 @@ log::StorageOptions with_places(log::StorageOptions options, const Context& cont
   };
   return options;
 }
-// Coordinators read their logs whole before they serve (decision 0018); less than this is read at once.
+// Coordinators read their logs whole before they serve (decision 0016); less than this is read at once.
 constexpr std::uint32_t kShortFromBytes = std::uint32_t{1} << 20;
 
 }  // namespace

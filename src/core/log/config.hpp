@@ -46,7 +46,7 @@ struct LogConfig {
   std::int64_t delete_retention_ms = 86'400'000;          // delete.retention.ms
   // max.decompressed.message.bytes: batches that were taken because of it can be opened later too.
   std::int64_t record_bytes_max = records::kRecordBytesUnbounded;
-  // Ours, of logs that are read whole at each start (decision 0018): the active segment, which compaction
+  // Ours, of logs that are read whole at each start (decision 0016): the active segment, which compaction
   // leaves alone, ends when it is so large and has outgrown all others. 0: no such rule.
   std::uint32_t short_from_bytes = 0;
   bool log_append_time = false;             // message.timestamp.type=LogAppendTime
