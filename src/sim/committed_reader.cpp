@@ -118,7 +118,11 @@ void CommittedReader::take(const wire::FetchResponse& response) {
       Partition& partition = partitions_.at(static_cast<std::size_t>(answer.partition_index));
       if (answer.error_code == wire::ErrorCode::none) {
         read(partition, answer);
-      } else if (answer.error_code == wire::ErrorCode::corrupt_message) {
+        continue;
+      }
+      // An error says nothing of offsets, and what was said before is no answer to what was asked now.
+      partition.end = -1;
+      if (answer.error_code == wire::ErrorCode::corrupt_message) {
         skip(partition);
       } else if (!wire::retriable(answer.error_code)) {
         return ledger_.fail("I18: fetch refused with " + std::string(wire::name(answer.error_code)));
@@ -126,10 +130,11 @@ void CommittedReader::take(const wire::FetchResponse& response) {
     }
   }
   if (stable_watch_ != nullptr) {
+    const Instant calm = calm_();
     // In a session nothing is said of what has not changed.
     for (const Partition& each : partitions_) {
       if (each.end >= 0)
-        stable_watch_->answered(each.track, asked_, agenda_.now(), calm_(), each.stable, each.end);
+        stable_watch_->answered(each.track, asked_, agenda_.now(), calm, each.stable, each.end);
     }
   }
   if (stale_) look_anew();

@@ -48,7 +48,7 @@ class CommittedReader {
     TrackNumber track;
     std::int64_t position = 0;
     std::int64_t stable = 0;  // the last stable offset of the last answer
-    std::int64_t end = -1;    // its high watermark
+    std::int64_t end = -1;    // its high watermark; -1: it is not known now
     Ledger::Floor floor;
     Epochs epochs;
   };

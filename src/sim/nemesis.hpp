@@ -42,7 +42,11 @@ class Nemesis {
   // Ends all faults; the broker is brought back.
   void heal();
   // Since when nothing has kept the broker from its work; Instant::max(), or later than now: something does.
-  Instant calm_since() const { return std::max(broker_.serving_since(), trouble_until_); }
+  Instant calm_since() const {
+    // A directory is away, perhaps with the coordinator; the operator is on the way.
+    if (!broker_.failure().empty()) return Instant::max();
+    return std::max(broker_.serving_since(), trouble_until_);
+  }
 
  private:
   void plan();

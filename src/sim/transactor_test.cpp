@@ -1,13 +1,14 @@
 // Goal: model producers and readers of transactions do what they are there for against a broker without
 // faults: all kinds of ends occur, everything is brought to its end, and a reader is only believed with
-// answers that it asked for after its new look. Method: a simulated broker, some producers of both kinds, one
-// reader.
+// answers that it asked for after its new look, and that say what it is believed. Method: a simulated broker,
+// some producers of both kinds, one reader.
 #include "sim/transactor.hpp"
 
 #include <gtest/gtest.h>
 
 #include "sim/committed_reader.hpp"
 #include "sim/txn_client.hpp"
+#include "wire/api/delete_topics.hpp"
 
 namespace tailwater::sim {
 namespace {
@@ -66,6 +67,38 @@ TEST_F(TransactorTest, a_new_look_takes_no_answer_that_was_under_way) {
   EXPECT_TRUE(world.until([&] { return reader.at_end(); }));
   reader.look_anew();  // nothing may be under way now: then the next answer counts
   EXPECT_TRUE(world.until([&] { return reader.at_end(); }));
+  reader.stop();
+}
+
+// And what it said before is not said again with it.
+TEST_F(TransactorTest, an_error_says_nothing_of_the_last_stable_offset) {
+  TxnClient open(line, "open", TxnClient::Kind::bumping);
+  EXPECT_EQ(open.init(), wire::ErrorCode::none);
+  EXPECT_EQ(open.produce("t", 0, 2), wire::ErrorCode::none);
+  StableWatch stable_watch(ledger, Duration::from_ms(2'000));
+  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
+  reader.report_to(stable_watch, [] { return Instant{}; });
+  reader.start();
+  EXPECT_TRUE(world.until([&] { return reader.state().contains(" 0/0/2 "); })) << reader.state();
+  wire::DeleteTopicsRequest deletion;
+  deletion.topic_names = {"t"};
+  EXPECT_EQ(line.ask(5, deletion).responses.at(0).error_code, wire::ErrorCode::none);
+  world.pass(Duration::from_ms(10'000));
+  EXPECT_EQ(ledger.failure(), "");
+  EXPECT_TRUE(reader.state().contains(" 0/0/-1 ")) << reader.state();
+  reader.stop();
+}
+
+TEST_F(TransactorTest, a_transaction_that_stays_open_is_found_out) {
+  TxnClient open(line, "open", TxnClient::Kind::bumping);
+  EXPECT_EQ(open.init(), wire::ErrorCode::none);
+  EXPECT_EQ(open.produce("t", 0, 2), wire::ErrorCode::none);
+  StableWatch stable_watch(ledger, Duration::from_ms(2'000));
+  CommittedReader reader(world.agenda, world.broker.network(), ledger, watch, "reader", "t", tracks);
+  reader.report_to(stable_watch, [] { return Instant{}; });
+  reader.start();
+  world.pass(Duration::from_ms(10'000));
+  EXPECT_TRUE(ledger.failure().starts_with("I12")) << ledger.failure();
   reader.stop();
 }
 
