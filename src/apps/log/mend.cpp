@@ -61,6 +61,7 @@ Result<void> take_out(const RealFiles& files, const log::ManifestLog& log, log::
   segment.size = 0;
   for (const FileRange& range : kept) segment.size += range.to - range.from;
   segment.flushed = segment.size;
+  segment.gapless = false;
   segment.stored.entries = segment.stored.time_entries = 0;
   if (segment.size == 0) segment.index = segment.stored = {};
   return {};

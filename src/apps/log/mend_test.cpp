@@ -35,6 +35,7 @@ class MendTest : public ::testing::Test {
     log.topic = "a";
     segment.size = segment.flushed = whole.size();
     segment.next = Offset{2 * kBatches};
+    segment.gapless = true;
   }
 
   void store(const Buffer& content) {

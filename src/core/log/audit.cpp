@@ -73,7 +73,7 @@ std::string IndexAudit::verdict() {
 // --- SegmentAudit
 
 SegmentAudit::SegmentAudit(const ManifestLog& log, const Segment& segment)
-    : next_(segment.next), floor_(segment.base) {
+    : next_(segment.next), floor_(segment.base), gapless_(segment.gapless) {
   epochs_.restore(log.epochs);
 }
 
@@ -86,11 +86,15 @@ std::string SegmentAudit::batch(std::uint64_t position, const records::BatchView
     return name + " stands behind offset " + std::to_string(floor_.value - 1);
   if (batch.last_offset() >= next_)
     return name + " goes beyond the segment, which ends before " + std::to_string(next_.value);
+  // Behind damage offsets are missing, which were in it.
+  if (gapless_ && position == behind_ && batch.base_offset() != floor_)
+    return name + " stands where offset " + std::to_string(floor_.value) + " was";
   const LeaderEpoch epoch = epochs_.at(batch.base_offset());
   if (epoch.value >= 0 && batch.leader_epoch() != epoch)
     return name + " says leader epoch " + std::to_string(batch.leader_epoch().value) + ", which was " +
            std::to_string(epoch.value) + " then";
   floor_ = batch.last_offset() + 1;
+  behind_ = position + batch.size();
   ++batches_;
   records_ += static_cast<std::uint64_t>(std::max(batch.records_count(), 0));
   return {};

@@ -71,6 +71,8 @@ class SegmentAudit {
   Epochs epochs_;
   Offset next_;
   Offset floor_;
+  bool gapless_;
+  std::uint64_t behind_ = 0;  // the last batch that was right
   std::uint64_t batches_ = 0;
   std::uint64_t records_ = 0;
 };

@@ -98,6 +98,17 @@ TEST_F(AuditTest, TheSentenceNamesTheOffsets) {
   EXPECT_EQ(judge(), "the checksum of the batch of offsets 0 to 2 does not match");
 }
 
+TEST_F(AuditTest, ABatchOfAnotherPlaceIsFoundUnlessThereMayBeGaps) {
+  Buffer& bytes = content(FileKind::records);
+  const auto batch = static_cast<std::ptrdiff_t>(bytes.size() / 40);
+  std::copy_n(bytes.begin() + 39 * batch, batch, bytes.begin() + 38 * batch);
+  bytes.resize(static_cast<std::size_t>(39 * batch));
+  state.segments.at(0).size = bytes.size();
+  EXPECT_EQ(judge(), "the batch of offsets 117 to 119 stands where offset 114 was");
+  state.segments.at(0).gapless = false;
+  EXPECT_EQ(judge(), "");
+}
+
 TEST_F(AuditTest, ABatchOfAnotherEpochIsFound) {
   const std::size_t batch = content(FileKind::records).size() / 40;
   records::set_leader_epoch(MutableBytes(content(FileKind::records)).subspan(batch, batch), LeaderEpoch{7});

@@ -52,6 +52,9 @@ Reader::Look Reader::cold_header(const BlockReader::Source& source, const Spot& 
   wrong = "a batch has offsets that cannot be there";
   if (batch.base < spot.floor || batch.last >= source.segment->next) return Look::bad;
   if (batch.base == spot.floor) return Look::found;
+  wrong = "batches are missing";
+  if (source.segment->gapless) return Look::bad;
+  wrong = "a batch has offsets that cannot be there";
   // A gap, which compaction leaves, and damage may pretend: then the batch reaches into the next one.
   const std::uint64_t behind = spot.position + batch.size;
   if (behind == source.limit) {

@@ -172,6 +172,42 @@ TEST_F(ColdTest, WhatComesBehindTheDamageIsGiven) {
   world.storage->unpin(behind.pin);
 }
 
+// A write that went to another place: whole batches, each with its right checksum, stand where others were.
+TEST_F(ColdTest, BatchesOfAnotherPlaceAreNotTakenForThoseBehindAGap) {
+  const Buffer whole = content(kSegment);
+  const auto size = static_cast<std::ptrdiff_t>(model.batches[0].bytes.size());
+  for (const std::ptrdiff_t to : {0, 5, 10, 19}) {
+    for (const std::ptrdiff_t count : {1, 2, 7}) {
+      content(kSegment) = whole;
+      std::copy_n(whole.begin() + 30 * size, count * size, content(kSegment).begin() + to * size);
+      Log& log = restart();
+      Buffer got;
+      EXPECT_EQ(read(log, got), ReadPlan::Kind::corrupt);
+      ASSERT_EQ(got.size(), static_cast<std::size_t>(to * size)) << count << " batches at " << to;
+      EXPECT_TRUE(std::equal(got.begin(), got.end(), whole.begin()));
+      const std::vector<std::string> faults = take_faults();
+      ASSERT_EQ(faults.size(), 1U);
+      EXPECT_TRUE(faults[0].starts_with(std::string(kSegment) + " is damaged at byte " +
+                                        std::to_string(to * size) + ", "))
+          << faults[0];
+      for (std::ptrdiff_t each = 0; each < std::ssize(model.batches); ++each) {
+        const World::ModelBatch& batch = model.batches[static_cast<std::size_t>(each)];
+        std::vector<Bytes> pieces;
+        const ReadPlan plan = this->plan(log, batch.base, pieces, 1);
+        if (plan.kind == ReadPlan::Kind::corrupt) {
+          // From the next entry of the index on all is given.
+          EXPECT_TRUE(each >= to && each < to + count + 3) << "batch " << each;
+          continue;
+        }
+        EXPECT_FALSE(each >= to && each < to + count) << "batch " << each;
+        ASSERT_EQ(plan.kind, ReadPlan::Kind::hot);
+        EXPECT_TRUE(std::equal(pieces[0].begin(), pieces[0].end(), batch.bytes.begin())) << "batch " << each;
+        world.storage->unpin(plan.pin);
+      }
+    }
+  }
+}
+
 TEST_F(ColdTest, ALookForATimestampMeetsDamageToo) {
   flip(kSegment, 10 * model.batches[0].bytes.size() + 100, 3);
   Log& log = restart();

@@ -19,10 +19,11 @@ constexpr std::uint64_t kAllocateStep = std::uint64_t{16} << 20;
 
 // --- SegmentWalk
 
-void SegmentWalk::open(std::uint64_t size, Offset base, Offset next) {
+void SegmentWalk::open(std::uint64_t size, Offset base, Offset next, bool gapless) {
   size_ = size;
   floor_ = base;
   next_ = next;
+  gapless_ = gapless;
   read_ = 0;
   window_.clear();
   walked_ = 0;
@@ -31,7 +32,8 @@ void SegmentWalk::open(std::uint64_t size, Offset base, Offset next) {
 
 bool SegmentWalk::in_place(const records::BatchView& batch) const {
   const Offset base = batch.base_offset();
-  return base >= floor_ && base < next_ && batch.last_offset() >= base && batch.last_offset() < next_;
+  const bool follows = gapless_ ? base == floor_ : base >= floor_;
+  return follows && base < next_ && batch.last_offset() >= base && batch.last_offset() < next_;
 }
 
 std::optional<records::BatchView> SegmentWalk::next() {

@@ -20,8 +20,9 @@ inline constexpr std::size_t kCompactionBlock = std::size_t{1} << 20;
 
 class SegmentWalk {
  public:
-  // A segment of `size` bytes, from its beginning, with the offsets from `base` up to `next`, exclusive.
-  void open(std::uint64_t size, Offset base, Offset next);
+  // A segment of `size` bytes, from its beginning, with the offsets from `base` up to `next`, exclusive; none
+  // of them is missing if it is gapless.
+  void open(std::uint64_t size, Offset base, Offset next, bool gapless = false);
 
   // The next whole batch among what was fed; valid until feed().
   std::optional<records::BatchView> next();
@@ -45,6 +46,7 @@ class SegmentWalk {
   std::uint64_t read_ = 0;
   Offset floor_;  // no batch that follows begins below
   Offset next_;
+  bool gapless_ = false;
   Buffer window_;
   std::size_t walked_ = 0;  // of window_
   bool broken_ = false;

@@ -66,6 +66,18 @@ TEST(SegmentWalk, gives_every_batch_once) {
   }
 }
 
+TEST(SegmentWalk, stops_at_a_gap_where_none_can_be) {
+  const Buffer segment = joined({batch_at(0, 100), batch_at(2, 100)});
+  for (const bool gapless : {false, true}) {
+    SegmentWalk walk;
+    walk.open(segment.size(), Offset{0}, Offset{3}, gapless);
+    walk.feed(segment);
+    EXPECT_TRUE(walk.next().has_value());
+    EXPECT_EQ(walk.next().has_value(), !gapless);
+    EXPECT_EQ(walk.broken(), gapless);
+  }
+}
+
 TEST(SegmentWalk, stops_at_bytes_that_are_no_batches) {
   Buffer segment = joined({batch_at(0, 100), batch_at(1, 100)});
   const std::size_t second = batch_at(0, 100).size();

@@ -35,7 +35,8 @@ CompactionJob::CompactionJob(std::uint64_t number, Directory& dir, LogState& log
                         .number = segment.number,
                         .size = segment.size,
                         .index_entries = segment.stored.entries,
-                        .time_entries = segment.stored.time_entries});
+                        .time_entries = segment.stored.time_entries,
+                        .gapless = segment.gapless});
     // Pass 1 begins with the segment that holds the first dirty offset.
     if (segment.next <= range.terms.first_dirty) source_ = each + 1;
   }
@@ -185,7 +186,7 @@ void CompactionJob::turn() {
 
 void CompactionJob::walk_source() {
   const Source& source = sources_[source_];
-  walk_.open(source.size, source.base, source.next);
+  walk_.open(source.size, source.base, source.next, source.gapless);
 }
 
 // --- pass 1

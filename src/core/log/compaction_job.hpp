@@ -91,6 +91,7 @@ class CompactionJob {
     std::uint64_t size = 0;
     std::uint32_t index_entries = 0;
     std::uint32_t time_entries = 0;
+    bool gapless = false;
   };
 
   bool may_go_on() const;

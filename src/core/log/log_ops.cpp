@@ -21,6 +21,7 @@ Segment make_segment(Directory& dir, Offset base) {
   Segment segment;
   segment.base = base;
   segment.next = base;
+  segment.gapless = true;
   segment.number = dir.shared.next_segment_number++;
   segment.fresh = dir.online();
   return segment;

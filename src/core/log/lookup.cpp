@@ -55,7 +55,8 @@ Reader::Look Reader::count_entries(Segment& segment, FileKind kind, Below below,
 Reader::Look Reader::batch_at(LogState& log, Segment& segment, const Spot& spot, StoredBatch& batch) {
   const Look look = peek(log, segment, spot.position, batch);
   if (look == Look::absent || look == Look::missing) return look;
-  if (look == Look::found && batch.base >= spot.floor && batch.last < segment.next) return look;
+  const bool follows = segment.gapless ? batch.base == spot.floor : batch.base >= spot.floor;
+  if (look == Look::found && follows && batch.last < segment.next) return look;
   // What led here may have been the damage.
   segment.walked.clear();
   return damaged(log, segment, spot, kStoredBatchPeek, "a batch is not what it should be");
@@ -100,7 +101,7 @@ Reader::Look Reader::find_offset(LogState& log, Segment& segment, Offset offset,
     look = possible ? peek(log, segment, entry.position, batch) : Look::bad;
     if (look == Look::missing) return look;
     if (look == Look::found && batch.last == entry.last_offset) {
-      spot.position = entry.position;
+      spot = {entry.position, std::max(batch.base, segment.base)};
       break;
     }
     wrong_entries = true;

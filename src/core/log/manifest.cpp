@@ -109,7 +109,8 @@ void put_segment(Writer& out, const Segment& segment) {
   out.put(segment.first_timestamp);
   put_index(out, segment.index);
   put_index(out, segment.stored);
-  const unsigned flags = (segment.exists ? 1u : 0u) | (segment.sealed ? 2u : 0u) | (segment.exact ? 4u : 0u);
+  const unsigned flags = (segment.exists ? 1u : 0u) | (segment.sealed ? 2u : 0u) | (segment.exact ? 4u : 0u) |
+                         (segment.gapless ? 8u : 0u);
   out.put(static_cast<std::uint8_t>(flags));
 }
 
@@ -126,6 +127,7 @@ Segment get_segment(Reader& in) {
   segment.exists = (flags & 1u) != 0;
   segment.sealed = (flags & 2u) != 0;
   segment.exact = (flags & 4u) != 0;
+  segment.gapless = (flags & 8u) != 0;
   return segment;
 }
 

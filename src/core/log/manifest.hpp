@@ -9,7 +9,7 @@
 //             compaction_base i64, compaction_step u8, segment_count u32, epoch_count u32, producer_count
 //             u32, aborted_count u32, ended_count u32, then as many of
 //   segment   base i64, next i64, size u64, flushed u64, first_timestamp i64, index, stored index, flags u8
-//             (1 exists, 2 sealed, 4 exact)
+//             (1 exists, 2 sealed, 4 exact, 8 gapless)
 //   index     entries u32, time_entries u32, until u64, last_position u64, last_time i64, max_timestamp i64,
 //             offset i64
 //   epoch     epoch i32, start i64

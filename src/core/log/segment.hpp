@@ -56,6 +56,10 @@ struct Segment {
   bool exists = false;                // files may exist
   bool sealed = false;                // takes no more batches
   bool exact = false;                 // the files end exactly
+  // Each batch begins with the offset behind the one before it, the first with the base: whoever finds a gap
+  // has found damage. Not so where compaction or 'rebuild --drop-damaged' took something out, and in what an
+  // older version wrote.
+  bool gapless = false;
 
   // Not stored: the snapshot of its base, from when the segment begins until the one before it is in its
   // files.

@@ -142,6 +142,7 @@ void account_batch(LogState& log, Chunk& chunk, const StoredBatch& batch) {
       chunk.marks.push_back(*mark);
   }
   if (segment.first_timestamp < 0) segment.first_timestamp = batch.max_timestamp;
+  segment.gapless = segment.gapless && batch.base == segment.next;
   segment.size += batch.size;
   segment.next = batch.last + 1;
   chunk.end = segment.size;

@@ -40,7 +40,7 @@ cache::Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace&
 
 // The batch that lies behind the chunk's end, whole and numbered, counts in the log's memory and numbers:
 // chunk, marks, segment, end. Not producers or epochs. Batches that begin below stored.until are not counted
-// in the index again. `batch.base` is not looked at.
+// in the index again.
 void account_batch(LogState& log, cache::Chunk& chunk, const StoredBatch& batch);
 
 // The chunk and position of the batch that holds `offset`. REQUIRES: chunks.front()->first_offset <= offset <
