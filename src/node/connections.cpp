@@ -15,7 +15,8 @@ constexpr std::size_t kSizeField = 4;
 constexpr std::size_t kAnswerSizeMax = INT32_MAX;  // what the size field can say
 }  // namespace
 
-// One answer never takes more than all requests together may.
+// An answer that a small request can make large is given up beyond what all requests together may take; what
+// is encoded already has its memory, and whoever asked would only ask again.
 Connections::Connections(Context& context, ShardState& shard, session::ReceivePool& pool)
     : context_(context),
       shard_(shard),
@@ -135,22 +136,21 @@ void Connections::begin_frame(const Request& request, Buffer& bytes) const {
   wire::encode_response_header(writer, request.key, request.version, request.correlation_id);
 }
 
-void Connections::refuse_large_answer(const Request& request) {
+void Connections::refuse_large_answer(const Request& request, std::size_t most) {
   close(request.connection, LogLevel::warning,
         "the answer to its " + std::string(wire::find_api(request.key)->name) + " request of " +
-            std::to_string(request.bytes) + " bytes would take more than " +
-            std::to_string(answer_bytes_max_) + " bytes");
+            std::to_string(request.bytes) + " bytes would take more than " + std::to_string(most) + " bytes");
 }
 
 void Connections::answer_frame(const Request& request, session::Response&& frame) {
   Connection* connection = find(request.connection);
   const std::size_t size = frame.size();
-  const bool too_large = frame.bytes.size() > answer_bytes_max_ || size - kSizeField > kAnswerSizeMax;
+  const bool too_large = size - kSizeField > kAnswerSizeMax;
   if (connection == nullptr || too_large) {
     for (const session::Splice& splice : frame.splices) {
       if (splice.release != 0) released.push_back(splice.release);
     }
-    if (connection != nullptr) refuse_large_answer(request);
+    if (connection != nullptr) refuse_large_answer(request, kAnswerSizeMax);
     return;
   }
   store_big(frame.bytes.data(), static_cast<std::uint32_t>(size - kSizeField));

@@ -52,13 +52,12 @@ class Connections {
   // A frame that begins with room for its size and the response header.
   void begin_frame(const Request& request, Buffer& bytes) const;
   // Sets the size field and sends; late answers to closed connections release their payload, and so do those
-  // that are too large: their connection is closed.
+  // that are larger than the size field can say: their connection is closed.
   void answer_frame(const Request& request, session::Response&& frame);
   void answer_nothing(const Request& request);
-  // The most memory that an answer may take, payload of others apart. Handlers that a small request can make
-  // produce more stop there, and refuse.
+  // The most bytes of an answer that a small request can make large: its handler stops there, and refuses.
   std::size_t answer_bytes_max() const { return answer_bytes_max_; }
-  void refuse_large_answer(const Request& request);
+  void refuse_large_answer(const Request& request, std::size_t most);
   // For what Kafka answers by closing: broken requests, versions that are not spoken, failed produce with
   // acks=0.
   void close(ConnectionId id, LogLevel level, const std::string& reason);
