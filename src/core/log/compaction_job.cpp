@@ -311,6 +311,7 @@ void CompactionJob::swap() {
 // The swap is durable: the new files take the names of the old ones, one that has no successor goes.
 void CompactionJob::place() {
   phase_ = Phase::place;
+  place_again_ = false;
   const Offset base = log_.compaction.base;
   const Segment* segment = log_.segment_at(base);
   for (const FileKind kind : kAllKinds) {
@@ -347,6 +348,7 @@ void CompactionJob::export_aborted(Offset base) {
 void CompactionJob::discard() {
   close_outputs();
   phase_ = Phase::place;
+  place_again_ = false;
   for (const FileKind kind : kAllKinds) {
     name(DiskOpKind::remove, passing_path(log_, log_.compaction.base, kind));
   }
@@ -458,11 +460,13 @@ void CompactionJob::completed(const DiskDone& done) {
     if (!done.outcome && !is_fine && dir_.check(done)) return;
     // A name may need a block of the directory. Until it has one, the log stays at this step.
     if (role == Role::name && is_full) {
+      place_again_ = true;
       place_at_ = dir_.room_retry_at();
       result_.no_room = true;
     }
     if (outstanding_ > 0) return;
-    if (place_at_ > dir_.now.monotonic) {
+    // The others may have taken longer than the wait for room.
+    if (place_again_) {
       phase_ = log_.compaction.step == CompactionStep::swapped ? Phase::swap : Phase::discard;
     } else {
       named();

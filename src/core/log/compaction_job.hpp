@@ -130,7 +130,8 @@ class CompactionJob {
   std::uint32_t generation_ = 0;
   std::uint32_t outstanding_ = 0;
   bool cancelled_ = false;
-  Instant place_at_{};  // a full disk is asked for names again
+  bool place_again_ = false;  // a name found no room
+  Instant place_at_{};        // a full disk is asked for names again
   CompactionResult result_;
 
   std::unique_ptr<CompactionFilter> filter_;

@@ -349,6 +349,29 @@ TEST(Compaction, others_are_compacted_while_one_waits_for_room_for_its_names) {
   world.check(Offset{0});
 }
 
+TEST(Compaction, a_name_that_found_no_room_is_not_forgotten_while_the_others_take_long) {
+  HalfFull half(DiskOpKind::rename, 16);
+  KeyedWorld& world = half.world;
+  world.disk.in_order = true;
+  world.disk.failing = ".log.cleaned";
+  const auto any = [&](const std::string& part) {
+    return world.paths_with(part) != std::vector<std::string>{};
+  };
+  const auto some_have_names = [&] { return any(".log.cleaned") && !any(".timeindex.cleaned"); };
+  bool begun = false;
+  for (int steps = 0; steps < 40'000 && !(begun && some_have_names()); ++steps) {
+    if (steps % 1'000 == 0) world.advance(world.options.compaction_interval);
+    world.step();
+    begun = begun || any(".timeindex.cleaned");
+  }
+  ASSERT_TRUE(begun && some_have_names());
+  world.disk.failing.clear();
+  world.advance(Duration::from_ms(60'000));
+  world.compact();
+  EXPECT_FALSE(any(".cleaned"));
+  world.check(Offset{0});
+}
+
 TEST(Compaction, a_log_for_which_there_is_no_room_lets_others_go_first) {
   HalfFull half(DiskOpKind::preallocate, 14);
   half.world.compact();

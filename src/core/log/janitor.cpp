@@ -227,7 +227,7 @@ void Janitor::dispose(std::size_t index) {
       doomed.phase = Phase::over;
       return;
     }
-    if (doomed.log->uses_files()) return;
+    if (doomed.log->uses_files() || doomed.log->loading_head) return;
     ++doomed.log->removals;
   }
   if (!empty(index)) remove(index);

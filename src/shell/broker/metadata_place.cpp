@@ -51,11 +51,21 @@ Result<bool> holds_data(const std::string& directory) {
 Result<std::size_t> find_metadata(const std::vector<std::string>& directories,
                                   const UnusableDirectories& unusable) {
   std::optional<std::size_t> holder;
+  Presence holds = Presence::none;
   for (std::size_t index = 0; index < directories.size(); ++index) {
     if (unusable.contains(index)) continue;
     const auto there = SqliteMetadataStore::look(directories[index]);
     if (!there) return std::unexpected(there.error());
     if (*there == Presence::none) continue;
+    if (holder && *there != holds) {
+      const std::size_t file = holds == Presence::whole ? *holder : index;
+      const std::size_t changes = holds == Presence::whole ? index : *holder;
+      return fail(
+          Errc::invalid_argument,
+          fmt::format("{1}/{2}-wal has the latest changes of the metadata file that is now in {0} ({2}): "
+                      "put both into one log directory",
+                      directories[file], directories[changes], SqliteMetadataStore::kFileName));
+    }
     if (holder) {
       return fail(
           Errc::invalid_argument,
@@ -64,6 +74,7 @@ Result<std::size_t> find_metadata(const std::vector<std::string>& directories,
                       directories[*holder], directories[index], SqliteMetadataStore::kFileName));
     }
     holder = index;
+    holds = *there;
   }
   if (holder) return *holder;
   if (!unusable.empty()) {
