@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench 4
+# bench 6
 # Each scenario of the bench for a moment, without other systems: that it works and loses nothing, not how fast it is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
