@@ -6,31 +6,15 @@
 #include <gtest/gtest.h>
 
 #include "sim/committed_reader.hpp"
+#include "sim/transactional_test.hpp"
 #include "sim/transactor.hpp"
 #include "sim/txn_client.hpp"
 
 namespace tailwater::sim {
 namespace {
 
-constexpr std::int32_t kPartitions = 3;
-
-class HaunterTest : public testing::Test {
+class HaunterTest : public TransactionalTest {
  protected:
-  void SetUp() override {
-    for (std::int32_t each = 0; each < kPartitions; ++each)
-      tracks.push_back(ledger.add_track("t-" + std::to_string(each), Retention::keeps));
-    create_topic(line, "t", kPartitions);
-    make_transaction_coordinators(line);
-  }
-  TransactorSetup setup(std::string name, bool bumping) {
-    return {.name = std::move(name), .topic = "t", .tracks = tracks, .bumping = bumping};
-  }
-
-  TestWorld world{2};
-  Line line{world};
-  Ledger ledger;
-  std::vector<TrackNumber> tracks;
-  TxnWatch watch{ledger};
   FaultCounts counts;
   Haunter haunter{world.agenda, world.broker.network(), ledger, watch, counts};
 };

@@ -7,32 +7,14 @@
 #include <gtest/gtest.h>
 
 #include "sim/committed_reader.hpp"
+#include "sim/transactional_test.hpp"
 #include "sim/txn_client.hpp"
 #include "wire/api/delete_topics.hpp"
 
 namespace tailwater::sim {
 namespace {
 
-constexpr std::int32_t kPartitions = 3;
-
-class TransactorTest : public testing::Test {
- protected:
-  void SetUp() override {
-    for (std::int32_t each = 0; each < kPartitions; ++each)
-      tracks.push_back(ledger.add_track("t-" + std::to_string(each), Retention::keeps));
-    create_topic(line, "t", kPartitions);
-    make_transaction_coordinators(line);
-  }
-  TransactorSetup setup(std::string name, bool bumping) {
-    return {.name = std::move(name), .topic = "t", .tracks = tracks, .bumping = bumping};
-  }
-
-  TestWorld world{2};
-  Line line{world};
-  Ledger ledger;
-  std::vector<TrackNumber> tracks;
-  TxnWatch watch{ledger};
-};
+class TransactorTest : public TransactionalTest {};
 
 TEST_F(TransactorTest, transactions_of_both_kinds_end_and_are_read_whole) {
   Transactor plain(world.agenda, world.broker.network(), ledger, watch, setup("plain", false));
