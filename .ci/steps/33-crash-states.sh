@@ -5,3 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 cmake --build build/release --target crash_states -j "$(nproc)"
 build/release/crash_states --states 20000
+build/release/crash_states --sequences 1 --quiet

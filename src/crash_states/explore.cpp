@@ -211,13 +211,13 @@ class Explorer::Crashes {
   std::string what_;
 };
 
-Tally Explorer::explore(const std::function<void(Course&)>& go) {
+Tally Explorer::explore(const std::function<void(Course&)>& go, std::size_t from) {
   // How many points there are, first.
   std::uint64_t points = 0;
   std::string failure;
   {
     Course course(workload_, mode_, lie_, seed_);
-    course.at_point = [&](Life&) { ++points; };
+    course.at_point = [&](Life&) { points += course.acts_begun() >= from ? 1 : 0; };
     go(course);
     failure = course.failure();
   }
@@ -233,6 +233,7 @@ Tally Explorer::explore(const std::function<void(Course&)>& go) {
   const std::uint64_t first = limits_.states < points ? Prng(seed_).below(points / limits_.states + 1) : 0;
   std::uint64_t at = 0;
   course.at_point = [&](Life& life) {
+    if (course.acts_begun() < from) return;
     const std::uint64_t here = at++;
     const bool due = here >= first && crashes.tally.states * points <= limits_.states * (here - first);
     if ((limits_.states == UINT64_MAX || due) && !crashes.finished()) crashes.at(life);
@@ -242,11 +243,11 @@ Tally Explorer::explore(const std::function<void(Course&)>& go) {
 }
 
 Tally Explorer::run() {
-  return explore([](Course& course) { course.run(); });
+  return explore([](Course& course) { course.run(); }, 0);
 }
 
-Tally Explorer::run(std::span<const Act> script) {
-  return explore([&](Course& course) { course.run(script); });
+Tally Explorer::run(std::span<const Act> script, std::size_t from) {
+  return explore([&](Course& course) { course.run(script); }, from);
 }
 
 }  // namespace tailwater::crash_states

@@ -56,11 +56,12 @@ class Explorer {
 
   // All points, or as many as it takes for limits.states. Stops at the first failure.
   Tally run();
-  Tally run(std::span<const Act> script);
+  // The points from one of its acts on, counted from 1; the first start is before all.
+  Tally run(std::span<const Act> script, std::size_t from = 0);
 
  private:
   class Crashes;
-  Tally explore(const std::function<void(Course&)>& go);
+  Tally explore(const std::function<void(Course&)>& go, std::size_t from);
 
   const Workload& workload_;
   Mode mode_;

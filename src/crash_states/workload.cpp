@@ -222,6 +222,7 @@ void Course::run() {
 void Course::run(std::span<const Act> script) {
   begin(Port::fresh_disk(setup_.mode), {}, {Instant{1'000'000'000}, WallTime{1'000'000}});
   for (const Act each : script) {
+    ++acts_begun_;
     if (!life_->failed()) act(each);
   }
 }

@@ -32,6 +32,9 @@ enum class Act : std::uint8_t {
   fault,    // the disk of a directory breaks, until the next start
 };
 inline constexpr std::size_t kActs = 15;
+inline constexpr std::string_view kActNames[kActs] = {"create", "append",   "burst", "transaction", "commit",
+                                                      "abort",  "truncate", "start", "remove",      "wait",
+                                                      "settle", "restart",  "kill",  "steps",       "fault"};
 
 struct Workload {
   std::string_view name;
@@ -66,6 +69,8 @@ class Course {
   void run(std::span<const Act> script);
 
   const std::string& failure() const { return life_->failure(); }
+  // Of a script, so many have begun.
+  std::size_t acts_begun() const { return acts_begun_; }
   const Setup& setup() const { return setup_; }
 
  private:
@@ -91,6 +96,7 @@ class Course {
   std::vector<std::string> free_names_;
   std::uint32_t names_ = 0;
   std::uint64_t lives_ = 0;
+  std::size_t acts_begun_ = 0;
 };
 
 }  // namespace tailwater::crash_states

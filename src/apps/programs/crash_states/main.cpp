@@ -1,7 +1,7 @@
 // crash_states: runs short courses over a storage, lets the power go at their points, and checks that every
 // state that may be left recovers as it must. States are numbered; kStatesPerCourse of them belong to each
-// course, so that any range can be run, and run again. Its last line sums up. Exit code: 0 all held, 1 one
-// did not, 2 usage; a failed CHECK aborts and says in which state.
+// course, so that any range can be run, and run again. Or it goes through all short sequences of acts. Its last
+// line sums up. Exit code: 0 all held, 1 one did not, 2 usage; a failed CHECK aborts and says in which state.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -16,6 +16,7 @@
 
 #include "base/check.hpp"
 #include "crash_states/explore.hpp"
+#include "crash_states/sequences.hpp"
 
 namespace {
 
@@ -28,12 +29,17 @@ thread_local std::string state_in_work;
 
 struct Wanted {
   std::uint64_t from = 0;
-  std::uint64_t states = 20'000;
+  std::uint64_t states = 0;  // 0: 20,000 of courses, all of sequences
   std::uint64_t seed = 1;
   std::uint64_t jobs = 0;
+  std::uint64_t per_point = 0;  // 0: kStatesPerPoint of courses, all of sequences
+  std::optional<std::uint64_t> sequences;
+  std::vector<Act> acts;  // of the one sequence that is wanted
   std::optional<Mode> mode;
-  std::optional<std::size_t> workload;
+  std::string workload;
   bool quiet = false;
+
+  bool by_sequence() const { return sequences.has_value() || !acts.empty(); }
 };
 
 void usage() {
@@ -41,8 +47,11 @@ void usage() {
       "crash_states: lets the power go and looks at what a storage makes of every state that is left\n"
       "  --from N      first state (0); rounded down to the beginning of a course of 200\n"
       "  --states N    how many (20000)\n"
+      "  --sequences N instead: all sequences of up to N acts, and all of their states\n"
+      "  --acts A,B    instead: this one sequence, its last act\n"
       "  --mode M      only direct_dsync, direct_fdatasync or buffered_fdatasync (in turn)\n"
-      "  --workload W  only this one (in turn)\n"
+      "  --workload W  only this one (in turn); of sequences fresh, used, used_os or used_compacted\n"
+      "  --per-point N at most so many states of a point (12; of sequences all)\n"
       "  --seed N      another series of states (1)\n"
       "  --jobs N      in so many threads (one for each processor)\n"
       "  --quiet       only what failed, and the sum");
@@ -54,10 +63,28 @@ bool parse_number(const char* word, std::uint64_t& number) {
   return end != word && *end == '\0';
 }
 
+bool parse_acts(std::string_view words, std::vector<Act>& acts) {
+  while (!words.empty()) {
+    const std::string_view word = words.substr(0, words.find(','));
+    words.remove_prefix(std::min(words.size(), word.size() + 1));
+    const auto found = std::ranges::find(kActNames, word);
+    if (found == std::end(kActNames)) return false;
+    acts.push_back(static_cast<Act>(found - kActNames));
+  }
+  return !acts.empty();
+}
+
+bool is_workload(const Wanted& wanted) {
+  const auto named = [&](const Workload& workload) { return workload.name == wanted.workload; };
+  return wanted.by_sequence() ? std::ranges::any_of(sequence_settings(), named, &SequenceSetting::workload)
+                              : std::ranges::any_of(workloads(), named);
+}
+
 bool parse(int count, char** words, Wanted& wanted) {
   const std::map<std::string, std::uint64_t Wanted::*> numbers = {{"--from", &Wanted::from},
                                                                   {"--states", &Wanted::states},
                                                                   {"--seed", &Wanted::seed},
+                                                                  {"--per-point", &Wanted::per_point},
                                                                   {"--jobs", &Wanted::jobs}};
   for (int at = 1; at < count; ++at) {
     const std::string word = words[at];
@@ -72,15 +99,69 @@ bool parse(int count, char** words, Wanted& wanted) {
         if (kModeNames[mode] == value) wanted.mode = static_cast<Mode>(mode);
       if (!wanted.mode) return false;
     } else if (word == "--workload") {
-      for (std::size_t index = 0; index < workloads().size(); ++index)
-        if (workloads()[index].name == value) wanted.workload = index;
-      if (!wanted.workload) return false;
+      wanted.workload = value;
+    } else if (word == "--acts") {
+      if (!parse_acts(value, wanted.acts)) return false;
+    } else if (word == "--sequences") {
+      if (!parse_number(value, wanted.sequences.emplace()) || *wanted.sequences > kSequenceActsMax)
+        return false;
     } else if (const auto number = numbers.find(word);
                number == numbers.end() || !parse_number(value, wanted.*(number->second))) {
       return false;
     }
   }
-  return wanted.states > 0 && wanted.jobs <= 256;
+  if (wanted.sequences && !wanted.acts.empty()) return false;
+  if (wanted.by_sequence() && (wanted.from > 0 || wanted.states > 0)) return false;
+  return (wanted.workload.empty() || is_workload(wanted)) && wanted.jobs <= 256;
+}
+
+// What one thread does at a time.
+struct Job {
+  const Workload* workload = nullptr;
+  Mode mode{};
+  std::uint64_t seed = 0;
+  std::optional<Script> script;
+  std::string again;  // the words that bring it back
+};
+
+// The workloads take turns, and each goes through the modes.
+Job course(const Wanted& wanted, std::uint64_t number) {
+  const std::span<const Workload> all = workloads();
+  std::size_t index = number % all.size();
+  if (!wanted.workload.empty())
+    index = static_cast<std::size_t>(std::ranges::find(all, wanted.workload, &Workload::name) - all.begin());
+  Job job{.workload = &all[index], .seed = wanted.seed * 1'000'003 + number};
+  job.mode = wanted.mode.value_or(static_cast<Mode>((number / all.size() + index) % kModes));
+  job.again =
+      "--from " + std::to_string(number * kStatesPerCourse) + " --seed " + std::to_string(wanted.seed);
+  return job;
+}
+
+std::vector<Job> sequence_jobs(const Wanted& wanted) {
+  std::vector<Job> jobs;
+  const auto add = [&](const SequenceSetting& setting, const std::vector<Act>& acts, bool longest) {
+    std::string names;
+    for (const Act act : acts)
+      names += (names.empty() ? "" : ",") + std::string(kActNames[static_cast<std::size_t>(act)]);
+    for (std::size_t mode = 0; mode < kModes; ++mode) {
+      if (wanted.mode && static_cast<std::size_t>(*wanted.mode) != mode) continue;
+      jobs.push_back({&setting.workload, static_cast<Mode>(mode), wanted.seed,
+                      script_of(setting, acts, longest),
+                      "--workload " + std::string(setting.workload.name) + " --mode " +
+                          std::string(kModeNames[mode]) + " --seed " + std::to_string(wanted.seed) +
+                          (names.empty() ? " --sequences 0" : " --acts " + names)});
+    }
+  };
+  for (const SequenceSetting& setting : sequence_settings()) {
+    if (!wanted.workload.empty() && setting.workload.name != wanted.workload) continue;
+    if (!wanted.acts.empty()) add(setting, wanted.acts, true);
+    const std::uint64_t count = wanted.sequences ? sequences_up_to(*wanted.sequences) : 0;
+    for (std::uint64_t number = 0; number < count; ++number) {
+      const std::vector<Act> acts = sequence(number);
+      add(setting, acts, acts.size() == *wanted.sequences);
+    }
+  }
+  return jobs;
 }
 
 struct Sum {
@@ -94,23 +175,23 @@ struct Sum {
   std::map<std::string, std::uint64_t> findings;
 };
 
-void run(const Wanted& wanted, std::uint64_t course, Sum& sum) {
-  const std::size_t count = workloads().size();
-  const std::size_t index = wanted.workload.value_or(course % count);
-  const std::uint64_t round = course / count;
-  const Mode mode = wanted.mode.value_or(static_cast<Mode>((round + index) % kModes));
-  const std::uint64_t seed = wanted.seed * 1'000'003 + course;
-  Explorer explorer(workloads()[index], mode, Lie::none, seed,
-                    {.states = kStatesPerCourse, .states_per_point = kStatesPerPoint});
-  explorer.on_state = [&](std::uint64_t, const std::string& what) { state_in_work = what; };
-  const Tally tally = explorer.run();
+void run(const Wanted& wanted, const Job& job, Sum& sum) {
+  const std::uint64_t per_point = wanted.per_point > 0 ? wanted.per_point
+                                  : job.script         ? UINT64_MAX
+                                                       : kStatesPerPoint;
+  Explorer explorer(*job.workload, job.mode, Lie::none, job.seed,
+                    {.states = job.script ? UINT64_MAX : kStatesPerCourse, .states_per_point = per_point});
+  explorer.on_state = [&](std::uint64_t, const std::string& what) {
+    state_in_work = what + ", " + job.again;
+  };
+  const Tally tally = job.script ? explorer.run(job.script->acts, job.script->from) : explorer.run();
   const std::lock_guard guard(sum.lock);
   ++sum.courses;
   sum.points += tally.points;
   sum.states += tally.states;
   sum.repeated += tally.repeated;
-  sum.workloads[workloads()[index].name] += tally.states;
-  sum.modes[kModeNames[static_cast<std::size_t>(mode)]] += tally.states;
+  sum.workloads[job.workload->name] += tally.states;
+  sum.modes[kModeNames[static_cast<std::size_t>(job.mode)]] += tally.states;
   for (std::size_t kind = 0; kind < kKinds; ++kind) sum.kinds[name_of(kind)] += tally.kinds[kind];
   sum.promises["compacted"] += tally.compacted;
   sum.promises["removed"] += tally.removed;
@@ -118,10 +199,7 @@ void run(const Wanted& wanted, std::uint64_t course, Sum& sum) {
   for (const auto& [finding, times] : tally.findings) sum.findings[finding] += times;
   if (!tally.failure.empty()) {
     ++sum.failed;
-    std::printf("FAILED --from %llu --seed %llu (%s): %s\n",
-                static_cast<unsigned long long>(course * kStatesPerCourse),
-                static_cast<unsigned long long>(wanted.seed), tally.failed_state.c_str(),
-                tally.failure.c_str());
+    std::printf("FAILED %s (%s): %s\n", job.again.c_str(), tally.failed_state.c_str(), tally.failure.c_str());
   }
   if (!wanted.quiet && sum.courses % 25 == 0)
     std::printf("%llu states\n", static_cast<unsigned long long>(sum.states));
@@ -147,18 +225,23 @@ int main(int count, char** words) {
     std::fprintf(stderr, "%s:%d: CHECK(%s) in %s\n", file, line, condition, state_in_work.c_str());
   });
   if (wanted.jobs == 0) wanted.jobs = std::max(1U, std::thread::hardware_concurrency());
-  const std::uint64_t first = wanted.from / kStatesPerCourse;
-  std::atomic<std::uint64_t> next = first;
+  if (wanted.states == 0) wanted.states = 20'000;
+  const std::vector<Job> sequences = sequence_jobs(wanted);
+  std::atomic<std::uint64_t> next = wanted.from / kStatesPerCourse;
   Sum sum;
-  const auto work = [&] {
+  const auto work_on_courses = [&] {
     while (true) {
       {
         const std::lock_guard guard(sum.lock);
         if (sum.states >= wanted.states) return;
       }
-      run(wanted, next++, sum);
+      run(wanted, course(wanted, next++), sum);
     }
   };
+  const auto work_on_sequences = [&] {
+    for (std::uint64_t at = next++; at < sequences.size(); at = next++) run(wanted, sequences[at], sum);
+  };
+  const auto work = [&] { wanted.by_sequence() ? work_on_sequences() : work_on_courses(); };
   std::vector<std::jthread> threads;
   for (std::uint64_t each = 0; each < wanted.jobs; ++each) threads.emplace_back(work);
   threads.clear();
@@ -168,10 +251,12 @@ int main(int count, char** words) {
   print("WORKLOADS", sum.workloads);
   print("MODES", sum.modes);
   print("PROMISES", sum.promises);
-  std::printf("states=%llu points=%llu courses=%llu repeated=%llu failed=%llu next=%llu\n",
+  std::printf("states=%llu points=%llu courses=%llu repeated=%llu failed=%llu",
               static_cast<unsigned long long>(sum.states), static_cast<unsigned long long>(sum.points),
               static_cast<unsigned long long>(sum.courses), static_cast<unsigned long long>(sum.repeated),
-              static_cast<unsigned long long>(sum.failed),
-              static_cast<unsigned long long>(next * kStatesPerCourse));
+              static_cast<unsigned long long>(sum.failed));
+  if (!wanted.by_sequence())
+    std::printf(" next=%llu", static_cast<unsigned long long>(next * kStatesPerCourse));
+  std::printf("\n");
   return sum.failed == 0 ? 0 : 1;
 }
