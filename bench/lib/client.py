@@ -141,6 +141,32 @@ def write(connection, topic, partitions, records, pause_s):
         time.sleep(pause_s)
 
 
+def first_record(broker):
+    """Launches, and the milliseconds from the exec to the first acknowledged record."""
+    records = batch(1, 100)
+    start = broker.launch()
+    with connect(broker) as connection:
+        make_topic(connection, broker, "first", 1)
+        write(connection, "first", [0], records, broker.poll_s)
+        return (time.monotonic() - start) * 1000
+
+
+def create_many(connection, broker, topic, count):
+    """One request; Kafka refuses so many in one, and then gets the second half in another."""
+    code = create_topic(connection, topic, count)
+    if code == POLICY_VIOLATION or code == -1:
+        make_topic(connection, broker, topic, count // 2)
+        code = insist(lambda: grow_topic(connection, topic, count), lambda code: code == 0, broker.poll_s)
+    if code:
+        raise wire.WireError(f"CreateTopics with {count} partitions: error {code}")
+
+
+def write_many(connection, topic, count, records, pause_s):
+    """One batch into each of so many partitions, a thousand in a request."""
+    for low in range(0, count, 1000):
+        write(connection, topic, range(low, min(low + 1000, count)), records, pause_s)
+
+
 def must_hold(connection, topic, partitions, records):
     """What was acknowledged is there: the end offsets add up."""
     found = sum(connection.offsets(topic, partitions))
