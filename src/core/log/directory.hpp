@@ -65,6 +65,7 @@ struct Directory {
   // Until the journal has jumped (superblock.hpp): logs are flushed to make room for that, nothing new is
   // taken.
   bool frames_blocked = false;
+  bool eased = false;  // since the start no more than half of the ring was in use once
 
   DirectRuns direct{*this};
   JournalQueue journal{*this};
@@ -113,8 +114,11 @@ struct Directory {
   // Bytes of the ring that are in use or asked for.
   std::uint64_t ring_demand() const { return ring.used() + journal.demand(); }
   // Beyond this demand no more batches are asked for: room is made first. What lies between it and room_end()
-  // is for the one batch that was asked for.
-  std::uint64_t taking_end() const { return taking_end(ring.capacity()); }
+  // is for the one batch that was asked for. A killed process leaves the ring as full as it was: so a start takes a
+  // sixteenth more, until it was half empty once, and those who come back need not wait for what their load had left.
+  std::uint64_t taking_end() const {
+    return taking_end(ring.capacity()) - (eased ? ring.capacity() / 16 : 0);
+  }
   std::uint64_t room_end() const { return room_end(ring.capacity()); }
   static std::uint64_t taking_end(std::uint64_t capacity) { return capacity / 8 * 5; }
   static std::uint64_t room_end(std::uint64_t capacity) { return capacity - capacity / 16; }

@@ -204,6 +204,7 @@ void Storage::turn(Now now, DiskEffects& effects) {
 }
 
 void Storage::State::update_report(Directory& each) {
+  each.eased = each.eased || (each.recovered && each.ring_demand() <= each.ring.capacity() / 2);
   each.report.ring_used_bytes = each.ring.used();
   each.report.dirty_bytes = shared.tail.dirty_bytes();
   const bool full = each.full() || (each.twin != nullptr && each.twin->full());

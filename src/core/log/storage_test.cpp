@@ -520,6 +520,39 @@ TEST(StorageTest, ABatchThatIsNotTooLargeFindsRoomWheneverBatchesAreAskedFor) {
   }
 }
 
+// However full the ring was under load: who comes back after a kill is not held back for what was left.
+TEST(StorageTest, AStartBehindAKillUnderLoadTakesBatchesAtOnce) {
+  World world(23);
+  world.options.ring_bytes_start = world.options.ring_bytes_max = 4 << 20;
+  world.options.frame_bytes_max = 16 << 10;
+  world.start_and_recover();
+  world.create("a");
+  world.disk.slow = "manifest/";  // so no room is made
+  const auto fill = [&] {
+    for (int each = 0; each < 1'000 && !world.storage->held_back(DirId{0}); ++each) {
+      EXPECT_TRUE(world.append(world.log("a"), {.value_size = 8'000}).has_value());
+      world.turn();
+      while (world.disk.queued() > world.disk.slow_queued()) world.step();
+    }
+  };
+  fill();
+  world.kill();
+  world.disk.slow.clear();
+  world.start();
+  while (!world.storage->recovered()) world.step();
+  const std::uint64_t left = world.storage->report(DirId{0}).ring_used_bytes;
+  EXPECT_GT(left, 9U << 18);  // of 16
+  EXPECT_FALSE(world.storage->held_back(DirId{0}));
+  // What is more than that waits.
+  world.disk.slow = "manifest/";
+  fill();
+  EXPECT_GT(world.storage->report(DirId{0}).ring_used_bytes, left);
+  world.disk.slow.clear();
+  world.pump();
+  EXPECT_FALSE(world.storage->held_back(DirId{0}));
+  EXPECT_EQ(world.log("a").durable_end(), world.log("a").end_offset());
+}
+
 // Wherever the ring stands when a batch comes that it is too small for, and whatever else is in it.
 TEST(StorageTest, TheRingGrowsForABatchThatItIsTooSmallFor) {
   for (std::size_t before = 0; before < 60; ++before) {
