@@ -12,9 +12,10 @@ constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
 static_assert(kSlabBytes == kBlockSizes.back());
 static_assert(kSlabBytes == kPagesAlignment);
 
-// Free slabs that are kept: as much as the tides of flushing move, and a part of what is in use.
-constexpr std::uint64_t kSpareBytesLeast = std::uint64_t{16} << 20;
-constexpr std::uint64_t kSpareShare = 4;
+// Free slabs that are always kept.
+constexpr std::size_t kSpareLeast = 16;
+// Longer than the tides of flushing take.
+constexpr Duration kLookInterval = Duration::from_ms(10'000);
 
 std::uint32_t blocks_in_slab(std::size_t size_class) {
   return static_cast<std::uint32_t>(kSlabBytes / kBlockSizes[size_class]);
@@ -38,20 +39,28 @@ std::byte* BlockPool::take_slab() {
   if (!spare_.empty()) {
     std::byte* const slab = spare_.back();
     spare_.pop_back();
+    spare_least_ = std::min(spare_least_, spare_.size());
     return slab;
   }
   held_bytes_ += kSlabBytes;
   return pages_.take(kSlabBytes);
 }
 
-void BlockPool::give_slab(std::byte* memory) {
-  spare_.push_back(memory);
-  const std::uint64_t kept = std::max(kSpareBytesLeast, taken_bytes_ / kSpareShare);
-  while (spare_.size() * kSlabBytes > kept) {
+void BlockPool::give_back(std::size_t slabs) {
+  for (std::size_t left = std::min(slabs, spare_.size()); left > 0; --left) {
     held_bytes_ -= kSlabBytes;
     pages_.give(spare_.back(), kSlabBytes);
     spare_.pop_back();
   }
+  spare_least_ = std::min(spare_least_, spare_.size());
+}
+
+void BlockPool::look(Instant now) {
+  if (look_at_ != Instant::max() && now < look_at_) return;
+  if (look_at_ != Instant::max() && spare_.size() > kSpareLeast)
+    give_back(std::min((spare_least_ + 1) / 2, spare_.size() - kSpareLeast));
+  spare_least_ = spare_.size();
+  look_at_ = spare_.size() > kSpareLeast ? now + kLookInterval : Instant::max();
 }
 
 BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
@@ -72,6 +81,8 @@ MutableBytes BlockPool::take(std::size_t size) {
   taken_bytes_ += rounded;
   if (rounded == kSlabBytes) return {take_slab(), rounded};
   if (rounded > kSlabBytes) {
+    // No slab is as large: so that both together are not more than was in use before.
+    give_back(rounded / kSlabBytes);
     held_bytes_ += rounded;
     return {pages_.take(rounded), rounded};
   }
@@ -91,7 +102,7 @@ MutableBytes BlockPool::take(std::size_t size) {
 
 void BlockPool::give(MutableBytes block) {
   taken_bytes_ -= block.size();
-  if (block.size() == kSlabBytes) return give_slab(block.data());
+  if (block.size() == kSlabBytes) return spare_.push_back(block.data());
   if (block.size() > kSlabBytes) {
     held_bytes_ -= block.size();
     return pages_.give(block.data(), block.size());
@@ -116,7 +127,7 @@ void BlockPool::retire(Slab& slab) {
   candidates.erase(place);
   std::byte* const memory = slab.memory;
   slabs_.erase(reinterpret_cast<std::uintptr_t>(memory));
-  give_slab(memory);
+  spare_.push_back(memory);
 }
 
 }  // namespace tailwater::cache

@@ -1,8 +1,8 @@
 // Memory for bytes that go to and come from the disk: aligned to kDiskBlock, in few sizes, carved from slabs
-// of 1 MiB so that ten thousand small blocks cost what they hold. A free slab serves any size next; some are
-// kept, since memory that was touched before costs less than new one (decision 0010), the rest goes back to
-// where it came from. GUARANTEES: which addresses are handed out never decides anything. Content of a taken
-// block is undefined.
+// of 1 MiB so that ten thousand small blocks cost what they hold. A free slab serves any size next, since memory that
+// was touched before costs less than new one (decision 0010): to flush and to roll segments is a tide that goes through
+// most of it. What a tide no longer reaches goes back to where it came from, half of it at a time. GUARANTEES: which
+// addresses are handed out never decides anything. Content of a taken block is undefined.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include "base/disk.hpp"
 #include "base/hash_map.hpp"
 #include "base/pages.hpp"
+#include "base/time.hpp"
 
 namespace tailwater::cache {
 
@@ -35,6 +36,11 @@ class BlockPool {
   // REQUIRES: exactly what take() gave.
   void give(MutableBytes block);
 
+  // Gives back some of the slabs that were free all the time since it last looked, once for each interval. Between
+  // takes, and at next_deadline().
+  void look(Instant now);
+  Instant next_deadline() const { return look_at_; }
+
   // In blocks that are taken.
   std::uint64_t taken_bytes() const { return taken_bytes_; }
   // In slabs and larger blocks, whether taken or not.
@@ -52,7 +58,7 @@ class BlockPool {
   Slab& slab_with_room(std::size_t size_class);
   void retire(Slab& slab);
   std::byte* take_slab();
-  void give_slab(std::byte* memory);
+  void give_back(std::size_t slabs);
 
   LanguagePages language_;
   Pages& pages_;
@@ -61,6 +67,8 @@ class BlockPool {
   HashMap<std::uintptr_t, std::unique_ptr<Slab>> slabs_;
   std::array<std::vector<Slab*>, kBlockSizes.size() - 1> with_room_;
   std::vector<std::byte*> spare_;  // slabs
+  std::size_t spare_least_ = 0;    // so many of them were spare since the last look
+  Instant look_at_ = Instant::max();
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;
 };

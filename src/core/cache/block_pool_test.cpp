@@ -19,6 +19,14 @@ TEST(BlockPoolTest, SizesAreRoundedUpToAClassOrWholeBlocks) {
   EXPECT_EQ(block_size_for(1'048'577), 1'052'672u);
 }
 
+// Looks until there is nothing to look for. Gives how often.
+int come_to_rest(BlockPool& pool, Instant now) {
+  int looks = 0;
+  for (pool.look(now); pool.next_deadline() != Instant::max() && looks < 100; ++looks)
+    pool.look(pool.next_deadline());
+  return looks;
+}
+
 TEST(BlockPoolTest, RandomUseKeepsBlocksApartAndGivesEverythingBack) {
   Prng random(3);
   BlockPool pool;
@@ -50,6 +58,7 @@ TEST(BlockPoolTest, RandomUseKeepsBlocksApartAndGivesEverythingBack) {
   }
   while (!taken.empty()) give_one();
   EXPECT_EQ(pool.taken_bytes(), 0u);
+  come_to_rest(pool, {});
   EXPECT_LE(pool.held_bytes(), (4u + 16u) << 20) << "one empty slab of each size stays, and few spare ones";
 }
 
@@ -93,15 +102,49 @@ TEST(BlockPoolTest, AFreeSlabServesAnySizeNext) {
   EXPECT_EQ(pages.held, 0u);
 }
 
-TEST(BlockPoolTest, WhatIsFarMoreThanIsInUseGoesBack) {
+TEST(BlockPoolTest, ATideUsesTheSameMemoryAgain) {
+  CountedPages pages;
+  BlockPool pool(&pages);
+  Instant now;
+  std::vector<MutableBytes> taken;
+  const auto tide = [&] {
+    while (taken.size() < 200) taken.push_back(pool.take(1'048'576));
+    pool.look(now);
+    for (; taken.size() > 20; taken.pop_back()) pool.give(taken.back());
+    now = now + Duration::from_ms(3'000);
+    pool.look(now);
+  };
+  tide();
+  const int before = pages.taken;
+  for (int each = 0; each < 50; ++each) tide();
+  EXPECT_EQ(pages.taken, before);
+  EXPECT_EQ(pages.held, 200u << 20);
+}
+
+TEST(BlockPoolTest, WhatNobodyNeedsAnyMoreGoesBackInSteps) {
   CountedPages pages;
   BlockPool pool(&pages);
   std::vector<MutableBytes> taken;
   for (int each = 0; each < 200; ++each) taken.push_back(pool.take(1'048'576));
-  for (; taken.size() > 100; taken.pop_back()) pool.give(taken.back());
-  EXPECT_EQ(pages.held, 125u << 20) << "a quarter of what is taken is kept";
+  EXPECT_EQ(come_to_rest(pool, {}), 0);
+  for (; taken.size() > 20; taken.pop_back()) pool.give(taken.back());
+  pool.look({});
+  EXPECT_EQ(pages.held, 200u << 20);
+  pool.look(pool.next_deadline());
+  EXPECT_EQ(pages.held, 110u << 20) << "half of it";
+  EXPECT_LT(come_to_rest(pool, pool.next_deadline()), 10);
+  EXPECT_EQ(pages.held, (20u + 16u) << 20);
+}
+
+TEST(BlockPoolTest, LargeBlocksAreNotHeldBesideFreeSlabs) {
+  CountedPages pages;
+  BlockPool pool(&pages);
+  std::vector<MutableBytes> taken;
+  for (int each = 0; each < 100; ++each) taken.push_back(pool.take(1'048'576));
   for (; !taken.empty(); taken.pop_back()) pool.give(taken.back());
-  EXPECT_EQ(pages.held, 16u << 20);
+  for (int each = 0; each < 25; ++each) taken.push_back(pool.take(4 << 20));
+  EXPECT_LE(pages.held, 100u << 20);
+  for (const MutableBytes block : taken) pool.give(block);
 }
 
 TEST(BlockPoolTest, TenThousandSmallBlocksCostWhatTheyHold) {

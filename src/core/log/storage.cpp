@@ -197,6 +197,7 @@ void Storage::turn(Now now, DiskEffects& effects) {
     return true;
   });
   state.evict();
+  state.shared.pool.look(now.monotonic);
   state.shared.registry.sweep();
   state.route_failures(now);
   std::move(state.shared.outbox.begin(), state.shared.outbox.end(), std::back_inserter(effects));
@@ -227,7 +228,8 @@ void Storage::State::evict() {
 Instant Storage::next_deadline() const {
   const State& state = *state_;
   if (!state.shared.news.empty() || !state.shared.outbox.empty()) return Instant{};
-  Instant earliest = std::min(state.shared.files.next_deadline(), state.compactor.next_deadline());
+  Instant earliest = std::min({state.shared.files.next_deadline(), state.compactor.next_deadline(),
+                               state.shared.pool.next_deadline()});
   if (!state.stopping)
     earliest = std::min(earliest, state.retention_running ? Instant{} : state.next_retention);
   for (const auto& dir : state.dirs) {
