@@ -55,8 +55,9 @@ std::vector<Act> sequence(std::uint64_t number) {
 }
 
 Script script_of(const SequenceSetting& setting, const std::vector<Act>& acts, bool longest) {
+  // Without acts it is what comes before them that is gone through.
   Script script{.acts = {setting.before.begin(), setting.before.end()},
-                .from = setting.before.size() + acts.size()};
+                .from = acts.empty() ? 0 : setting.before.size() + acts.size()};
   script.acts.insert(script.acts.end(), acts.begin(), acts.end());
   if (longest) script.acts.push_back(Act::settle);
   return script;

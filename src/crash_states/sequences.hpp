@@ -1,5 +1,6 @@
 // All short sequences of acts, as a tree: only the last act of a sequence is gone through, point by point, since what
-// comes before it is a sequence of its own. They begin on an empty disk, or on one that has something to lose.
+// comes before it is a sequence of its own; that without acts is the beginning: an empty disk, or logs with something to
+// lose.
 #pragma once
 
 #include <cstddef>

@@ -36,7 +36,7 @@ TEST(Sequences, last_acts_together_are_the_whole) {
     };
     const std::vector<Act> acts = {Act::burst, Act::remove, Act::kill};
     Script whole = script_of(setting, acts, true);
-    whole.from = setting.before.size();
+    whole.from = 0;
     std::uint64_t sum = 0;
     for (std::size_t length = 0; length <= acts.size(); ++length) {
       const std::vector<Act> beginning(acts.begin(), acts.begin() + static_cast<std::ptrdiff_t>(length));

@@ -29,10 +29,11 @@ thread_local std::string state_in_work;
 
 struct Wanted {
   std::uint64_t from = 0;
-  std::uint64_t states = 0;  // 0: 20,000 of courses, all of sequences
+  std::optional<std::uint64_t> states;  // none: 20,000 of courses, all of sequences
   std::uint64_t seed = 1;
   std::uint64_t jobs = 0;
-  std::uint64_t per_point = 0;  // 0: kStatesPerPoint of courses, all of sequences
+  std::optional<std::uint64_t>
+      per_point;  // none: kStatesPerPoint of courses, all that are tried of sequences
   std::optional<std::uint64_t> sequences;
   std::vector<Act> acts;  // of the one sequence that is wanted
   std::optional<Mode> mode;
@@ -47,7 +48,7 @@ void usage() {
       "crash_states: lets the power go and looks at what a storage makes of every state that is left\n"
       "  --from N      first state (0); rounded down to the beginning of a course of 200\n"
       "  --states N    how many (20000)\n"
-      "  --sequences N instead: all sequences of up to N acts, and all of their states\n"
+      "  --sequences N instead: all sequences of up to N acts, at each of their points\n"
       "  --acts A,B    instead: this one sequence, its last act\n"
       "  --mode M      only direct_dsync, direct_fdatasync or buffered_fdatasync (in turn)\n"
       "  --workload W  only this one (in turn); of sequences fresh, used, used_os or used_compacted\n"
@@ -80,39 +81,39 @@ bool is_workload(const Wanted& wanted) {
                               : std::ranges::any_of(workloads(), named);
 }
 
+bool parse_mode(std::string_view word, std::optional<Mode>& mode) {
+  const auto found = std::ranges::find(kModeNames, word);
+  if (found == std::end(kModeNames)) return false;
+  mode = static_cast<Mode>(found - kModeNames);
+  return true;
+}
+
+bool parse_word(std::string_view word, const char* value, Wanted& wanted) {
+  if (word == "--mode") return parse_mode(value, wanted.mode);
+  if (word == "--acts") return parse_acts(value, wanted.acts);
+  if (word == "--from") return parse_number(value, wanted.from);
+  if (word == "--seed") return parse_number(value, wanted.seed);
+  if (word == "--jobs") return parse_number(value, wanted.jobs) && wanted.jobs <= 256;
+  if (word == "--states") return parse_number(value, wanted.states.emplace()) && *wanted.states > 0;
+  if (word == "--per-point") return parse_number(value, wanted.per_point.emplace()) && *wanted.per_point > 0;
+  if (word == "--sequences")
+    return parse_number(value, wanted.sequences.emplace()) && *wanted.sequences <= kSequenceActsMax;
+  if (word == "--workload") wanted.workload = value;
+  return word == "--workload";
+}
+
 bool parse(int count, char** words, Wanted& wanted) {
-  const std::map<std::string, std::uint64_t Wanted::*> numbers = {{"--from", &Wanted::from},
-                                                                  {"--states", &Wanted::states},
-                                                                  {"--seed", &Wanted::seed},
-                                                                  {"--per-point", &Wanted::per_point},
-                                                                  {"--jobs", &Wanted::jobs}};
   for (int at = 1; at < count; ++at) {
-    const std::string word = words[at];
+    const std::string_view word = words[at];
     if (word == "--quiet") {
       wanted.quiet = true;
       continue;
     }
-    if (at + 1 == count) return false;
-    const char* value = words[++at];
-    if (word == "--mode") {
-      for (std::size_t mode = 0; mode < kModes; ++mode)
-        if (kModeNames[mode] == value) wanted.mode = static_cast<Mode>(mode);
-      if (!wanted.mode) return false;
-    } else if (word == "--workload") {
-      wanted.workload = value;
-    } else if (word == "--acts") {
-      if (!parse_acts(value, wanted.acts)) return false;
-    } else if (word == "--sequences") {
-      if (!parse_number(value, wanted.sequences.emplace()) || *wanted.sequences > kSequenceActsMax)
-        return false;
-    } else if (const auto number = numbers.find(word);
-               number == numbers.end() || !parse_number(value, wanted.*(number->second))) {
-      return false;
-    }
+    if (at + 1 == count || !parse_word(word, words[++at], wanted)) return false;
   }
   if (wanted.sequences && !wanted.acts.empty()) return false;
-  if (wanted.by_sequence() && (wanted.from > 0 || wanted.states > 0)) return false;
-  return (wanted.workload.empty() || is_workload(wanted)) && wanted.jobs <= 256;
+  if (wanted.by_sequence() && (wanted.from > 0 || wanted.states)) return false;
+  return wanted.workload.empty() || is_workload(wanted);
 }
 
 // What one thread does at a time.
@@ -124,6 +125,17 @@ struct Job {
   std::string again;  // the words that bring it back
 };
 
+// What of the words is the same for all jobs, and decides which states they try.
+std::string chosen(const Wanted& wanted) {
+  std::string words = " --seed " + std::to_string(wanted.seed);
+  if (wanted.per_point) words += " --per-point " + std::to_string(*wanted.per_point);
+  return words;
+}
+
+std::string_view word_of(Mode mode) {
+  return kModeNames[static_cast<std::size_t>(mode)];
+}
+
 // The workloads take turns, and each goes through the modes.
 Job course(const Wanted& wanted, std::uint64_t number) {
   const std::span<const Workload> all = workloads();
@@ -132,8 +144,8 @@ Job course(const Wanted& wanted, std::uint64_t number) {
     index = static_cast<std::size_t>(std::ranges::find(all, wanted.workload, &Workload::name) - all.begin());
   Job job{.workload = &all[index], .seed = wanted.seed * 1'000'003 + number};
   job.mode = wanted.mode.value_or(static_cast<Mode>((number / all.size() + index) % kModes));
-  job.again =
-      "--from " + std::to_string(number * kStatesPerCourse) + " --seed " + std::to_string(wanted.seed);
+  job.again = "--from " + std::to_string(number * kStatesPerCourse) + " --states 1 --jobs 1 --workload " +
+              std::string(job.workload->name) + " --mode " + std::string(word_of(job.mode)) + chosen(wanted);
   return job;
 }
 
@@ -142,14 +154,15 @@ std::vector<Job> sequence_jobs(const Wanted& wanted) {
   const auto add = [&](const SequenceSetting& setting, const std::vector<Act>& acts, bool longest) {
     std::string names;
     for (const Act act : acts)
-      names += (names.empty() ? "" : ",") + std::string(kActNames[static_cast<std::size_t>(act)]);
-    for (std::size_t mode = 0; mode < kModes; ++mode) {
-      if (wanted.mode && static_cast<std::size_t>(*wanted.mode) != mode) continue;
-      jobs.push_back({&setting.workload, static_cast<Mode>(mode), wanted.seed,
-                      script_of(setting, acts, longest),
-                      "--workload " + std::string(setting.workload.name) + " --mode " +
-                          std::string(kModeNames[mode]) + " --seed " + std::to_string(wanted.seed) +
-                          (names.empty() ? " --sequences 0" : " --acts " + names)});
+      names += (names.empty() ? " --acts " : ",") + std::string(kActNames[static_cast<std::size_t>(act)]);
+    for (std::size_t index = 0; index < kModes; ++index) {
+      const auto mode = static_cast<Mode>(index);
+      if (wanted.mode.value_or(mode) != mode) continue;
+      Job job{.workload = &setting.workload, .mode = mode, .seed = wanted.seed};
+      job.script = script_of(setting, acts, longest);
+      job.again = "--workload " + std::string(setting.workload.name) + " --mode " +
+                  std::string(word_of(mode)) + chosen(wanted) + (names.empty() ? " --sequences 0" : names);
+      jobs.push_back(std::move(job));
     }
   };
   for (const SequenceSetting& setting : sequence_settings()) {
@@ -176,11 +189,11 @@ struct Sum {
 };
 
 void run(const Wanted& wanted, const Job& job, Sum& sum) {
-  const std::uint64_t per_point = wanted.per_point > 0 ? wanted.per_point
-                                  : job.script         ? UINT64_MAX
-                                                       : kStatesPerPoint;
-  Explorer explorer(*job.workload, job.mode, Lie::none, job.seed,
-                    {.states = job.script ? UINT64_MAX : kStatesPerCourse, .states_per_point = per_point});
+  // An act has few points: at each of them the process dies, too.
+  Limits limits{.states_per_point = wanted.per_point.value_or(UINT64_MAX), .death_every = 1};
+  if (!job.script)
+    limits = {.states = kStatesPerCourse, .states_per_point = wanted.per_point.value_or(kStatesPerPoint)};
+  Explorer explorer(*job.workload, job.mode, Lie::none, job.seed, limits);
   explorer.on_state = [&](std::uint64_t, const std::string& what) {
     state_in_work = what + ", " + job.again;
   };
@@ -191,7 +204,7 @@ void run(const Wanted& wanted, const Job& job, Sum& sum) {
   sum.states += tally.states;
   sum.repeated += tally.repeated;
   sum.workloads[job.workload->name] += tally.states;
-  sum.modes[kModeNames[static_cast<std::size_t>(job.mode)]] += tally.states;
+  sum.modes[word_of(job.mode)] += tally.states;
   for (std::size_t kind = 0; kind < kKinds; ++kind) sum.kinds[name_of(kind)] += tally.kinds[kind];
   sum.promises["compacted"] += tally.compacted;
   sum.promises["removed"] += tally.removed;
@@ -225,7 +238,7 @@ int main(int count, char** words) {
     std::fprintf(stderr, "%s:%d: CHECK(%s) in %s\n", file, line, condition, state_in_work.c_str());
   });
   if (wanted.jobs == 0) wanted.jobs = std::max(1U, std::thread::hardware_concurrency());
-  if (wanted.states == 0) wanted.states = 20'000;
+  const std::uint64_t states = wanted.states.value_or(20'000);
   const std::vector<Job> sequences = sequence_jobs(wanted);
   std::atomic<std::uint64_t> next = wanted.from / kStatesPerCourse;
   Sum sum;
@@ -233,7 +246,7 @@ int main(int count, char** words) {
     while (true) {
       {
         const std::lock_guard guard(sum.lock);
-        if (sum.states >= wanted.states) return;
+        if (sum.states >= states) return;
       }
       run(wanted, course(wanted, next++), sum);
     }
