@@ -8,4 +8,4 @@ cd "$(dirname "$0")/../.."
   disk_model node shell
 cmake --build build/asan -j "$(nproc)" --target simulate crash_states
 build/asan/simulate --seeds 60 --quiet
-build/asan/crash_states --states 2000 --quiet
+build/asan/crash_states --states 4600 --quiet  # a course of each workload

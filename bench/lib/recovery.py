@@ -20,6 +20,8 @@ def kill_under_load(broker, seconds, *words):
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(seconds)
+        if loaded.poll() is not None:
+            raise peers.Broke("the load ended before the broker was killed")
         broker.kill()
     finally:
         loaded.kill()

@@ -1,21 +1,26 @@
 """How fast the simulator goes through a broker's life: more of it in the same time finds more."""
 
+import pathlib
 import re
 import subprocess
 
 import peers
 from case import Case, Row
 
-PROGRAM = peers.REPOSITORY / "build" / "release" / "simulate"
 SEEDS = 20
 LIMIT_S = 300
 SPEED = re.compile(r"events per CPU second=(\d+) CPU seconds=([\d.]+)")
 
 
+def program():
+    """Beside the broker's, as `load` is."""
+    return pathlib.Path(peers.load_program).parent / "simulate"
+
+
 def simulate(_broker, sizes, _load):
     """In one thread."""
     seeds = 1 if sizes.smoke else SEEDS
-    done = subprocess.run([PROGRAM, "--quiet", "--jobs", "1", "--seeds", str(seeds)],
+    done = subprocess.run([program(), "--quiet", "--jobs", "1", "--seeds", str(seeds)],
                           check=False, capture_output=True, text=True, timeout=LIMIT_S)
     found = SPEED.search(done.stdout)
     if done.returncode or not found:
@@ -24,7 +29,9 @@ def simulate(_broker, sizes, _load):
 
 
 def absent():
-    return None if PROGRAM.exists() else "it is not built: cmake --build build/release --target simulate"
+    """None, or why there is none of these sources."""
+    done = subprocess.run(["cmake", "--build", program().parent, "--target", "simulate"], check=False, capture_output=True, text=True)
+    return None if done.returncode == 0 else f"it cannot be built: {(done.stdout + done.stderr).strip()[-200:]}"
 
 
 def case():
