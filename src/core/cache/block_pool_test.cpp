@@ -119,6 +119,7 @@ TEST(BlockPoolTest, ATideUsesTheSameMemoryAgain) {
   for (int each = 0; each < 50; ++each) tide();
   EXPECT_EQ(pages.taken, before);
   EXPECT_EQ(pages.held, 200u << 20);
+  for (const MutableBytes block : taken) pool.give(block);
 }
 
 TEST(BlockPoolTest, WhatNobodyNeedsAnyMoreGoesBackInSteps) {
@@ -134,6 +135,7 @@ TEST(BlockPoolTest, WhatNobodyNeedsAnyMoreGoesBackInSteps) {
   EXPECT_EQ(pages.held, 110u << 20) << "half of it";
   EXPECT_LT(come_to_rest(pool, pool.next_deadline()), 10);
   EXPECT_EQ(pages.held, (20u + 16u) << 20);
+  for (const MutableBytes block : taken) pool.give(block);
 }
 
 TEST(BlockPoolTest, LargeBlocksAreNotHeldBesideFreeSlabs) {
