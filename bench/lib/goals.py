@@ -46,6 +46,7 @@ GOALS = {
     "idle.each": (Goal(10, ""),),  # a tenth of a second for 10,000
     "commits.load": (Goal(2, ""),),
     "simulator.events": (Goal(200, ""),),
+    "simulator.all": (Goal(10, ""),),
     **_speed("group", stable=1 / 3, joined=1 / 3, left=1 / 3),
     **_speed("j", rate=4, p99=1 / 4),
     **_speed("j16", rate=3, p99=1 / 4),

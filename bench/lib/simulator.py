@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import peers
+import proc
 from case import Case, Row
 
 SEEDS = 20
@@ -25,7 +26,8 @@ def simulate(_broker, sizes, _load):
     found = SPEED.search(done.stdout)
     if done.returncode or not found:
         raise peers.Broke(f"simulate ended with code {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}")
-    return {"simulator.events": float(found[1]) / 1000, "simulator.seed": float(found[2]) / seeds}
+    seed = float(found[2]) / seeds
+    return {"simulator.events": float(found[1]) / 1000, "simulator.seed": seed, "simulator.all": seed * 1000 / proc.CORES / 60}
 
 
 def absent():
@@ -37,5 +39,6 @@ def absent():
 def case():
     return Case("simulator", "the simulator", [
         Row("simulator.events", "events of a simulated broker for a CPU second", "k/s", True),
-        Row("simulator.seed", "  CPU of a seed: 120 simulated seconds with faults", "s")], simulate, ("tailwater",), rounds=5,
+        Row("simulator.seed", "  CPU of a seed: 120 simulated seconds with faults", "s"),
+        Row("simulator.all", "  so long do 1,000 take on all cores", "min")], simulate, ("tailwater",), rounds=5,
         client="simulate", needs=absent)
