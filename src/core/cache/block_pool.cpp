@@ -12,10 +12,13 @@ constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
 static_assert(kSlabBytes == kBlockSizes.back());
 static_assert(kSlabBytes == kPagesAlignment);
 
-// Free slabs that are always kept.
+// So few free slabs nobody looks for.
 constexpr std::size_t kSpareLeast = 16;
 // Longer than the tides of flushing take.
 constexpr Duration kLookInterval = Duration::from_ms(10'000);
+// The kernel takes its time for each slab, in which the shard does nothing else.
+constexpr std::size_t kGivenAtOnce = 16;
+constexpr Duration kGivePause = Duration::from_ms(10);
 
 std::uint32_t blocks_in_slab(std::size_t size_class) {
   return static_cast<std::uint32_t>(kSlabBytes / kBlockSizes[size_class]);
@@ -47,20 +50,27 @@ std::byte* BlockPool::take_slab() {
 }
 
 void BlockPool::give_back(std::size_t slabs) {
-  for (std::size_t left = std::min(slabs, spare_.size()); left > 0; --left) {
+  // Those first that nobody has used for longest.
+  const auto end = spare_.begin() + static_cast<std::ptrdiff_t>(std::min(slabs, spare_.size()));
+  for (auto slab = spare_.begin(); slab != end; ++slab) {
     held_bytes_ -= kSlabBytes;
-    pages_.give(spare_.back(), kSlabBytes);
-    spare_.pop_back();
+    pages_.give(*slab, kSlabBytes);
   }
+  spare_.erase(spare_.begin(), end);
   spare_least_ = std::min(spare_least_, spare_.size());
 }
 
 void BlockPool::look(Instant now) {
-  if (look_at_ != Instant::max() && now < look_at_) return;
-  if (look_at_ != Instant::max() && spare_.size() > kSpareLeast)
-    give_back(std::min((spare_least_ + 1) / 2, spare_.size() - kSpareLeast));
-  spare_least_ = spare_.size();
-  look_at_ = spare_.size() > kSpareLeast ? now + kLookInterval : Instant::max();
+  const bool looks = look_at_ != Instant::max();
+  if (looks && now < look_at_) return;
+  const std::size_t spared = spare_.size() - std::min(spare_.size(), kSpareLeast);
+  if (looks && owed_ == 0) owed_ = (spare_least_ + 1) / 2;
+  owed_ = std::min(owed_, spared);
+  const std::size_t given = std::min(owed_, kGivenAtOnce);
+  give_back(given);
+  owed_ -= given;
+  look_at_ = spared > given ? now + (owed_ > 0 ? kGivePause : kLookInterval) : Instant::max();
+  if (owed_ == 0) spare_least_ = spare_.size();
 }
 
 BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {

@@ -36,8 +36,8 @@ class BlockPool {
   // REQUIRES: exactly what take() gave.
   void give(MutableBytes block);
 
-  // Gives back some of the slabs that were free all the time since it last looked, once for each interval. Between
-  // takes, and at next_deadline().
+  // Looks, once for each interval, what was free all the time since it last did, and gives half of that back: a few slabs
+  // at a time, since the kernel takes its time for each. Between takes, and at next_deadline().
   void look(Instant now);
   Instant next_deadline() const { return look_at_; }
 
@@ -68,6 +68,7 @@ class BlockPool {
   std::array<std::vector<Slab*>, kBlockSizes.size() - 1> with_room_;
   std::vector<std::byte*> spare_;  // slabs
   std::size_t spare_least_ = 0;    // so many of them were spare since the last look
+  std::size_t owed_ = 0;           // of these are still to be given back
   Instant look_at_ = Instant::max();
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;
