@@ -1,12 +1,10 @@
 #include "shell/disk/disk.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
