@@ -10,9 +10,9 @@
 //             folder sync). Nothing if it were too large for `load`
 //   zero      as volatile as a write: until a sync is done a power loss may bring the old bytes back, in part;
 //             Errc::unsupported where zeros are not to be had without writing them
-//   others    that change names and sizes (open with `create`, create_folder, rename, remove, truncate): with
-//             `durable` on stable storage when done (file and parent folders are synced); without, after the
-//             next sync_all
+//   others    that change names and sizes (open, create_folder, rename, remove, truncate): with `durable` on
+//             stable storage when done (file and parent folders are synced), also the name of a file that was
+//             there: who made it may have died before; without, after the next sync_all
 // Ops may be carried out in any order; a machine that needs one before the other waits for the completion.
 // Memory named by an op stays valid and unchanged (write) or untouched (read) until its completion.
 #pragma once
@@ -74,7 +74,7 @@ struct DiskOp {
   bool exclusive = false;
   bool direct =
       false;  // open: bypass the page cache where the file system can (the shell falls back by itself)
-  bool durable = false;  // write, truncate, open with create, create_folder, rename, remove
+  bool durable = false;  // write, truncate, open, create_folder, rename, remove
   bool extend = false;   // preallocate
   bool urgent = false;   // on the acknowledged path: goes before everything else
 };

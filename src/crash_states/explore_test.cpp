@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace tailwater::crash_states {
@@ -156,6 +157,45 @@ TEST(Explore, a_name_that_a_dead_process_gave_is_made_stable) {
     go_on(std::move(lost), End::power_lost);
     life->prove_tidy();
     ASSERT_EQ(life->failure(), "") << "seed " << seed;
+  }
+}
+
+// The process dies at any step of its first start, the next one finds what it had made, and then the power goes.
+TEST(Explore, a_journal_whose_maker_died_keeps_its_name) {
+  for (std::size_t mode = 0; mode < kModes; ++mode) {
+    crash_states::Setup setup{.storage = small_storage()};
+    setup.mode = static_cast<Mode>(mode);
+    setup.storage.os_ring = true;
+    crash_states::Setup next_boot = setup;
+    next_boot.storage.boot_id = {2, 1};
+    const Now now{Instant{1'000'000'000}, WallTime{1'000'000}};
+    Prng random(mode);
+    std::vector<std::pair<std::unique_ptr<disk_model::Disk>, Ledger>> left;
+    Life dying(setup, Port::fresh_disk(setup.mode), Ledger{}, now, 1);
+    dying.at_point = [&] {
+      for (int each = 0; each < 8; ++each) left.emplace_back(dying.port().kill(random), dying.ledger());
+    };
+    dying.start();
+    dying.create("os", {.os_durable = true});
+    dying.settle();
+    ASSERT_EQ(dying.failure(), "");
+    ASSERT_GT(left.size(), 100U);
+    for (auto& [disk, ledger] : left) {
+      Life second(setup, std::move(disk), ledger, now, 2);
+      second.start();
+      second.judge(End::process_died);
+      second.create("fsync", {});
+      second.create("os2", {.os_durable = true});
+      for (log::Log* log : second.storage().logs()) second.append(*log, {});
+      second.settle();
+      ASSERT_EQ(second.failure(), "");
+      std::unique_ptr<disk_model::Disk> lost = second.port().lose_power(random);
+      lost->settle(std::vector<bool>(lost->unsettled().size(), false));
+      Life third(next_boot, std::move(lost), second.ledger(), second.now(), 3);
+      third.start();
+      third.judge(End::power_lost);
+      ASSERT_EQ(third.failure(), "") << kModeNames[mode];
+    }
   }
 }
 

@@ -302,7 +302,7 @@ DiskDone Disk::open_file(UserId user, const DiskOp& op, Sequence submitted) {
     change(Change::Kind::create, path, {}, std::make_shared<File>());
     at = tree_.files.find(path);
   }
-  if (op.create && op.durable) harden_names(path, path, submitted);
+  if (op.durable) harden_names(path, path, submitted);
   if (op.exclusive) {
     if (at->second->locked) return done_with(op, fail(Errc::busy, op.path + " is in use by another process"));
     at->second->locked = true;

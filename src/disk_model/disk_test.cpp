@@ -27,12 +27,13 @@ struct Machine {
     op.durable = true;
     perform(std::move(op));
   }
-  DiskDone open(const std::string& path, bool durable) {
+  DiskDone open(const std::string& path, bool durable, bool create = true) {
     DiskOp op;
     op.kind = DiskOpKind::open;
     op.file = kFile;
     op.path = path;
-    op.create = op.exclusive = true;
+    op.create = create;
+    op.exclusive = true;
     op.durable = durable;
     return perform(std::move(op));
   }
@@ -81,6 +82,19 @@ struct Machine {
   UserId user = disk.enter();
   Buffer bytes;
 };
+
+// Who made the file may have died before its name was stable.
+TEST(Disk, a_durable_open_keeps_the_name_of_a_file_that_was_there) {
+  for (const bool durable : {false, true}) {
+    Machine machine(1);
+    machine.open("d/f", false);
+    machine.disk.leave(machine.user);
+    machine.user = machine.disk.enter();
+    ASSERT_TRUE(machine.open("d/f", durable, false).outcome.has_value());
+    machine.settle([](const Unsettled&) { return false; });
+    EXPECT_EQ(machine.exists(), durable);
+  }
+}
 
 TEST(Disk, what_is_durable_survives) {
   for (int seed = 0; seed < kSeeds; ++seed) {

@@ -345,8 +345,8 @@ inline void TestDisk::perform_open(const DiskOp& op, DiskDone& done) {
       complain("a file in a folder that does not exist: " + op.path);
     }
     create(op.path);
-    if (op.durable) harden_name(op.path, names_.at(op.path));
   }
+  if (op.durable) harden_name(op.path, names_.at(op.path));
   if (op.exclusive && !locked_.insert(op.path).second) {
     done.outcome = fail(Errc::busy, op.path + " is in use by another process");
     return;

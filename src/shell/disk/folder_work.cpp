@@ -177,11 +177,9 @@ void run_open(Outcome out) {
   FolderJob& job = out.job;
   Opened opened = open_file(job);
   if (opened.failure) return out.fail_with(opened.failure);
-  if (job.create) {
-    // Also for a file that was there: it may have been created without being made durable.
-    out.want_names(job.path);
-    out.want_file(opened.descriptor.get());
-  }
+  // Also for a file that was there: it may have been created without being made durable.
+  out.want_names(job.path);
+  out.want_file(opened.descriptor.get());
   struct stat status{};
   int error = 0;
   if (::fstat(opened.descriptor.get(), &status) != 0) error = errno;
