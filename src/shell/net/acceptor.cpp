@@ -74,7 +74,7 @@ void Acceptor::run() {
   while (!stop_.load()) {
     bool pause = false;
     const auto events = poller_.wait(-1);
-    take_limits();  // whoever connects after they were wished is measured by them
+    take_limits();  // names in them may take a while
     for (const epoll_event& event : events) {
       if (event.data.u64 == kWakeKey) {
         wake_.clear();
@@ -119,6 +119,7 @@ Acceptor::Outcome Acceptor::accept_some(const BoundListener& listener, int socke
 }
 
 void Acceptor::admit(const BoundListener& listener, Descriptor socket, const SocketAddress& peer) {
+  take_limits();  // who connects after they were wished is measured by them, also in the midst of a round
   switch (limits_.admit(peer.ip())) {
     case ConnectionLimits::Verdict::admitted:
       break;
