@@ -356,11 +356,15 @@ void Disk::harden_names(const std::string& path, const std::string& path2, Seque
   std::erase_if(changes_, [&](const Change& each) {
     if (each.when != sequence_) {
       if (each.when > submitted) return false;
+      // What was moved between two folders is stable when one of them is synced: else it would have no name at all.
+      const bool moved = each.kind == Change::Kind::rename;
       const std::string here = parent_of(each.path);
+      const std::string there = moved ? parent_of(each.path2) : here;
       // The names of the folders above, and of the folder that the operation is about, are synced as well.
       const bool above = is_in(path, each.path) || is_in(path2, each.path) ||
                          (!each.path2.empty() && is_in(path2, each.path2));
-      if (here != folder && here != folder2 && !above) return false;
+      const auto synced = [&](const std::string& one) { return one == folder || one == folder2; };
+      if (!synced(here) && !synced(there) && !above) return false;
     }
     apply(stable_, each);
     return true;

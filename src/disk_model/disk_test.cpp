@@ -96,6 +96,29 @@ TEST(Disk, a_durable_open_keeps_the_name_of_a_file_that_was_there) {
   }
 }
 
+// Who moved it there may have died before that was stable: a durable rename takes it along.
+TEST(Disk, a_durable_rename_keeps_what_was_moved_into_the_folder) {
+  for (const bool durable : {false, true}) {
+    Machine machine(1);
+    machine.folder("else");
+    machine.open("d/f", true);
+    machine.simple(DiskOpKind::close);
+    const auto rename = [&](const std::string& from, const std::string& to, bool stable) {
+      DiskOp op;
+      op.kind = DiskOpKind::rename;
+      op.path = from;
+      op.path2 = to;
+      op.durable = stable;
+      ASSERT_TRUE(machine.perform(std::move(op)).outcome.has_value());
+    };
+    rename("d/f", "else/f", false);
+    rename("else/f", "else/g", durable);
+    machine.settle([](const Unsettled&) { return false; });
+    EXPECT_EQ(machine.disk.files().contains("0/else/g"), durable);
+    EXPECT_EQ(machine.disk.files().contains("0/d/f"), !durable);
+  }
+}
+
 TEST(Disk, what_is_durable_survives) {
   for (int seed = 0; seed < kSeeds; ++seed) {
     Machine machine(static_cast<std::uint64_t>(seed));
