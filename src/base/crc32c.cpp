@@ -7,6 +7,7 @@
 #endif
 
 #include <algorithm>
+#include <array>
 
 namespace tailwater {
 
@@ -18,7 +19,56 @@ constexpr std::size_t kChunkMax = std::size_t{1} << 30;
 // bench/).
 constexpr std::size_t kShort = 128;
 
+// A result is a polynomial over two elements, the highest bit the constant; so many bytes behind it multiply it by
+// x^8 each.
+using Polynomial = std::uint32_t;
+constexpr Polynomial kOne = 0x8000'0000;
+constexpr Polynomial kModulus = 0x82f6'3b78;  // without x^32
+// x^kOrder is 1.
+constexpr std::uint64_t kOrder = (std::uint64_t{1} << 31) - 1;
+
+constexpr Polynomial times(Polynomial left, Polynomial right) {
+  Polynomial product = 0;
+  for (Polynomial bit = kOne; bit != 0; bit >>= 1) {
+    if ((left & bit) != 0) product ^= right;
+    right = (right >> 1) ^ ((right & 1) != 0 ? kModulus : 0);
+  }
+  return product;
+}
+
+// x^1, x^2, x^4, ...
+constexpr std::array<Polynomial, 31> squares() {
+  std::array<Polynomial, 31> all{kOne >> 1};
+  for (std::size_t each = 1; each < all.size(); ++each) all[each] = times(all[each - 1], all[each - 1]);
+  return all;
+}
+constexpr std::array<Polynomial, 31> kSquares = squares();
+
+// times x^bits. REQUIRES: bits < kOrder.
+Polynomial shifted(Polynomial from, std::uint64_t bits) {
+  for (std::size_t each = 0; bits != 0; bits >>= 1, ++each) {
+    if ((bits & 1) != 0) from = times(kSquares[each], from);
+  }
+  return from;
+}
+
+constexpr std::uint64_t bits_of(std::uint64_t bytes) {
+  return bytes % kOrder * 8 % kOrder;
+}
+
 }  // namespace
+
+std::uint32_t crc32c_joined(std::uint32_t first, std::uint32_t second, std::uint64_t second_size) {
+  return shifted(first, bits_of(second_size)) ^ second;
+}
+
+std::uint32_t crc32c_first(std::uint32_t joined, std::uint32_t second, std::uint64_t second_size) {
+  return shifted(joined ^ second, (kOrder - bits_of(second_size)) % kOrder);
+}
+
+std::uint32_t crc32c_second(std::uint32_t joined, std::uint32_t first, std::uint64_t second_size) {
+  return joined ^ shifted(first, bits_of(second_size));
+}
 
 std::uint32_t crc32c(Bytes bytes, std::uint32_t previous) {
   std::uint32_t state = ~previous;

@@ -13,7 +13,7 @@ namespace tailwater::log {
 namespace {
 
 constexpr std::size_t kRecords = static_cast<std::size_t>(FileKind::records);
-constexpr std::uint64_t kRoomAheadMax = std::uint64_t{16} << 20;
+constexpr std::uint64_t kRoomAheadMax = std::uint64_t{32} << 20;
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #include "core/log/extent.hpp"
 
-#include "base/crc32c.hpp"
+#include "records/checksum.hpp"
 
 namespace tailwater::log {
 
@@ -11,7 +11,8 @@ void encode_extent(const std::byte* bytes, std::uint64_t from, std::uint64_t to,
   const Bytes blocks(bytes + (begin - from), static_cast<std::size_t>(end - begin));
   out.resize(kExtentHeaderSize);
   store_little(out.data(), static_cast<std::uint32_t>(blocks.size()));
-  store_little(out.data() + 4, crc32c(blocks));
+  const Bytes run(bytes, static_cast<std::size_t>(to - from));
+  store_little(out.data() + 4, records::checksum_of_part(run, begin - from, end - from));
   out.insert(out.end(), bytes - head, blocks.data());
   out.insert(out.end(), blocks.data() + blocks.size(), bytes + (to - from));
 }

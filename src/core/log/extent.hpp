@@ -40,8 +40,8 @@ constexpr std::uint64_t last_block(std::uint64_t to) {
   return journal::round_down(to, journal::kBlock);
 }
 
-// The content of the entry for [from, to), which lies at `bytes`; with the `head` bytes before `from`, which
-// lie before it. REQUIRES: at least one block.
+// The content of the entry for [from, to), whole batches, which lies at `bytes`; with the `head` bytes before `from`,
+// which lie before it. REQUIRES: at least one block; the batches match their checksums.
 void encode_extent(const std::byte* bytes, std::uint64_t from, std::uint64_t to, std::uint32_t head,
                    Buffer& out);
 // Nothing if the entry makes no sense.

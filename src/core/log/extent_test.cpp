@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/crc32c.hpp"
+#include "records/batch.hpp"
 
 namespace tailwater::log {
 namespace {
@@ -19,6 +20,17 @@ Buffer some_bytes(std::size_t size) {
   return bytes;
 }
 
+// A file of which [from, to) is a batch.
+Buffer with_batch(std::uint64_t from, std::uint64_t to) {
+  Buffer file = some_bytes(6 * kBlock);
+  const MutableBytes batch = MutableBytes(file).subspan(from, to - from);
+  store_big(batch.data() + records::at::kBatchLength,
+            static_cast<std::int32_t>(batch.size() - records::kLogOverhead));
+  store_big(batch.data() + records::at::kMagic, records::kMagic);
+  records::update_crc(batch);
+  return file;
+}
+
 journal::EntryHeader header_of(std::uint64_t from, std::uint32_t head, const Buffer& content) {
   return {.kind = journal::EntryKind::extent,
           .head_length = static_cast<std::uint16_t>(head),
@@ -28,10 +40,10 @@ journal::EntryHeader header_of(std::uint64_t from, std::uint32_t head, const Buf
 }
 
 TEST(ExtentTest, BlocksAndWhatIsBesideThemAreTheWholeRun) {
-  const Buffer file = some_bytes(6 * kBlock);
   for (const std::uint64_t from : {kBlock, kBlock + 1, kBlock + 100, 2 * kBlock - 1}) {
     for (const std::uint64_t to : {3 * kBlock, 3 * kBlock + 1, 4 * kBlock - 1, 5 * kBlock}) {
       for (const bool with_head : {false, true}) {
+        const Buffer file = with_batch(from, to);
         const auto head = static_cast<std::uint32_t>(with_head ? from % kBlock : 0);
         Buffer content;
         encode_extent(file.data() + from, from, to, head, content);
@@ -59,7 +71,7 @@ TEST(ExtentTest, BlocksAndWhatIsBesideThemAreTheWholeRun) {
 }
 
 TEST(ExtentTest, WhatMakesNoSenseIsNoExtent) {
-  const Buffer file = some_bytes(6 * kBlock);
+  const Buffer file = with_batch(100, 3 * kBlock + 7);
   Buffer content;
   encode_extent(file.data() + 100, 100, 3 * kBlock + 7, 100, content);
   const journal::EntryHeader header = header_of(100, 100, content);

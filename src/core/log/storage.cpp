@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/stream_copy.hpp"
 #include "core/log/compaction.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/log_ops.hpp"
@@ -396,6 +397,15 @@ AppendRefusal refusal_of(Growth::Prospect prospect) {
   return AppendRefusal::storage;
 }
 
+// The next to read what lies behind the header of a large batch is the disk, or somebody else's processor.
+constexpr std::size_t kStreamed = 65'536;
+
+void copy_batch(Bytes from, MutableBytes to) {
+  const std::size_t near = from.size() < kStreamed ? from.size() : journal::kBlock;
+  std::copy_n(from.begin(), near, to.begin());
+  stream_copy(from.subspan(near), to.data() + near);
+}
+
 }  // namespace
 
 std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes,
@@ -429,7 +439,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   dir.heads.load_if_missing(log);
   const std::uint64_t from = log.active().size;
   const MutableBytes batch(chunk.at(from), bytes.size());
-  std::copy(bytes.begin(), bytes.end(), batch.begin());
+  copy_batch(bytes, batch);
   if (!replica) {
     records::set_base_offset(batch, base);
     records::set_leader_epoch(batch, terms.epoch);
