@@ -230,6 +230,8 @@ void Transactor::produce() {
   client_.ask(versions_.produce, request, [this, partition](wire::ProduceResponse&& response) {
     const auto& answer = response.responses.at(0).partition_responses.at(0);
     if (put_off(answer.error_code)) return;
+    // Not before: a late commit of offsets may join the transaction before as long as its markers are on their way.
+    if (setup_.bumping) watch_.epoch_used(identity());
     for (std::int32_t each = 0; each < batch_records_; ++each)
       ledger_.acknowledged(in_ledger_, batch_first_ + static_cast<std::uint64_t>(each),
                            answer.base_offset + each);
@@ -261,7 +263,6 @@ void Transactor::end() {
     if (setup_.bumping) {
       producer_id_ = response.producer_id;
       epoch_ = response.producer_epoch;
-      watch_.epoch_given(identity());
       sequences_.clear();
     }
     phase_ = Phase::idle;

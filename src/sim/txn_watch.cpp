@@ -34,7 +34,7 @@ bool parse(std::string_view value, std::uint64_t (&numbers)[3]) {
 }  // namespace
 
 void TxnWatch::identified(std::uint32_t writer, ProducerIdentity identity) {
-  epoch_given(identity);
+  epoch_used(identity);
   for (std::uint32_t other = 0; other < writers_.size(); ++other) {
     if (other == writer || writers_[other].transactional_id != writers_[writer].transactional_id ||
         writers_[other].transactions.empty())
@@ -45,7 +45,7 @@ void TxnWatch::identified(std::uint32_t writer, ProducerIdentity identity) {
   }
 }
 
-void TxnWatch::epoch_given(ProducerIdentity identity) {
+void TxnWatch::epoch_used(ProducerIdentity identity) {
   const auto [at, fresh] = epochs_.emplace(identity.id, identity.epoch);
   if (!fresh) at->second = std::max(at->second, identity.epoch);
 }

@@ -39,8 +39,9 @@ class TxnWatch {
   // --- writers
   // InitProducerId was answered: what others of the same id began with an older epoch is fenced.
   void identified(std::uint32_t writer, ProducerIdentity identity);
-  // An epoch was given out: older ones of the producer id are over.
-  void epoch_given(ProducerIdentity identity);
+  // InitProducerId gave this epoch, or something of it was carried out: older ones of the producer id are over, and all
+  // markers of their transactions are written.
+  void epoch_used(ProducerIdentity identity);
   bool is_over(ProducerIdentity identity) const;
   std::uint64_t begin(std::uint32_t writer, ProducerIdentity identity = {});
   // The value of the transaction's next record, which is the next of a writer in the ledger, too.
@@ -90,7 +91,7 @@ class TxnWatch {
   std::vector<Writer> writers_;
   std::map<WriterNumber, std::vector<std::pair<std::uint64_t, std::uint64_t>>>
       names_;                                    // by the ledger's number
-  std::map<std::int64_t, std::int16_t> epochs_;  // the newest that was given out, by producer id
+  std::map<std::int64_t, std::int16_t> epochs_;  // the newest that is in use, by producer id
   std::uint64_t committed_ = 0;
 };
 

@@ -169,9 +169,9 @@ TEST_F(FencingTest, an_answer_that_was_overtaken_fences_nobody) {
   EXPECT_EQ(ledger.failure(), "");
 }
 
-TEST_F(FencingTest, an_epoch_is_over_when_a_newer_one_was_given_out) {
-  watch.epoch_given({7, 4});
-  watch.epoch_given({7, 3});
+TEST_F(FencingTest, an_epoch_is_over_when_a_newer_one_is_in_use) {
+  watch.epoch_used({7, 4});
+  watch.epoch_used({7, 3});
   EXPECT_TRUE(watch.is_over({7, 3}));
   EXPECT_FALSE(watch.is_over({7, 4}));
   EXPECT_FALSE(watch.is_over({8, 1}));

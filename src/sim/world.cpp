@@ -19,6 +19,8 @@ constexpr std::int8_t kOfTransactions = 1;
 constexpr std::string_view kGroup = "readers";
 constexpr Duration kSetupMax = Duration::from_ms(20'000);
 constexpr Duration kUnrest = Duration::from_ms(110'000);
+constexpr Duration kMoreUnrest = Duration::from_ms(10'000);  // and again, where too little has happened
+constexpr Duration kUnrestMax = Duration::from_ms(400'000);
 constexpr Duration kHealedLoad = Duration::from_ms(10'000);
 constexpr Duration kHealingMax = Duration::from_ms(60'000);
 constexpr Duration kWatch = Duration::from_ms(100);
@@ -250,7 +252,7 @@ void World::begin_unrest() {
   add_recreator();
   add_others();
   nemesis_.start();
-  agenda_.after(kUnrest, [this] { begin_healing(); });
+  agenda_.after(kUnrest, [this] { end_unrest(); });
 }
 
 void World::add_transactor(TransactorSetup setup) {
@@ -364,6 +366,13 @@ void World::plan_members() {
 }
 
 // --- the end
+
+void World::end_unrest() {
+  const bool idle = ledger_.acknowledged_count() < kAcknowledgedMin || counts_.total() < kFaultsMin;
+  if (idle && agenda_.now() < Instant{} + kUnrestMax)
+    return agenda_.after(kMoreUnrest, [this] { end_unrest(); });
+  begin_healing();
+}
 
 void World::begin_healing() {
   phase_ = Phase::healing;

@@ -61,6 +61,7 @@ class World {
   void add_recreator();
   void add_others();
   void add_auditor(const std::string& name, std::string_view topic, const std::vector<TrackNumber>& tracks);
+  void end_unrest();
   void begin_healing();
   void watch_healing();
   void begin_looking();

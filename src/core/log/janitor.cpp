@@ -60,7 +60,8 @@ void Janitor::doom_folder(LogState& log) {
   ++log.references;
   doomed.number = dir_.journal.last_number();
   doomed.restored = !dir_.online();
-  if (!doomed.restored) doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
+  // Nobody reads what nobody was served since the start.
+  if (!doomed.restored && log.configured) doomed.delay = Duration::from_ms(log.config.file_delete_delay_ms);
   for (const Segment& segment : log.segments) {
     if (segment.exists && dir_.pool().takes(file_bytes(segment)))
       doomed.spares.push_back({segment_name(segment.base, FileKind::records), {}, file_bytes(segment)});

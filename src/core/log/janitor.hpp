@@ -8,8 +8,8 @@
 //             is free for the folder of another log, as of a new topic: a start that finds no note looks for
 //             the folder with the new name before it renames anything
 //   files     removed after the delay, unless the log has come to have such a segment again
-// The delay is for those who still read: folders, and files that a manifest names, are removed by a start
-// without one, or a broker that starts once a minute would keep them for ever.
+// The delay is for those who still read: folders, and files that a manifest names, are removed by a start without one, or
+// a broker that starts once a minute would keep them for ever. So are those of logs that a start finds no topic for.
 // A file of records is not removed but renamed into the pool, if that takes it (recycler.hpp), that of a
 // removed folder too.
 #pragma once

@@ -146,6 +146,7 @@ TEST(Removal, AStartRemovesAtOnceWhatWasRemovedBefore) {
   for (const bool killed : {false, true}) {
     World world(1);
     begin(world);
+    world.storage->set_config(*world.storage->logs()[0], {});
     world.remove(*world.storage->logs()[0]);
     world.pump();
     const auto renamed = [&] {
@@ -163,6 +164,18 @@ TEST(Removal, AStartRemovesAtOnceWhatWasRemovedBefore) {
     world.pump();
     EXPECT_EQ(renamed(), 0) << (killed ? "killed" : "stopped");
   }
+}
+
+// As one of which the topic was deleted while the broker was down.
+TEST(Removal, ALogThatNobodyWasServedSinceTheStartGoesAtOnce) {
+  World world(1);
+  begin(world);
+  world.stop();
+  world.start();
+  world.pump();
+  world.remove(*world.storage->logs()[0]);
+  world.pump();
+  EXPECT_FALSE(any_file(world));
 }
 
 }  // namespace
