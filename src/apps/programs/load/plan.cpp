@@ -82,6 +82,11 @@ constexpr Scenario kScenarios[] = {
     {"g150", "the same at 150 MB/s", [](Plan& plan) { follow(150, plan); }},
     {"g1000", "from producers to a consumer of 1,000 partitions: d-paced",
      [](Plan& plan) { with_reader("d-paced", Kind::follow, 0, plan); }},
+    {"group", "100 members of a group come at once, then one more, then one leaves",
+     [](Plan& plan) {
+       plan.kind = Kind::group;
+       plan.consumers = 100;
+     }},
     {"k-gzip", "compressed batches of 1,000 records of 100 bytes",
      [](Plan& plan) { compress(records::Codec::gzip, plan); }},
     {"k-snappy", "the same", [](Plan& plan) { compress(records::Codec::snappy, plan); }},
@@ -111,7 +116,8 @@ constexpr std::string_view kUsage =
     "  --codec NAME          none, gzip, snappy, lz4 or zstd: of the batches, whose values are text then\n"
     "  --kind NAME           produce, transactions (each batch in one, one in flight),\n"
     "                        consume (what --preload wrote, round and round), follow (what connections\n"
-    "                        write), cold (connections at half of their pace beside one that reads)\n"
+    "                        write), cold (connections at half of their pace beside one that reads),\n"
+    "                        group (consumers are its members, and come and go)\n"
     "  --consumers N         each reads all partitions\n"
     "  --partition-bytes N   of a partition in an answer to Fetch\n"
     "  --preload MB          of values, before anything is measured\n"
@@ -122,11 +128,10 @@ constexpr std::string_view kUsage =
     "follow,\n"
     "to the time at which its batch came back.\n";
 
-constexpr std::pair<std::string_view, Kind> kKinds[] = {{"produce", Kind::produce},
-                                                        {"transactions", Kind::transactions},
-                                                        {"consume", Kind::consume},
-                                                        {"follow", Kind::follow},
-                                                        {"cold", Kind::cold}};
+constexpr std::pair<std::string_view, Kind> kKinds[] = {
+    {"produce", Kind::produce}, {"transactions", Kind::transactions},
+    {"consume", Kind::consume}, {"follow", Kind::follow},
+    {"cold", Kind::cold},       {"group", Kind::group}};
 constexpr std::pair<std::string_view, records::Codec> kCodecs[] = {{"none", records::Codec::none},
                                                                    {"gzip", records::Codec::gzip},
                                                                    {"snappy", records::Codec::snappy},
@@ -173,11 +178,12 @@ bool read_option(std::string_view option, const std::string& word, Plan& plan) {
 
 // What cannot be done; null if nothing is.
 const char* contradiction(const Plan& plan) {
-  const bool reads = plan.kind == Kind::consume || plan.kind == Kind::follow || plan.kind == Kind::cold;
+  const bool reads = plan.kind == Kind::consume || plan.kind == Kind::follow || plan.kind == Kind::cold ||
+                     plan.kind == Kind::group;
   if (plan.kind == Kind::transactions && (plan.in_flight > 1 || plan.batches > 1))
     return "a producer has one transaction at a time, of one batch";
   if (plan.batches > plan.partitions) return "more batches than partitions";
-  if (reads != (plan.consumers > 0)) return "consumers are for the kinds that read, which need some";
+  if (reads != (plan.consumers > 0)) return "consumers are for the kinds that have some, and need them";
   if ((plan.kind == Kind::consume || plan.kind == Kind::cold) && plan.preload_mb == 0)
     return "nothing is there to read; see --preload";
   // Otherwise nobody knows which batch has which offset.

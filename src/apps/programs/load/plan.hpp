@@ -16,6 +16,7 @@ enum class Kind : std::uint8_t {
   consume,       // consumers read what was written before, round and round
   follow,        // consumers wait for what connections write
   cold,          // connections write at half of their pace, beside a consumer of what no memory holds
+  group,         // consumers come and go, as members of one group; nothing is written or read
 };
 
 struct Plan {

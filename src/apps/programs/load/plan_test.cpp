@@ -22,8 +22,8 @@ TEST(Plan, EveryScenarioCanBeDone) {
   ASSERT_TRUE(said);
   EXPECT_EQ(said->code, 0);
   for (const char* name :
-       {"a",  "a16", "b",    "c",     "c5",     "d",        "d-paced", "e",      "e5", "e2", "f",
-        "g5", "g50", "g150", "g1000", "k-gzip", "k-snappy", "k-lz4",   "k-zstd", "j",  "j16"}) {
+       {"a",  "a16", "b",    "c",     "c5",     "d",        "d-paced", "e",      "e5", "e2",  "f",
+        "g5", "g50", "g150", "g1000", "k-gzip", "k-snappy", "k-lz4",   "k-zstd", "j",  "j16", "group"}) {
     Plan plan;
     EXPECT_FALSE(parsed({"--scenario", name}, plan)) << name;
     EXPECT_THAT(said->text, HasSubstr("  " + std::string(name) + " ")) << name;

@@ -40,14 +40,6 @@ Buffer frame_of(std::int16_t version, const Request& request) {
   return frame;
 }
 
-void send_all(int socket, Bytes bytes) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) give_up("the broker closed the connection");
-    bytes = bytes.subspan(static_cast<std::size_t>(sent));
-  }
-}
-
 void receive_all(int socket, MutableBytes to) {
   while (!to.empty()) {
     const ssize_t got = ::recv(socket, to.data(), to.size(), 0);
@@ -60,6 +52,14 @@ void receive_all(int socket, MutableBytes to) {
 
 void give_up(const std::string& what) {
   throw std::runtime_error(what);
+}
+
+void send_all(int socket, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) give_up("the broker closed the connection");
+    bytes = bytes.subspan(static_cast<std::size_t>(sent));
+  }
 }
 
 Buffer noise(std::size_t size, std::uint64_t seed) {
@@ -209,6 +209,16 @@ Producer Asker::take_producer(const std::string& transactional_id) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   give_up("no producer id: " + std::string(wire::name(error)));
+}
+
+void Asker::await_coordinator(const std::string& group) {
+  wire::FindCoordinatorRequest find;
+  find.coordinator_keys = {group};
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (ask(kFindCoordinatorVersion, find).coordinators.at(0).error_code == wire::ErrorCode::none) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  give_up("the group has no coordinator");
 }
 
 Uuid Asker::topic_id(const Plan& plan) {

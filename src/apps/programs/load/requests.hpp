@@ -63,6 +63,7 @@ bool is_success(Bytes answer, std::string& problem);
 
 // A TCP connection without delay. Throws std::runtime_error.
 int connect_to(const Plan& plan);
+void send_all(int socket, Bytes bytes);
 
 // A connection that asks and waits. Throws std::runtime_error.
 class Asker {
@@ -75,6 +76,8 @@ class Asker {
   // Returns when all its partitions take records.
   void make_topic(const Plan& plan);
   Producer take_producer(const std::string& transactional_id);
+  // Returns when the group has a coordinator.
+  void await_coordinator(const std::string& group);
   Uuid topic_id(const Plan& plan);
   // The end offsets of the topic's partitions; none while a partition has no leader.
   std::vector<std::int64_t> ends_of(const Plan& plan);

@@ -10,9 +10,11 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "programs/load/eviction.hpp"
 #include "programs/load/fetch.hpp"
+#include "programs/load/group.hpp"
 #include "programs/load/lanes.hpp"
 #include "programs/load/requests.hpp"
 
@@ -21,6 +23,12 @@ namespace tailwater::load {
 namespace {
 
 constexpr int kMarkerTries = 200;
+constexpr int kGroupLives = 5;
+
+double median(std::vector<double> figures) {
+  std::ranges::sort(figures);
+  return figures[figures.size() / 2];
+}
 
 double own_cpu_s() {
   rusage usage{};
@@ -202,6 +210,34 @@ void run_cold(Asker& asker, const Plan& plan) {
             member("read_alone_mb_per_s", megabytes_per_s(plan, alone.read, alone.seconds)));
 }
 
+// Medians of some lives of a group, each of another name.
+void run_group(Asker& asker, const Plan& plan) {
+  int named = 0;
+  const auto live = [&] {
+    const std::string name = plan.topic + "-" + std::to_string(++named);
+    asker.await_coordinator(name);
+    return Group(plan, name).live();
+  };
+  using Clock = std::chrono::steady_clock;
+  const auto warm = Clock::now() + std::chrono::duration<double>(plan.warm_s);
+  do {
+    live();
+  } while (Clock::now() < warm);
+  tell("measuring");
+  std::vector<double> stable;
+  std::vector<double> joined;
+  std::vector<double> left;
+  for (int each = 0; each < kGroupLives; ++each) {
+    const Group::Times times = live();
+    stable.push_back(times.stable_ms);
+    joined.push_back(times.joined_ms);
+    left.push_back(times.left_ms);
+  }
+  tell("measured");
+  std::printf("{\"stable_ms\": %.3f, \"joined_ms\": %.3f, \"left_ms\": %.3f}\n", median(stable),
+              median(joined), median(left));
+}
+
 }  // namespace
 
 void run(Plan plan) {
@@ -218,6 +254,8 @@ void run(Plan plan) {
       return run_follow(asker, plan);
     case Kind::cold:
       return run_cold(asker, plan);
+    case Kind::group:
+      return run_group(asker, plan);
   }
 }
 
