@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <utility>
 
 #include "programs/load/requests.hpp"
@@ -33,26 +34,22 @@ constexpr milliseconds kAskEvery{1};
 constexpr milliseconds kLimit{60'000};
 constexpr int kEventsMax = 64;
 
-// A subscription to one topic; partition 0 of it.
-Buffer metadata_of(const std::string& topic) {
+// Of the consumer protocol, version 0: one topic, and what follows it.
+Buffer about(const std::string& topic, std::initializer_list<std::int32_t> behind) {
   Buffer bytes;
   wire::Writer writer(bytes);
   writer.int16(0);
   writer.int32(1);
   writer.string(topic, wire::Form::plain);
-  writer.int32(-1);
+  for (const std::int32_t each : behind) writer.int32(each);
   return bytes;
 }
+// A subscription, and partition 0; neither has user data.
+Buffer metadata_of(const std::string& topic) {
+  return about(topic, {-1});
+}
 Buffer assignment_of(const std::string& topic) {
-  Buffer bytes;
-  wire::Writer writer(bytes);
-  writer.int16(0);
-  writer.int32(1);
-  writer.string(topic, wire::Form::plain);
-  writer.int32(1);
-  writer.int32(0);
-  writer.int32(-1);
-  return bytes;
+  return about(topic, {1, 0, -1});
 }
 
 template <class Work>
