@@ -31,7 +31,7 @@ TEST(Crc32c, EverySplitGivesTheSameAnswer) {
   }
 }
 
-TEST(Crc32cTest, ResultsOfPiecesFollowFromEachOther) {
+TEST(Crc32c, ResultsOfPiecesFollowFromEachOther) {
   Buffer bytes(70'000);
   for (std::size_t each = 0; each < bytes.size(); ++each)
     bytes[each] = static_cast<std::byte>(each * 31 + each / 257);
@@ -48,7 +48,7 @@ TEST(Crc32cTest, ResultsOfPiecesFollowFromEachOther) {
   }
 }
 
-TEST(Crc32cTest, PiecesOfAnySizeAreJoined) {
+TEST(Crc32c, PiecesOfAnySizeAreJoined) {
   // Bytes that are zero, so many that nobody would lay them out: as if added one half after the other.
   std::uint32_t zeros = crc32c(Buffer(1 << 20));
   std::uint64_t size = 1 << 20;
@@ -61,7 +61,7 @@ TEST(Crc32cTest, PiecesOfAnySizeAreJoined) {
   }
 }
 
-TEST(StreamCopyTest, EveryByteArrivesAndNoOther) {
+TEST(StreamCopy, EveryByteArrivesAndNoOther) {
   Buffer from(3'000);
   for (std::size_t each = 0; each < from.size(); ++each)
     from[each] = static_cast<std::byte>(each * 7 + each / 256);

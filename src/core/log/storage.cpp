@@ -397,7 +397,7 @@ AppendRefusal refusal_of(Growth::Prospect prospect) {
   return AppendRefusal::storage;
 }
 
-// The next to read what lies behind the header of a large batch is the disk, or somebody else's processor.
+// Where large batches come fast, the next to read what lies behind their headers is the disk, or somebody else's processor.
 constexpr std::size_t kStreamed = 65'536;
 
 void copy_batch(Bytes from, MutableBytes to) {

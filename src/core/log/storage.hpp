@@ -10,7 +10,8 @@
 //   - a start reads manifest and ring, never one directory per partition.
 //   - an error other than a full disk takes its directory offline, and is never retried into success.
 //   - memory stays within the budget: held_back() says when to stop reading produce requests.
-// MUST NOT validate record bytes: append() takes what records::validate_for_produce() accepted.
+// MUST NOT validate record bytes: append() takes what records::validate_for_produce() accepted, or what else matches its
+// checksum: that of a direct run rests on it.
 //
 //   use   start(effects); then turn by turn: completed() for each input; changed() and ready_reads() say
 //         which waiting produces and fetches to look at again; clear_news(); appends and plans;

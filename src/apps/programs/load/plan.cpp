@@ -178,12 +178,13 @@ bool read_option(std::string_view option, const std::string& word, Plan& plan) {
 
 // What cannot be done; null if nothing is.
 const char* contradiction(const Plan& plan) {
-  const bool reads = plan.kind == Kind::consume || plan.kind == Kind::follow || plan.kind == Kind::cold ||
-                     plan.kind == Kind::group;
+  const bool has_consumers = plan.kind == Kind::consume || plan.kind == Kind::follow ||
+                             plan.kind == Kind::cold || plan.kind == Kind::group;
   if (plan.kind == Kind::transactions && (plan.in_flight > 1 || plan.batches > 1))
     return "a producer has one transaction at a time, of one batch";
   if (plan.batches > plan.partitions) return "more batches than partitions";
-  if (reads != (plan.consumers > 0)) return "consumers are for the kinds that have some, and need them";
+  if (has_consumers != (plan.consumers > 0))
+    return "consumers are for the kinds that have some, and need them";
   if ((plan.kind == Kind::consume || plan.kind == Kind::cold) && plan.preload_mb == 0)
     return "nothing is there to read; see --preload";
   // Otherwise nobody knows which batch has which offset.
