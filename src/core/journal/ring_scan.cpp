@@ -119,21 +119,21 @@ void RingScan::begin_window() {
   }
   phase_ = Phase::window;
   looking_at_ = expected_;
-  window_end_ = limit_;
+  std::uint64_t window = capacity_;
   if (trust_ == Trust::newest) {
-    const std::uint64_t window = window_bytes(static_cast<std::uint32_t>(frame_bytes_max_));
     // With the first frame behind a jump that the superblock does not know.
-    window_end_ = std::min(limit_, expected_ + window + kBlock);
+    window = std::min(window, window_bytes(static_cast<std::uint32_t>(frame_bytes_max_)) + kBlock);
   }
-  if (looking_at_ == window_end_) begin_beyond();
+  // Also beyond the limit, where the next lap overwrites what is live: a newer superblock may have allowed it.
+  window_end_ = expected_ + window;
 }
 
-// Whether a frame that lies where `at` would says that something behind the end had been settled, or comes
-// from a start that the superblock does not know: then a newer superblock was written, and did not stay. A
-// frame of an earlier lap says neither.
+// Whether a frame that lies where `at` would says that something behind the end had been settled, or was formed when
+// there was more room, or comes from a start that the superblock does not know: then a newer superblock was written,
+// and did not stay. A frame of an earlier lap says nothing of that, nor does one that is live.
 bool RingScan::proves_more(const FrameHeader& header, Lsn at) const {
   return header.journal_id == journal_id_ && header.lsn.value % capacity_ == at.value % capacity_ &&
-         (header.settled > expected_ || header.incarnation > incarnation_);
+         (header.settled > expected_ || header.lsn >= limit_ || header.incarnation > incarnation_);
 }
 
 void RingScan::feed_window(Bytes bytes) {
@@ -151,7 +151,7 @@ void RingScan::feed_window(Bytes bytes) {
 }
 
 void RingScan::begin_beyond() {
-  phase_ = trust_ == Trust::maybe_older && beyond_at_ < beyond_end_ ? Phase::beyond : Phase::over;
+  phase_ = beyond_at_ < beyond_end_ ? Phase::beyond : Phase::over;
 }
 
 // Whether a frame that lies where the ring that the superblock knows has no place belongs to what is live. Of

@@ -2,10 +2,10 @@
 // the place where the last write tore (cut there) or damage of what had been acknowledged (never cut).
 //   1 frames are taken as long as they are valid (format.hpp); jumps of the superblock are followed
 //   2 at the first bad place x, the blocks of one window behind it are searched for a frame header that says
-//     that more than x was settled, or that is of a later start than the superblock: then x was acknowledged
-//     and is damaged now, or the superblock is not the newest; else x is the torn end
-//   if it is known that the newer superblock may be lost, all of the ring is searched, and what its file has
-//   beyond: the newer one may have made the ring larger
+//     that more than x was settled, or that is of a later start than the superblock, or of a lap for which that
+//     has no room: then x was acknowledged and is damaged now, or the superblock is not the newest; else x is the
+//     torn end. If it is known that the newer superblock may be lost, all of the ring is searched
+//   3 what the file has beyond the ring is searched, too: a newer superblock may have made it larger
 // What cannot be told from tearing on one machine: rot in the very last settled frame, behind which nothing
 // was written. Fed with blocks by whoever reads them; total on any bytes.
 #pragma once

@@ -217,6 +217,24 @@ TEST(RingScanTest, AnOlderSuperblockDoesNotHideAJump) {
   EXPECT_TRUE(ring.scan(older, RingScan::Trust::maybe_older).damaged);
 }
 
+// The newer superblock is lost, and with it that the next lap may overwrite the first; there a start had left a gap.
+TEST(RingScanTest, AnOlderSuperblockDoesNotHideTheNextLap) {
+  for (const int frames : {0, 1, 2, 5}) {
+    TestRing ring(16, 2);
+    const Lsn to = Lsn{0} + window_bytes(ring.superblock_.frame_bytes_max);
+    ring.superblock_.jumps.push_back({Lsn{0}, to});
+    ring.writer_.jump(to);
+    for (int frame = 0; frame < 8; ++frame) ring.append("lap");
+    const Superblock older = ring.superblock_;
+    ring.trim(to);
+    for (int frame = 0; frame < frames; ++frame) ring.append("next lap");
+    // Nothing says that it is not the newest: the write of the newer one went astray.
+    const auto found = ring.scan(older, RingScan::Trust::newest);
+    EXPECT_EQ(found.texts, Texts(8, "lap"));
+    EXPECT_EQ(found.damaged, frames > 0) << frames;
+  }
+}
+
 // The newer superblock is lost, and with it that the ring is larger now.
 TEST(RingScanTest, AnOlderSuperblockDoesNotHideWhatTheRingGrewBy) {
   for (const std::uint64_t frames_beyond : {0, 1, 2, 9}) {
@@ -225,9 +243,11 @@ TEST(RingScanTest, AnOlderSuperblockDoesNotHideWhatTheRingGrewBy) {
     const Superblock older = ring.superblock_;
     ring.grow(32);
     for (std::uint64_t frame = 14; frame < 16 + frames_beyond; ++frame) ring.append(std::to_string(frame));
-    const auto found = ring.scan(older, RingScan::Trust::maybe_older);
-    EXPECT_EQ(found.texts.size(), 16u);
-    EXPECT_EQ(found.damaged, frames_beyond > 0) << frames_beyond;
+    for (const auto trust : {RingScan::Trust::newest, RingScan::Trust::maybe_older}) {
+      const auto found = ring.scan(older, trust);
+      EXPECT_EQ(found.texts.size(), 16u);
+      EXPECT_EQ(found.damaged, frames_beyond > 0) << frames_beyond;
+    }
   }
 }
 
