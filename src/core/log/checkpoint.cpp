@@ -41,23 +41,47 @@ Checkpointer::~Checkpointer() {
   if (!memory_.empty()) dir_.shared.pool.give(memory_);
 }
 
+DiskOp Checkpointer::of_superblock(DiskOpKind kind, Role role, std::uint64_t sequence) {
+  if (memory_.empty()) memory_ = dir_.shared.pool.take(journal::kBlock);
+  busy_ = true;
+  DiskOp op = dir_.op(kind, Part::checkpoint, static_cast<std::uint64_t>(role));
+  op.file = dir_.ring_file;
+  op.at = journal::superblock_position(sequence);
+  return op;
+}
+
 void Checkpointer::write_superblock() {
-  if (writing_) {
+  if (busy_) {
     again_ = true;
     return;
   }
-  if (memory_.empty()) memory_ = dir_.shared.pool.take(journal::kBlock);
   ++wanted_.sequence;
   std::erase_if(wanted_.jumps, [&](const journal::Jump& jump) { return jump.from < wanted_.trim; });
-  journal::encode(wanted_, memory_.first(journal::kBlock));
   in_flight_ = wanted_;
-  writing_ = true;
-  DiskOp op = dir_.op(DiskOpKind::write, Part::checkpoint, static_cast<std::uint64_t>(Role::superblock));
-  op.file = dir_.ring_file;
-  op.at = journal::superblock_position(wanted_.sequence);
+  DiskOp op = of_superblock(DiskOpKind::write, Role::superblock, wanted_.sequence);
+  journal::encode(wanted_, memory_.first(journal::kBlock));
   op.pieces.push_back(memory_.first(journal::kBlock));
   op.durable = true;
   dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Checkpointer::read_superblock() {
+  if (busy_ || before_last_ == 0) return;
+  DiskOp op = of_superblock(DiskOpKind::read, Role::proof, written_.sequence);
+  op.memory = memory_.first(journal::kBlock);
+  dir_.shared.outbox.push_back(std::move(op));
+}
+
+void Checkpointer::superblock_read(const DiskDone& done) {
+  const bool whole = done.outcome && *done.outcome == journal::kBlock;
+  if (whole && journal::decode_superblock(memory_.first(journal::kBlock)) == written_) {
+    remove_before_last();
+  } else if (done.outcome) {
+    dir_.shared.news.faults.push_back("a superblock of " + dir_.ring_path() +
+                                      " did not come to its place; it is written again");
+    again_ = true;
+  }
+  if (std::exchange(again_, false)) write_superblock();
 }
 
 bool Checkpointer::due() const {
@@ -144,13 +168,14 @@ void Checkpointer::turn() {
 
 void Checkpointer::completed(const DiskDone& done) {
   const auto role = static_cast<Role>(detail_of(done.token));
-  if (role == Role::superblock) writing_ = false;
+  if (role == Role::superblock || role == Role::proof) busy_ = false;
   if (dir_.report.state == DirState::offline) return;
+  if (role == Role::proof) return superblock_read(done);
   if (role == Role::manifest && found_no_room(done)) {
     phase_ = Phase::idle;
     no_room_ = true;
     retry_at_ = dir_.room_retry_at();
-    remove_before_last();
+    read_superblock();
     return;
   }
   if (role == Role::removal) {

@@ -5,7 +5,8 @@
 //   3 when that is durable, write the superblock: trim = the oldest frame that a log needed when the state
 //   was taken
 //   4 when that is durable, the space is free, and the manifest before the last may go
-// On a full disk that one goes first: its place is what the next one needs, whoever else has the rest.
+// On a full disk that one goes first: its place is what the next one needs, whoever else has the rest. But then the
+// superblock is read back: should it not have come to its place, the one before it counts, and names that manifest.
 // GUARANTEES: never trims what is not flushed and synced, or not in a durable manifest; one superblock at a
 // time.
 #pragma once
@@ -44,7 +45,7 @@ class Checkpointer {
   bool waits_for_runs() const { return waits_for_runs_; }
   // The last one that is on stable storage.
   const journal::Superblock& written() const { return written_; }
-  bool writing_superblock() const { return writing_; }
+  bool writing_superblock() const { return busy_; }
 
   // What a manifest of this moment holds, but for its generation and address.
   Manifest state() const;
@@ -60,7 +61,7 @@ class Checkpointer {
 
  private:
   enum class Phase : std::uint8_t { idle, fence, settle, manifest, superblock };
-  enum class Role : std::uint8_t { manifest, superblock, removal };
+  enum class Role : std::uint8_t { manifest, superblock, proof, removal };
 
   bool due() const;
   bool may_take_state() const;
@@ -68,6 +69,9 @@ class Checkpointer {
   std::uint64_t gain() const;
   void take_state();
   void superblock_written();
+  DiskOp of_superblock(DiskOpKind kind, Role role, std::uint64_t sequence);
+  void read_superblock();
+  void superblock_read(const DiskDone& done);
   void remove_before_last();
 
   Directory& dir_;
@@ -75,7 +79,7 @@ class Checkpointer {
   journal::Superblock written_;
   journal::Superblock in_flight_;
   MutableBytes memory_;
-  bool writing_ = false;
+  bool busy_ = false;  // the superblock in memory_ is being written or read
   bool again_ = false;
 
   Phase phase_ = Phase::idle;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/journal/superblock.hpp"
 #include "core/log/log_state.hpp"
 #include "core/log/test_world.hpp"
 
@@ -116,6 +117,51 @@ TEST(FullDisk, ManifestsThatFindNoRoomLeaveNoOlderOneBehind) {
     world.start_and_recover();
     EXPECT_TRUE(world.storage->report(DirId{0}).clean_start);
   }
+  world.verify();
+}
+
+// A disk that says a superblock was written which did not come to its place: the one before it would count, and names the
+// manifest before the last.
+TEST(FullDisk, TheManifestBeforeTheLastStaysUntilTheSuperblockIsSeenInItsPlace) {
+  World world(23);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  const std::string ring = "journal/0.jnl";
+  const auto head = [&] {
+    const Buffer& content = world.disk.content(ring);
+    return Buffer(content.begin(), content.begin() + journal::kRingStart);
+  };
+  const auto generation = [&] {
+    journal::Superblock superblock;
+    EXPECT_EQ(journal::read_ring_head(head(), superblock), journal::RingHead::formatted);
+    return superblock.manifest_generation;
+  };
+  Buffer before;
+  const std::uint64_t first = generation();
+  while (generation() < first + 3) {
+    before = head();
+    ASSERT_TRUE(world.append(log, {.value_size = 2'000}).has_value());
+    world.pump();
+  }
+  Buffer content = world.disk.content(ring);
+  std::copy(before.begin(), before.end(), content.begin());
+  world.disk.set_content(ring, std::move(content));
+  ASSERT_EQ(generation(), first + 2) << "the last is lost";
+
+  world.disk.failing = "manifest/";
+  world.disk.failing_kind = DiskOpKind::replace;
+  world.disk.failing_code = Errc::out_of_space;
+  world.storage->stop();
+  world.pump();
+  EXPECT_EQ(generation(), first + 3) << "it is written again";
+  world.advance(world.options.full_retry_interval);
+  world.pump();
+  EXPECT_EQ(manifests(world).size(), 1u) << "and its place is given away then";
+  world.disk.failing.clear();
+  world.crash();
+  world.start_and_recover();
+  EXPECT_EQ(world.storage->report(DirId{0}).state, DirState::online)
+      << world.storage->report(DirId{0}).failure.message;
   world.verify();
 }
 
