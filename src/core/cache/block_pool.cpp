@@ -20,6 +20,11 @@ constexpr Duration kLookInterval = Duration::from_ms(10'000);
 constexpr std::size_t kGivenAtOnce = 16;
 constexpr Duration kGivePause = Duration::from_ms(10);
 
+// So many free blocks that are larger than a slab are kept at most: slabs do not serve in their place, nor they in that of
+// slabs.
+constexpr std::size_t kSpareLargeMost = 32;
+constexpr std::size_t kLargeStep = kSlabBytes / 4;
+
 std::uint32_t blocks_in_slab(std::size_t size_class) {
   return static_cast<std::uint32_t>(kSlabBytes / kBlockSizes[size_class]);
 }
@@ -30,12 +35,13 @@ std::size_t block_size_for(std::size_t size) {
   for (const std::size_t each : kBlockSizes) {
     if (size <= each) return each;
   }
-  return (size + kDiskBlock - 1) / kDiskBlock * kDiskBlock;
+  return (size + kLargeStep - 1) / kLargeStep * kLargeStep;
 }
 
 BlockPool::~BlockPool() {
   for (auto& entry : slabs_) pages_.give(entry.second->memory, kSlabBytes);
   for (std::byte* const slab : spare_) pages_.give(slab, kSlabBytes);
+  give_back_large(spare_large_.size());
 }
 
 std::byte* BlockPool::take_slab() {
@@ -60,17 +66,33 @@ void BlockPool::give_back(std::size_t slabs) {
   spare_least_ = std::min(spare_least_, spare_.size());
 }
 
+void BlockPool::give_back_large(std::size_t count) {
+  const auto end = spare_large_.begin() + static_cast<std::ptrdiff_t>(std::min(count, spare_large_.size()));
+  for (auto block = spare_large_.begin(); block != end; ++block) {
+    held_bytes_ -= block->size();
+    pages_.give(block->data(), block->size());
+  }
+  spare_large_.erase(spare_large_.begin(), end);
+  large_least_ = std::min(large_least_, spare_large_.size());
+}
+
 void BlockPool::look(Instant now) {
   const bool looks = look_at_ != Instant::max();
   if (looks && now < look_at_) return;
   const std::size_t spared = spare_.size() - std::min(spare_.size(), kSpareLeast);
-  if (looks && owed_ == 0) owed_ = (spare_least_ + 1) / 2;
+  if (looks && owed_ == 0) {
+    owed_ = (spare_least_ + 1) / 2;
+    give_back_large((large_least_ + 1) / 2);
+  }
   owed_ = std::min(owed_, spared);
   const std::size_t given = std::min(owed_, kGivenAtOnce);
   give_back(given);
   owed_ -= given;
-  look_at_ = spared > given ? now + (owed_ > 0 ? kGivePause : kLookInterval) : Instant::max();
-  if (owed_ == 0) spare_least_ = spare_.size();
+  const bool more = spared > given || !spare_large_.empty();
+  look_at_ = more ? now + (owed_ > 0 ? kGivePause : kLookInterval) : Instant::max();
+  if (owed_ > 0) return;
+  spare_least_ = spare_.size();
+  large_least_ = spare_large_.size();
 }
 
 BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
@@ -86,16 +108,34 @@ BlockPool::Slab& BlockPool::slab_with_room(std::size_t size_class) {
   return *owned;
 }
 
+MutableBytes BlockPool::take_large(std::size_t size) {
+  // That which was given last.
+  const auto fits = std::find_if(spare_large_.rbegin(), spare_large_.rend(), [&](const MutableBytes& block) {
+    return block.size() >= size && block.size() <= size + size / 4;
+  });
+  if (fits != spare_large_.rend()) {
+    const MutableBytes block = *fits;
+    spare_large_.erase(std::prev(fits.base()));
+    large_least_ = std::min(large_least_, spare_large_.size());
+    return block;
+  }
+  // So that all together are not more than was in use before.
+  const std::uint64_t held = held_bytes_;
+  while (held_bytes_ + size > held && !spare_large_.empty()) give_back_large(1);
+  if (held_bytes_ + size > held) give_back((held_bytes_ + size - held + kSlabBytes - 1) / kSlabBytes);
+  held_bytes_ += size;
+  return {pages_.take(size), size};
+}
+
 MutableBytes BlockPool::take(std::size_t size) {
   const std::size_t rounded = block_size_for(size);
+  if (rounded > kSlabBytes) {
+    const MutableBytes block = take_large(rounded);
+    taken_bytes_ += block.size();
+    return block;
+  }
   taken_bytes_ += rounded;
   if (rounded == kSlabBytes) return {take_slab(), rounded};
-  if (rounded > kSlabBytes) {
-    // No slab is as large: so that both together are not more than was in use before.
-    give_back(rounded / kSlabBytes);
-    held_bytes_ += rounded;
-    return {pages_.take(rounded), rounded};
-  }
   const auto size_class = static_cast<std::size_t>(
       std::find(kBlockSizes.begin(), kBlockSizes.end(), rounded) - kBlockSizes.begin());
   Slab& slab = slab_with_room(size_class);
@@ -114,8 +154,9 @@ void BlockPool::give(MutableBytes block) {
   taken_bytes_ -= block.size();
   if (block.size() == kSlabBytes) return spare_.push_back(block.data());
   if (block.size() > kSlabBytes) {
-    held_bytes_ -= block.size();
-    return pages_.give(block.data(), block.size());
+    spare_large_.push_back(block);
+    if (spare_large_.size() > kSpareLargeMost) give_back_large(1);
+    return;
   }
   const auto address = reinterpret_cast<std::uintptr_t>(block.data());
   const auto found = slabs_.find(address / kSlabBytes * kSlabBytes);

@@ -11,12 +11,12 @@
 namespace tailwater::cache {
 namespace {
 
-TEST(BlockPoolTest, SizesAreRoundedUpToAClassOrWholeBlocks) {
+TEST(BlockPoolTest, SizesAreRoundedUpToAClassOrItsQuarters) {
   EXPECT_EQ(block_size_for(1), 4'096u);
   EXPECT_EQ(block_size_for(4'096), 4'096u);
   EXPECT_EQ(block_size_for(4'097), 16'384u);
   EXPECT_EQ(block_size_for(1'048'576), 1'048'576u);
-  EXPECT_EQ(block_size_for(1'048'577), 1'052'672u);
+  EXPECT_EQ(block_size_for(1'048'577), 1'310'720u);
 }
 
 // Looks until there is nothing to look for. Gives how often.
@@ -155,6 +155,39 @@ TEST(BlockPoolTest, LargeBlocksAreNotHeldBesideFreeSlabs) {
   for (int each = 0; each < 25; ++each) taken.push_back(pool.take(4 << 20));
   EXPECT_LE(pages.held, 100u << 20);
   for (const MutableBytes block : taken) pool.give(block);
+}
+
+TEST(BlockPoolTest, BlocksOfMoreThanASlabServeAgainAndGoBackInTheEnd) {
+  CountedPages pages;
+  BlockPool pool(&pages);
+  std::vector<MutableBytes> slabs;
+  for (int each = 0; each < 40; ++each) slabs.push_back(pool.take(1'048'576));
+  for (int each = 0; each < 100; ++each) {
+    const MutableBytes one = pool.take((1 << 20) + 1 + each);
+    const MutableBytes other = pool.take((1 << 20) + 100'000 + each);
+    pool.give(one);
+    pool.give(other);
+  }
+  EXPECT_EQ(pages.taken, 42);
+  for (; !slabs.empty(); slabs.pop_back()) pool.give(slabs.back());
+  EXPECT_EQ(pool.taken_bytes(), 0u);
+  const std::uint64_t held = pages.held;
+  const MutableBytes larger = pool.take(8 << 20);
+  EXPECT_LE(pages.held, held);
+  pool.give(larger);
+  EXPECT_GT(come_to_rest(pool, {}), 0);
+  EXPECT_LE(pages.held, 16u << 20);
+}
+
+TEST(BlockPoolTest, FewFreeLargeBlocksStandBesideSlabs) {
+  CountedPages pages;
+  BlockPool pool(&pages);
+  std::vector<MutableBytes> taken;
+  for (int each = 0; each < 100; ++each) taken.push_back(pool.take(1'200'000));
+  for (; !taken.empty(); taken.pop_back()) pool.give(taken.back());
+  EXPECT_LE(pages.held, 40u << 20);
+  come_to_rest(pool, {});
+  EXPECT_EQ(pages.held, 0u);
 }
 
 TEST(BlockPoolTest, TenThousandSmallBlocksCostWhatTheyHold) {

@@ -13,6 +13,15 @@ namespace {
 using cache::ColdBlock;
 using cache::ColdCache;
 
+// From this place to the end of the log.
+std::uint64_t bytes_behind(const LogState& log, const Segment& segment, std::uint64_t position) {
+  std::uint64_t bytes = 0;
+  for (const Segment& each : log.segments) {
+    if (each.base >= segment.base) bytes += each.size;
+  }
+  return bytes - position;
+}
+
 }  // namespace
 
 BlockReader::~BlockReader() {
@@ -180,7 +189,12 @@ void BlockReader::completed(const DiskDone& done, Directory& dir) {
     // place.
     std::fill(load.block->memory.begin() + static_cast<std::ptrdiff_t>(got),
               load.block->memory.begin() + static_cast<std::ptrdiff_t>(load.expected), std::byte{0});
-    if (live && load.kind == FileKind::records) overlay(load);
+    if (live && load.kind == FileKind::records) {
+      overlay(load);
+      // It would have been here, had the log kept more of its recent bytes.
+      const std::uint64_t begin = load.block->key.index * block_bytes();
+      shared_.room.missed(load.expected, bytes_behind(log, *segment, begin), log.newest);
+    }
     shared_.cold.loaded(load.block, load.expected);
   } else {
     shared_.cold.failed(load.block);

@@ -16,15 +16,6 @@ namespace {
 // More damaged places than that are counted, but not spelled out.
 constexpr std::size_t kSaidMax = 1'024;
 
-// From this place to the end of the log.
-std::uint64_t bytes_behind(const LogState& log, const Segment& segment, std::uint64_t position) {
-  std::uint64_t bytes = 0;
-  for (const Segment& each : log.segments) {
-    if (each.base >= segment.base) bytes += each.size;
-  }
-  return bytes - position;
-}
-
 }  // namespace
 
 void Reader::want_range(const BlockReader::Source& source, std::uint64_t from, std::uint64_t to) {
@@ -181,7 +172,6 @@ ReadPlan Reader::plan_cold(LogState& log, const ReadRequest& request, std::vecto
     at = end;
   }
   log.hint = {run.next, segment.number, run.end, run.floor};
-  shared_.room.missed(plan.bytes, bytes_behind(log, segment, run.begin), log.newest);
   for (std::uint32_t ahead = 0; ahead <= shared_.options.read_ahead_blocks; ++ahead) {
     blocks_.read_ahead(records, run.end + ahead * size);
   }

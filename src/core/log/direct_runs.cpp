@@ -23,11 +23,18 @@ DirectRuns::~DirectRuns() {
   }
 }
 
+bool DirectRuns::possible(const LogState& log) const {
+  return dir_.shared.options.direct_run_bytes > 0 && !dir_.soft && !log.config.compact;
+}
+
+bool DirectRuns::may_take(const LogState& log) const {
+  return possible(log) && !dir_.journal.frames().empty();
+}
+
 bool DirectRuns::takes(const Pending& entry) const {
-  const std::uint64_t least = dir_.shared.options.direct_run_bytes;
-  return least > 0 && entry.kind == journal::EntryKind::batches && entry.to - entry.from >= least &&
-         last_block(entry.to) > first_block(entry.from) && !dir_.soft && !entry.log->config.compact &&
-         !entry.begun;
+  return entry.kind == journal::EntryKind::batches && possible(*entry.log) &&
+         entry.to - entry.from >= dir_.shared.options.direct_run_bytes &&
+         last_block(entry.to) > first_block(entry.from) && !entry.begun;
 }
 
 DirectRuns::Way DirectRuns::way_of(LogState& log, const Pending& run) {
@@ -54,10 +61,18 @@ std::uint64_t DirectRuns::room_ahead(std::uint64_t size) const {
   return std::max(least, std::min(size, kRoomAheadMax));
 }
 
+// Where space is had by writing zeros nothing else may write behind the file's end meanwhile. A flush of what has its
+// room does not: with large runs one follows the other, and the room would run out if it had to wait for a gap.
+bool DirectRuns::may_extend(const LogState& log, const Segment& segment) {
+  if (log.extending) return false;
+  if (!log.flushing) return true;
+  return segment.extended && log.flushing_segment <= segment.base &&
+         (log.flushing_segment < segment.base || log.flushing_to <= segment.allocated[kRecords]);
+}
+
 // Gives the file size and blocks ahead. The first flush has reserved blocks and left the size alone.
 void DirectRuns::extend(LogState& log, Segment& segment, std::uint64_t to) {
-  // Where space is had by writing zeros nothing else may write behind the end meanwhile.
-  if (log.extending || log.flushing || dir_.stopping || dir_.now.monotonic < extend_not_before_) return;
+  if (!may_extend(log, segment) || dir_.stopping || dir_.now.monotonic < extend_not_before_) return;
   const std::uint64_t from = segment.extended ? segment.allocated[kRecords] : 0;
   const std::uint64_t most = std::max<std::uint64_t>(to, log.config.segment_bytes);
   Run more;

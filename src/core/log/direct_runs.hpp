@@ -27,6 +27,8 @@ class DirectRuns {
   DirectRuns(const DirectRuns&) = delete;
   DirectRuns& operator=(const DirectRuns&) = delete;
 
+  // Whether what is appended to the log now may go straight to its segment, once enough of it is there.
+  bool may_take(const LogState& log) const;
   // Large enough, and of a log that may have runs.
   bool takes(const Pending& entry) const;
   enum class Way : std::uint8_t { journal, direct, later };
@@ -56,8 +58,10 @@ class DirectRuns {
     bool again = false;  // it found no descriptor
   };
 
+  bool possible(const LogState& log) const;
   bool has_room(LogState& log, Segment& segment, std::uint64_t to);
   std::uint64_t room_ahead(std::uint64_t size) const;
+  static bool may_extend(const LogState& log, const Segment& segment);
   void extend(LogState& log, Segment& segment, std::uint64_t to);
   std::size_t add(Run run);
   void release(Run& run);

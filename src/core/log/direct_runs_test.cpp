@@ -311,6 +311,34 @@ TEST(DirectRunsTest, AFlushThatWasOvertakenByATruncationWritesOverNoRun) {
   EXPECT_GT(met, 5);
 }
 
+TEST(DirectRunsTest, RoomIsHadWhileAFlushOfWhatHasItsRoomGoesOn) {
+  int met = 0;
+  for (std::uint64_t seed = 60; seed < 80; ++seed) {
+    SCOPED_TRACE(seed);
+    RunsWorld world(seed);
+    world.disk.can_reserve = seed % 2 == 0;
+    world.begin();
+    Log& log = world.log("a");
+    for (int each = 0; each < 20; ++each) world.append_and_check(log, 2'000);
+    while (!state_of(log).flushing) world.step();
+    for (int each = 0; each < 4; ++each) {
+      world.keep_busy();
+      world.append_and_check(log, kLarge, 'e');
+      world.turn();
+      if (state_of(log).flushing && state_of(log).extending) ++met;
+      world.step();
+    }
+    world.pump();
+    world.crash();
+    world.start_and_recover();
+    world.verify();
+    world.stop();
+    world.start_and_recover();
+    world.verify();
+  }
+  EXPECT_GT(met, 5);
+}
+
 TEST(DirectRunsTest, WhatLiesInTheBlocksOfALogThatWasEmptiedIsNotLookedAt) {
   RunsWorld world(9);
   world.begin();

@@ -196,6 +196,8 @@ bool Flusher::take(LogState& log) {
   }
   log.flushing = true;
   log.flushing_generation = log.generation;
+  log.flushing_segment = job.parts.back().base;
+  log.flushing_to = round_up(job.parts.back().to, kBlock);
   ++log.references;
   for (const Part& part : job.parts) {
     bytes_ += part.to - part.from;

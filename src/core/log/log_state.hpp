@@ -159,6 +159,8 @@ struct LogState {
   std::uint32_t file_uses = 0;     // by readers and by compaction, in flight
   bool flushing = false;
   std::uint32_t flushing_generation = 0;  // as of the flush's begin
+  Offset flushing_segment;                // the last that the flush writes
+  std::uint64_t flushing_to = 0;          // so far, in whole blocks
   bool runs_direct = false;               // a direct run is in flight
   bool extending = false;                 // its file gets room for more
   bool ripe = false;                      // in Directory::ripe

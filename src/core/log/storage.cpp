@@ -397,11 +397,12 @@ AppendRefusal refusal_of(Growth::Prospect prospect) {
   return AppendRefusal::storage;
 }
 
-// Where large batches come fast, the next to read what lies behind their headers is the disk, or somebody else's processor.
 constexpr std::size_t kStreamed = 65'536;
 
-void copy_batch(Bytes from, MutableBytes to) {
-  const std::size_t near = from.size() < kStreamed ? from.size() : journal::kBlock;
+// The next to read what lies behind the header of a large batch is the disk, or somebody else's processor, unless the
+// journal takes it or its checksum has to be made anew (`read_here`).
+void copy_batch(Bytes from, MutableBytes to, bool read_here) {
+  const std::size_t near = read_here || from.size() < kStreamed ? from.size() : journal::kBlock;
   std::copy_n(from.begin(), near, to.begin());
   stream_copy(from.subspan(near), to.data() + near);
 }
@@ -439,7 +440,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   dir.heads.load_if_missing(log);
   const std::uint64_t from = log.active().size;
   const MutableBytes batch(chunk.at(from), bytes.size());
-  copy_batch(bytes, batch);
+  copy_batch(bytes, batch, stamp || info.wrong_max_timestamp || !dir.direct.may_take(log));
   if (!replica) {
     records::set_base_offset(batch, base);
     records::set_leader_epoch(batch, terms.epoch);
@@ -488,7 +489,8 @@ void Storage::begin_epoch(Log& outside, LeaderEpoch epoch) {
 void Storage::set_log_start(Log& outside, Offset start) {
   LogState& log = state_of(outside);
   CHECK(start <= log.end);
-  if (!log.dir->accepts() || start <= log.start) return;
+  // At a stop the last manifest may have been taken: who sees the new start would see the old one again.
+  if (!log.dir->accepts() || log.dir->stopping || start <= log.start) return;
   apply_log_start(*log.dir, log, start, Duration::from_ms(log.config.file_delete_delay_ms));
   log.dir->journal.push(log, {.kind = EntryKind::log_start, .base_offset = start});
 }

@@ -721,6 +721,26 @@ TEST(StorageTest, ATruncationMeanwhileDoesNotHideThatALogStartBecameDurable) {
   EXPECT_EQ(log.durable_start(), Offset{4});
 }
 
+// After each step of a stop: what is told is there after the next start.
+TEST(StorageTest, ALogStartThatIsToldDuringAStopOutlivesIt) {
+  for (int steps = 0;; ++steps) {
+    World world(7);
+    world.disk.in_order = true;
+    world.start_and_recover();
+    Log* log = &world.create("a");
+    for (int each = 0; each < 10; ++each) ASSERT_TRUE(world.append(*log, {}).has_value());
+    world.pump();
+    world.storage->stop();
+    for (int step = 0; step < steps; ++step) world.step();
+    if (world.storage->stopped()) break;
+    world.storage->set_log_start(*log, Offset{4});
+    const Offset told = log->start_offset();
+    world.stop();
+    world.start_and_recover();
+    EXPECT_GE(world.log("a").start_offset(), told) << steps;
+  }
+}
+
 TEST(StorageTest, ABlockWhoseHeadAnUnfinishedEntryBroughtOutlivesTwoCrashesAndACheckpointInBetween) {
   World world(11);
   world.disk.in_order = true;
