@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -18,9 +19,6 @@ constexpr std::uint64_t kSequenceBits = 32;
 // Order of activity is kept to this precision, so that a busy connection does not move in the list at each
 // request.
 constexpr Duration kTouchPrecision = Duration::from_ms(1000);
-// So close together comes what is many requests (Connections::last_reads_). Readers alone ask for their next
-// megabytes less often.
-constexpr Duration kCloseTogether = Duration::from_ms(2);
 
 }  // namespace
 
@@ -34,8 +32,7 @@ Connections::Connections(ShardId shard, Poller& poller, ConnectionMachine& machi
       make_stream_(std::move(make_stream)),
       slots_(1),
       pieces_(kPiecesMax),
-      iovecs_(kPiecesMax),
-      send_left_(options.send_per_turn) {}
+      iovecs_(kPiecesMax) {}
 
 Connections::~Connections() {
   for (Connection& connection : slots_) {
@@ -105,19 +102,14 @@ void Connections::on_event(std::uint64_t key, std::uint32_t events) {
 }
 
 void Connections::gather(Now now) {
-  const std::uint64_t before = counters_.bytes_received;
   working_.swap(to_read_);
   for (const ConnectionId id : working_) {
     if (Connection* connection = find(id)) {
       connection->queued_read = false;
       read(*connection, now);
-      last_reads_[next_read_++ % last_reads_.size()] = now.monotonic;
     }
   }
   working_.clear();
-  const bool busy = now.monotonic < last_reads_[next_read_ % last_reads_.size()] + kCloseTogether;
-  const std::size_t came = counters_.bytes_received - before;
-  send_left_ = busy ? std::max(options_.send_per_busy_turn, came) : options_.send_per_turn;
 }
 
 void Connections::read(Connection& connection, Now now) {
@@ -210,43 +202,57 @@ bool Connections::flush(ConnectionId id, Now now) {
   return sent;
 }
 
-bool Connections::send_in_line(Connection& connection, Now now) {
-  bool any = false;
+std::size_t Connections::send_in_line(Connection& connection, std::size_t most, Now now) {
+  std::size_t left = most;
   while (connection.can_send()) {
     std::size_t count = collect(connection.id);
     if (count == 0) break;
-    if (send_left_ == 0) {
+    if (left == 0) {
       queue_send(connection);
       break;
     }
-    if (send_left_ < collected_bytes_) count = cut(send_left_);
-    const std::size_t sent = transmit(connection, count, now);
-    send_left_ -= sent;
-    any = any || sent > 0;
+    if (left < collected_bytes_) count = cut(left);
+    left -= transmit(connection, count, now);
   }
-  return any;
+  return most - left;
 }
 
-bool Connections::send_waiting(Now now) {
-  if (to_send_.empty()) return false;
-  bool any = false;
+std::size_t Connections::send_slice(std::size_t most, Now now) {
+  std::size_t left = most;
   working_.swap(to_send_);
   auto next = working_.begin();
-  for (; next != working_.end() && send_left_ > 0; ++next) {
+  for (; next != working_.end() && left > 0; ++next) {
     if (Connection* connection = find(*next)) {
       connection->queued_send = false;
-      any |= send_in_line(*connection, now);
+      left -= send_in_line(*connection, left, now);
     }
   }
   // Those whose turn did not come are before those who had theirs and have more.
   to_send_.insert(to_send_.begin(), next, working_.end());
   working_.clear();
+  return most - left;
+}
+
+bool Connections::send_waiting(Now now) {
+  // Whoever writes a lot does not hold up who reads, either.
+  const std::uint64_t came =
+      counters_.bytes_received - std::exchange(received_before_, counters_.bytes_received);
+  std::size_t slice = std::max<std::size_t>(options_.send_slice, came);
+  std::size_t left = std::max(options_.send_per_turn, slice);
+  bool any = false;
+  while (left > 0 && !to_send_.empty()) {
+    const std::size_t sent = send_slice(std::min(left, slice), now);
+    any = any || sent > 0;
+    left -= sent;
+    slice = options_.send_slice;
+    // Whoever asks, and what the disk has finished, waits for no more than this slice.
+    if (sent == 0 || !to_read_.empty() || poller_.look()) break;
+  }
   return any;
 }
 
 void Connections::send_rest(Now now) {
-  send_left_ = SIZE_MAX;
-  while (send_waiting(now)) {
+  while (send_slice(SIZE_MAX, now) > 0) {
   }
 }
 

@@ -8,7 +8,6 @@
 // here.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,11 +39,11 @@ class ConnectionMachine {
 struct ConnectionOptions {
   std::size_t read_per_turn = 1 << 20;
   // Whoever reads a lot does not hold up the others. Small answers go at once; of larger ones all connections
-  // together send so much in a turn, in the order in which they came. While requests come close together that is
-  // as much as came with them, but at least the smaller figure.
+  // together send a slice in a turn, in the order in which they came, and more of them as long as nothing else is to
+  // be done.
   std::size_t small_send = 64 << 10;
+  std::size_t send_slice = 1 << 20;
   std::size_t send_per_turn = 4 << 20;
-  std::size_t send_per_busy_turn = 256 << 10;
   Duration idle_max = Duration::max();  // max: never closed for idling
 };
 
@@ -76,7 +75,8 @@ class Connections {
   // Sends what the machine has for this connection, or puts it in line if that is a lot. True: something was
   // sent.
   bool flush(ConnectionId id, Now now);
-  // Sends what waits in line, as far as this turn allows. True: something was sent.
+  // Sends what waits in line, as far as this turn allows: a slice, or as much as came since the last, and more while nothing
+  // becomes ready meanwhile. True: something was sent.
   bool send_waiting(Now now);
   // At the end: all that waits in line, as far as the peers take it at once.
   void send_rest(Now now);
@@ -121,7 +121,8 @@ class Connections {
   Connection* find(ConnectionId id);
   void read(Connection& connection, Now now);
   std::size_t transmit(Connection& connection, std::size_t count, Now now);
-  bool send_in_line(Connection& connection, Now now);
+  std::size_t send_in_line(Connection& connection, std::size_t most, Now now);
+  std::size_t send_slice(std::size_t most, Now now);
   void end(Connection& connection);
   void forget(Connection& connection);
   void queue_read(Connection& connection);
@@ -147,9 +148,7 @@ class Connections {
   std::vector<Bytes> pieces_;
   std::vector<iovec> iovecs_;
   std::size_t collected_bytes_ = 0;
-  std::size_t send_left_ = 0;            // of large answers in this turn
-  std::array<Instant, 4> last_reads_{};  // when connections were read, in turn
-  std::size_t next_read_ = 0;            // in it
+  std::uint64_t received_before_ = 0;  // by the last send_waiting()
   std::uint64_t sequence_ = 0;
   std::size_t count_ = 0;
   ConnectionCounters counters_;

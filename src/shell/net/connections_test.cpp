@@ -200,7 +200,7 @@ TEST_F(ConnectionsTest, ASmallAnswerGoesBeforeALargeOne) {
 }
 
 TEST_F(ConnectionsTest, LargeAnswersShareATurnInTheOrderInWhichTheyCame) {
-  make({.small_send = 1'000, .send_per_turn = 10'000});
+  make({.small_send = 1'000, .send_slice = 10'000, .send_per_turn = 10'000});
   std::vector<Descriptor> readers;
   std::vector<std::size_t> got(3);
   for (std::size_t each = 0; each < got.size(); ++each) {
@@ -217,29 +217,32 @@ TEST_F(ConnectionsTest, LargeAnswersShareATurnInTheOrderInWhichTheyCame) {
   EXPECT_FALSE(connections->has_work());
 }
 
-TEST_F(ConnectionsTest, WhileRequestsComeCloseTogetherLargeAnswersGetLess) {
-  make({.small_send = 1'000, .send_per_turn = 100'000, .send_per_busy_turn = 5'000});
+TEST_F(ConnectionsTest, WhoeverAsksMeanwhileWaitsForOneSliceOfALargeAnswer) {
+  make({.small_send = 1'000, .send_slice = 5'000, .send_per_turn = 50'000});
   const Descriptor reader = connect();
   const Descriptor writer = connect();
-  const auto sent_in_turn = [&](std::int64_t ms) {
-    side(0).to_send = pattern(100'000);
-    connections->flush(machine.order[0], at_ms(ms));
-    turn(ms);
-    return drain(reader).size();
+  const auto sent = [&] {
+    const std::uint64_t before = connections->counters().bytes_sent;
+    connections->send_waiting(at_ms(0));
+    return connections->counters().bytes_sent - before;
   };
-  EXPECT_EQ(sent_in_turn(10), 100'000U);
-  for (int request = 0; request < 4; ++request) {
-    say(writer, pattern(2'000));
-    turn(20);
-  }
-  EXPECT_EQ(sent_in_turn(20), 5'000U);
-  say(writer, pattern(8'000));  // as much as came
-  EXPECT_EQ(sent_in_turn(20), 8'000U);
-  EXPECT_EQ(sent_in_turn(30), 100'000U);
+  turn();
+  side(0).to_send = pattern(120'000);
+  connections->flush(machine.order[0], at_ms(0));
+  EXPECT_EQ(sent(), 50'000U) << "nobody asks";
+  say(writer, pattern(8'000));
+  EXPECT_EQ(sent(), 5'000U);
+  EXPECT_EQ(sent(), 5'000U) << "it still waits";
+  for (const epoll_event& event : poller.wait(0)) connections->on_event(event.data.u64, event.events);
+  connections->gather(at_ms(0));
+  EXPECT_EQ(side(1).got, pattern(8'000));
+  say(writer, "one more");
+  EXPECT_EQ(sent(), 8'000U) << "as much as came";
+  EXPECT_EQ(sent(), 5'000U);
 }
 
 TEST_F(ConnectionsTest, AtTheEndAllThatWaitsIsSent) {
-  make({.small_send = 1'000, .send_per_turn = 10'000});
+  make({.small_send = 1'000, .send_slice = 10'000, .send_per_turn = 10'000});
   const Descriptor one = connect();
   const Descriptor other = connect();
   for (std::size_t each = 0; each < 2; ++each) {

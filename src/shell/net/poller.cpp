@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <system_error>
+#include <utility>
 
 namespace tailwater::shell {
 
@@ -35,9 +36,19 @@ void Poller::remove(int descriptor) {
 }
 
 std::span<const epoll_event> Poller::wait(int timeout_ms) {
+  const std::size_t seen = std::exchange(seen_, 0);
+  return std::span(events_).first(seen > 0 ? seen : ask(timeout_ms));
+}
+
+bool Poller::look() {
+  if (seen_ == 0) seen_ = ask(0);
+  return seen_ > 0;
+}
+
+std::size_t Poller::ask(int timeout_ms) {
   ++waits_;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
-  return std::span(events_).first(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 }  // namespace tailwater::shell
