@@ -186,6 +186,7 @@ std::int64_t start_of(Ledger& ledger, TrackNumber track, Ledger::Floor floor, st
   if (answer.offset <= position && ledger.same_life(floor))
     ledger.fail("I17: " + ledger.name(track) + " starts at " + std::to_string(answer.offset) + ", yet " +
                 std::to_string(position) + " was out of range");
+  ledger.starts_at(track, floor, answer.offset);
   return std::max(position, answer.offset);
 }
 

@@ -201,6 +201,7 @@ void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std:
   Track& here = tracks_[track.value];
   if (floor.era != here.era()) return;
   if (start < 0) start = floor.start;
+  starts_at(track, floor, start);
   const auto say = [&](const std::string& what) {
     fail("I12: " + here.name + ": " + what + " (start " + std::to_string(start) + ", stable " +
          std::to_string(stable) + ", end " + std::to_string(end) + ", expected at least " +
@@ -208,16 +209,24 @@ void Ledger::watermarks(TrackNumber track, Floor floor, std::int64_t start, std:
          std::to_string(floor.end) + ")");
   };
   if (end < floor.end) say("the high watermark went back");
-  // An answer of the life before may still have been on its way.
-  const bool alive = same_life(floor);
-  if (alive && start < floor.start) say("the log's start went back");
   if (stable < floor.stable) say("the last stable offset went back");
   if (stable > end || start > end) say("out of order");
-  if (here.retention == Retention::keeps && start > here.deletion_asked)
-    say("records vanished that nobody deleted (I17)");
   here.end_floor = std::max(here.end_floor, end);
   here.stable_floor = std::max(here.stable_floor, stable);
-  if (alive) here.start_floor = std::max(here.start_floor, start);
+}
+
+void Ledger::starts_at(TrackNumber track, Floor floor, std::int64_t start) {
+  Track& here = tracks_[track.value];
+  if (floor.era != here.era()) return;
+  if (here.retention == Retention::keeps && start > here.deletion_asked)
+    fail("I17: records of " + here.name + " vanished that nobody deleted: it starts at " +
+         std::to_string(start));
+  // An answer of the life before may still have been on its way.
+  if (!same_life(floor)) return;
+  if (start < floor.start)
+    fail("I12: the log's start went back: " + here.name + " starts at " + std::to_string(start) +
+         ", expected at least " + std::to_string(floor.start));
+  here.start_floor = std::max(here.start_floor, start);
 }
 
 void Ledger::seen(TrackNumber track, std::int64_t offset, Bytes value) {

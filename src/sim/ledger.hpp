@@ -92,6 +92,7 @@ class Ledger {
   bool same_life(Floor floor) const { return floor.life == lives_; }
   // A negative start: the version that was spoken does not tell it.
   void watermarks(TrackNumber track, Floor floor, std::int64_t start, std::int64_t stable, std::int64_t end);
+  void starts_at(TrackNumber track, Floor floor, std::int64_t start);
   void seen(TrackNumber track, std::int64_t offset, Bytes value);
   // A marker, with which a transaction ended here.
   void marker_seen(TrackNumber track, std::int64_t offset);

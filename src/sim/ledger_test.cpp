@@ -177,6 +177,18 @@ TEST_F(LedgerTest, a_start_that_nobody_was_promised_may_go_back_when_the_broker_
   EXPECT_NE(ledger.failure().find("the log's start went back"), std::string::npos) << ledger.failure();
 }
 
+// Who reads with a version that does not tell the start asks for it.
+TEST_F(LedgerTest, what_lies_before_a_start_that_was_asked_for_is_not_lost) {
+  use(Hold::all, Retention::expires);
+  write_up_to(6);
+  ledger.watermarks(track, ledger.floor(track), -1, 6, 6);
+  EXPECT_EQ(ledger.floor(track).start, 0);
+  ledger.starts_at(track, ledger.floor(track), 5);
+  EXPECT_EQ(ledger.floor(track).start, 5);
+  ledger.starts_at(track, ledger.floor(track), 4);
+  EXPECT_NE(ledger.failure().find("the log's start went back"), std::string::npos) << ledger.failure();
+}
+
 TEST_F(LedgerTest, what_is_stable_does_not_go_back) {
   use(Hold::all);
   write_up_to(6);
