@@ -4,11 +4,16 @@
 
 #include <algorithm>
 
+#include "apps/cli/bounded.hpp"
+
 namespace tailwater::apps::cli {
 
 namespace {
 
 using Kind = OffsetPoint::Kind;
+
+// To commit and to leave the group.
+constexpr std::chrono::milliseconds kCloseTime{10'000};
 
 int milliseconds(std::chrono::milliseconds time) {
   return static_cast<int>(std::min<std::int64_t>(time.count(), 3'600'000));
@@ -172,7 +177,11 @@ Result<std::unique_ptr<Consumer>> Consumer::make_member(KafkaConfig config,
 
 Consumer::~Consumer() {
   if (!queue_) {
-    rd_kafka_consumer_close(client_.get());  // commits, and leaves the group
+    // Commits, and leaves the group.
+    const auto close = [client = client_.get()] { rd_kafka_consumer_close(client); };
+    if (ends_within(kCloseTime, close)) return;
+    complain("the group could not be left in time; what was read last may not be committed");
+    client_.release();  // it is still being closed
     return;
   }
   const std::set<TopicPartition> left = std::move(started_);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "apps/cli/admin_client.hpp"
+#include "apps/cli/bounded.hpp"
 #include "apps/cli/json_output.hpp"
 #include "apps/cli/queries.hpp"
 #include "apps/version.hpp"
@@ -20,6 +21,8 @@ namespace {
 // How long a broker may take to create a topic that it was asked about.
 constexpr std::chrono::milliseconds kCreationTime{2000};
 constexpr std::chrono::milliseconds kPause{20};
+// What librdkafka needs to end its threads; usually it is some milliseconds.
+constexpr std::chrono::milliseconds kDestroyTime{1000};
 
 bool is_debug(const std::string& override_word) {
   return override_word.starts_with("debug=");
@@ -48,6 +51,13 @@ bool may_appear(wire::ErrorCode code) {
 }
 
 }  // namespace
+
+// librdkafka waits there for the threads of its brokers. When a topic that was being read is deleted it may lose
+// count of who uses the partition (its issues 4362 and 4667), and such a thread never ends.
+void KafkaDeleter::operator()(rd_kafka_t* client) const {
+  const auto destroy = [client] { rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); };
+  [[maybe_unused]] const bool ended = ends_within(kDestroyTime, destroy);
+}
 
 KafkaConfig::KafkaConfig() : config_(rd_kafka_conf_new()) {
   set("client.id", fmt::format("tailwater/{}", version_text()));

@@ -17,7 +17,9 @@
 namespace tailwater::apps::cli {
 
 struct KafkaDeleter {
-  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+  // In bounded time: a client that does not end by itself is left to the end of the process. A consumer that is
+  // to leave its group has left it before.
+  void operator()(rd_kafka_t* client) const;
   void operator()(rd_kafka_conf_t* config) const { rd_kafka_conf_destroy(config); }
   void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
   void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }

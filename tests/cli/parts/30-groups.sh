@@ -52,6 +52,19 @@ name="consume -g, interrupted"; checks=$((checks + 1)); [ $code = 0 ] || failed 
 exec {reading}<&-
 run 0 group lag readers --sum --format json; json "it['groups'][0]['state']=='Empty' and it['groups'][0]['lag']==0"
 
+# A member whose topic was deleted ends at Ctrl-C all the same.
+run 0 topic create gone
+feed 'last\n' 0 produce gone
+exec {reading}< <(exec timeout --foreground -s KILL 30 "$program" consume gone -g mourners 2>gone.err)
+reader=$!
+read -r -t 30 -u "$reading" line
+run 0 topic delete gone -y
+for _ in $(seq 500); do grep -q "no longer available" gone.err && break; sleep 0.05; done
+kill -INT $reader; wait $reader; code=$?
+name="consume -g, interrupted behind the end of its topic"; checks=$((checks + 1)); cp gone.err err; : >out
+[ $code = 0 ] || failed "exit code 0 expected"
+exec {reading}<&-
+
 run 0 group offset-delete readers -t events -p 0 -y; out_is "deleted the offset of events[0]"
 run 0 group lag readers --format json; json "[p['partition'] for p in it['groups'][0]['partitions']]==[1]"
 run 1 group offset-delete readers -t events -p 0 -y; err_has "no offsets committed there"
