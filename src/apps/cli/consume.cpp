@@ -90,7 +90,7 @@ class Reading {
       : consumer_(consumer), filter_(std::move(filter)), writer_(std::move(writer)), options_(options) {}
 
   void follow(const std::vector<PartitionPlan>& plans) {
-    for (const PartitionPlan& plan : plans) open_[plan.partition] = plan.until;
+    for (const PartitionPlan& plan : plans) open_[plan.partition] = {plan.first_shown, plan.until};
     member_ = false;
   }
 
@@ -127,8 +127,10 @@ class Reading {
     } else {
       const auto open = open_.find(partition);
       if (open == open_.end()) return;  // fetched before its partition was stopped
-      if (open->second && record.offset + 1 >= *open->second) {
-        const bool beyond = record.offset >= *open->second;
+      if (record.offset < open->second.first_shown) return;
+      const std::optional<std::int64_t> until = open->second.until;
+      if (until && record.offset + 1 >= *until) {
+        const bool beyond = record.offset >= *until;
         open_.erase(open);
         consumer_.stop(partition);
         if (beyond) return;
@@ -155,7 +157,8 @@ class Reading {
     const auto open = open_.find(partition);
     if (open == open_.end()) return;
     // The last records before the wanted end may be markers, which are not shown: the end itself tells.
-    const bool reached = options_.to_end || (open->second && offset >= *open->second);
+    const std::optional<std::int64_t>& until = open->second.until;
+    const bool reached = options_.to_end || (until && offset >= *until);
     if (!reached) return;
     open_.erase(open);
     consumer_.stop(partition);
@@ -204,9 +207,13 @@ class Reading {
   RecordWriter writer_;
   const ConsumeOptions& options_;
   bool member_ = true;
-  std::map<TopicPartition, std::optional<std::int64_t>> open_;  // and where each ends
-  std::set<TopicPartition> ended_;                              // member: nothing more there for now
-  std::map<TopicPartition, std::int64_t> processed_;            // member: since the last flush
+  struct Open {
+    std::int64_t first_shown = 0;
+    std::optional<std::int64_t> until;
+  };
+  std::map<TopicPartition, Open> open_;
+  std::set<TopicPartition> ended_;                    // member: nothing more there for now
+  std::map<TopicPartition, std::int64_t> processed_;  // member: since the last flush
   std::int64_t shown_ = 0;
   bool done_ = false;
   bool failed_ = false;
@@ -264,7 +271,8 @@ Result<int> consume(const ConsumeOptions& options) {
   }
   const auto partitions = chosen_partitions(options, std::move(all));
   if (!partitions) return std::unexpected(partitions.error());
-  const auto plans = plan_partitions((*consumer)->client(), *partitions, *range, *timeout);
+  const AtEnd at_end = options.to_end ? AtEnd::stop : AtEnd::wait;
+  const auto plans = plan_partitions((*consumer)->client(), *partitions, *range, at_end, *timeout);
   if (!plans) return std::unexpected(plans.error());
   (*consumer)->start(*plans);
   reading.follow(*plans);

@@ -23,10 +23,6 @@ std::unexpected<Error> kafka_failure(std::string_view what, rd_kafka_resp_err_t 
   return fail(Errc::unavailable, fmt::format("{}: {}", what, rd_kafka_err2str(code)));
 }
 
-struct Watermarks {
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-};
 using AllWatermarks = std::map<TopicPartition, Watermarks>;
 
 Result<AllWatermarks> query_watermarks(rd_kafka_t* client, const std::vector<TopicPartition>& partitions,
@@ -84,9 +80,28 @@ std::int64_t place_of(const OffsetPoint& point, const Watermarks& marks) {
 
 }  // namespace
 
+PlacedPlan placed_within(PartitionPlan plan, const Watermarks& marks, AtEnd at_end) {
+  const std::string name = to_string(plan.partition);
+  PlacedPlan placed;
+  if (plan.from < marks.low) {
+    placed.note = fmt::format("{}: what was before offset {} is gone; beginning there", name, marks.low);
+    plan.from = marks.low;
+  } else if (plan.from > marks.high && (at_end == AtEnd::stop || plan.until)) {
+    placed.note = fmt::format("{} ends at offset {}: there is no offset {} yet", name, marks.high, plan.from);
+    return placed;
+  } else if (plan.from > marks.high) {
+    // Asked for an offset behind the end, librdkafka would begin at the start.
+    placed.note = fmt::format("{} ends at offset {}; waiting for offset {}", name, marks.high, plan.from);
+    plan.first_shown = plan.from;
+    plan.from = marks.high;
+  }
+  if (!plan.until || plan.from < *plan.until) placed.plan = std::move(plan);
+  return placed;
+}
+
 Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
                                                    const std::vector<TopicPartition>& partitions,
-                                                   const OffsetRange& range,
+                                                   const OffsetRange& range, AtEnd at_end,
                                                    std::chrono::milliseconds timeout) {
   std::vector<PartitionPlan> plans;
   const auto marks = query_watermarks(client, partitions, timeout);
@@ -95,7 +110,8 @@ Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
     // Some partition has no leader now; librdkafka waits for it.
     const std::int64_t from =
         range.from.kind == Kind::start ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
-    for (const TopicPartition& partition : partitions) plans.push_back({partition, from, std::nullopt});
+    for (const TopicPartition& partition : partitions)
+      plans.push_back({.partition = partition, .from = from, .until = std::nullopt});
     return plans;
   }
   if (!marks) return std::unexpected(marks.error());
@@ -113,16 +129,13 @@ Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
   }
   for (const TopicPartition& partition : partitions) {
     const Watermarks& mark = marks->at(partition);
-    PartitionPlan plan{partition, 0, std::nullopt};
+    PartitionPlan plan{.partition = partition, .from = 0, .until = std::nullopt};
     plan.from = from_times.empty() ? place_of(range.from, mark) : from_times.at(partition);
     if (range.until)
       plan.until = until_times.empty() ? place_of(*range.until, mark) : until_times.at(partition);
-    if (plan.from < mark.low) {
-      complain(fmt::format("{}: what was before offset {} is gone; beginning there", to_string(partition),
-                           mark.low));
-      plan.from = mark.low;
-    }
-    if (!plan.until || plan.from < *plan.until) plans.push_back(std::move(plan));
+    PlacedPlan placed = placed_within(std::move(plan), mark, at_end);
+    if (!placed.note.empty()) complain(placed.note);
+    if (placed.plan) plans.push_back(std::move(*placed.plan));
   }
   return plans;
 }

@@ -17,18 +17,38 @@
 
 namespace tailwater::apps::cli {
 
-// Where to begin in a partition (an offset, or one of librdkafka's special ones) and before which to end.
+// Where to begin in a partition (an offset, or one of librdkafka's special ones), what to show, and before which
+// offset to end.
 struct PartitionPlan {
   TopicPartition partition;
   std::int64_t from = 0;
   std::optional<std::int64_t> until;
+  std::int64_t first_shown = 0;
+  friend bool operator==(const PartitionPlan&, const PartitionPlan&) = default;
 };
 
-// Finds the places of a range in every partition. Partitions with nothing to read are left out. A range whose
-// beginning was deleted begins at what is left, with a note on standard error.
+// The offsets that a partition has: from low on, before high.
+struct Watermarks {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+// What is done where there is nothing more for now.
+enum class AtEnd : std::uint8_t { wait, stop };
+
+// A beginning that the partition does not have: one that was deleted becomes what is left, and behind the end it
+// is waited for, or there is nothing to read. `note` then says so; otherwise it is empty.
+struct PlacedPlan {
+  std::optional<PartitionPlan> plan;
+  std::string note;
+};
+PlacedPlan placed_within(PartitionPlan plan, const Watermarks& marks, AtEnd at_end);
+
+// Finds the places of a range in every partition. Partitions with nothing to read are left out. What is not there
+// is told on standard error.
 Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
                                                    const std::vector<TopicPartition>& partitions,
-                                                   const OffsetRange& range,
+                                                   const OffsetRange& range, AtEnd at_end,
                                                    std::chrono::milliseconds timeout);
 
 // The partitions of topics, asked through librdkafka.

@@ -9,6 +9,8 @@ run 0 consume lines -o :end; lines_are 3
 run 0 consume lines -o :2; lines_are 2
 run 0 consume lines -o end -e; out_is ""
 run 0 consume lines --tail 2 -e; lines_are 2
+run 0 consume lines -o 5 -e; out_is ""; err_has "lines[0] ends at offset 3: there is no offset 5 yet"
+run 0 consume lines -o 5:7; out_is ""; err_has "lines[0] ends at offset 3"
 run 0 consume lines -o @-1h:end; lines_are 3
 run 0 consume lines -o @-2h:-1h; lines_are 0
 run 0 consume lines -o @2020-01-01:2020-01-02 -e; lines_are 0
@@ -76,6 +78,17 @@ feed 'later\n' 0 produce lines
 read -r -t 30 -u "$followed" line; [ "$line" = later ] || failed "the new record expected, not '$line'"
 kill -INT $follower; wait $follower; code=$?
 [ $code = 0 ] || failed "exit code 0 expected after an interrupt"
+exec {followed}<&-
+# From an offset that is not there yet: neither what is there nor what comes before it is shown.
+run 0 topic create ahead
+feed 'zero\n' 0 produce ahead
+exec {followed}< <(exec timeout --foreground -s KILL 30 "$program" consume ahead -o 2 -n 1 2>ahead.err)
+follower=$!
+for _ in $(seq 500); do grep -q "waiting for offset 2" ahead.err && break; sleep 0.05; done
+feed 'one\ntwo\n' 0 produce ahead
+name="consume ahead -o 2 -n 1"; checks=$((checks + 1)); cp ahead.err err; : >out
+read -r -t 30 -u "$followed" line; [ "$line" = two ] || failed "the record at offset 2 expected, not '$line'"
+wait $follower; code=$?; [ $code = 0 ] || failed "exit code 0 expected"
 exec {followed}<&-
 name="consume | head"; checks=$((checks + 1))
 "$program" consume lines 2>err | head -n 1 >out; code=$?
