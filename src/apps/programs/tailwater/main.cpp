@@ -5,9 +5,11 @@
 #include <exception>
 
 #include "apps/commands.hpp"
+#include "apps/standard_streams.hpp"
 #include "shell/log/check_hook.hpp"
 
 int main(int argc, char** argv) {
+  if (!tailwater::apps::complete_standard_streams()) return tailwater::apps::kExitFailed;
   tailwater::shell::install_check_hook();
   try {
     return tailwater::apps::run_command_line(
