@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <system_error>
 
 #include "apps/cli/help_json.hpp"
 #include "apps/cli/help_text.hpp"
+#include "apps/cli/standard_output.hpp"
 #include "apps/command_words.hpp"
 #include "apps/nearest_name.hpp"
 
@@ -291,10 +293,8 @@ std::string help_of(const CommandState& command) {
   return cli::help_text(describe(command), command_path(*command.app));
 }
 
-}  // namespace
-
-int run_command_line(int argc, const char* const* argv, const std::string& description,
-                     const std::function<void(Command&)>& add_commands) {
+int run_words(int argc, const char* const* argv, const std::string& description,
+              const std::function<void(Command&)>& add_commands) {
   Tree tree(description, add_commands);
   const CommandState& root = tree.root;
   const std::vector<std::string> words =
@@ -319,6 +319,20 @@ int run_command_line(int argc, const char* const* argv, const std::string& descr
     return kExitUsage;
   }
   return chosen->action();
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, const std::string& description,
+                     const std::function<void(Command&)>& add_commands) {
+  try {
+    return cli::after_output(run_words(argc, argv, description, add_commands));
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) == 0) throw;
+    // It is how fmt::print says that standard output takes no more.
+    cli::output_failed(error.code().value());
+    return cli::after_output(kExitDone);
+  }
 }
 
 DescribedCommand describe_command_line(const std::string& description,

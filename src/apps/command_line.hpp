@@ -98,7 +98,7 @@ class Command {
 };
 
 // Parses and runs; returns the exit code. Help and results go to standard output, complaints to standard
-// error.
+// error. Output that is lost is a failure.
 int run_command_line(int argc, const char* const* argv, const std::string& description,
                      const std::function<void(Command&)>& add_commands);
 

@@ -48,6 +48,18 @@ feed() {
   printf "$text" >in
   run "$@" <in
 }
+# full CODE WORDS...: as run, with a standard output that takes nothing.
+full() {
+  local wanted=$1
+  shift
+  checks=$((checks + 1))
+  name="tailwater $* >/dev/full"
+  timeout 60 "$program" "$@" >/dev/full 2>err
+  code=$?
+  : >out
+  [ "$code" = "$wanted" ] || failed "exit code $wanted expected"
+  err_has "cannot write to standard output: No space left on device"
+}
 out_is() { [ "$(cat out)" = "$1" ] || failed "output expected: $1"; }
 out_has() { grep -qF -- "$1" out || failed "output with '$1' expected"; }
 out_lacks() { grep -qF -- "$1" out && failed "output without '$1' expected"; return 0; }

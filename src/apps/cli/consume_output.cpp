@@ -1,8 +1,11 @@
 #include "apps/cli/consume_output.hpp"
 
 #include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+
+#include "apps/cli/standard_output.hpp"
 
 namespace tailwater::apps::cli {
 
@@ -84,11 +87,16 @@ void RecordWriter::write(const RecordView& record) {
 }
 
 bool RecordWriter::flush() {
+  if (is_broken_) return false;
   std::string_view rest = buffer_;
   while (!rest.empty()) {
     const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
+    if (count <= 0) {
+      output_failed(count < 0 ? errno : 0);
+      is_broken_ = true;
+      return false;
+    }
     rest.remove_prefix(static_cast<std::size_t>(count));
   }
   buffer_.clear();

@@ -47,7 +47,7 @@ class RecordWriter {
   static Result<RecordWriter> make(const std::string& format, RecordParts parts);
 
   void write(const RecordView& record);
-  // false: nobody reads standard output any more.
+  // false: standard output takes no more, now or ever. What was not written before may be written in part.
   bool flush();
   bool is_full() const { return buffer_.size() >= kFull; }
   bool needs_headers() const { return needs_headers_; }
@@ -61,6 +61,7 @@ class RecordWriter {
   RecordParts parts_ = RecordParts::all;
   bool needs_headers_ = true;
   bool needs_watermarks_ = false;
+  bool is_broken_ = false;  // standard output takes no more
   std::string buffer_;
 };
 

@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <cstdio>
 
+#include "apps/cli/standard_output.hpp"
 #include "apps/cli/text_encoding.hpp"
 
 namespace tailwater::apps::cli {
 
 void print_json(const json::value& value) {
   const std::string line = json::serialize(value) + "\n";
-  std::fwrite(line.data(), 1, line.size(), stdout);
+  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size()) output_failed(errno);
 }
 
 json::value text(std::string_view value) {

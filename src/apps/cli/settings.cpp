@@ -76,7 +76,7 @@ int finish(const Result<int>& outcome) {
 }
 
 void complain(std::string_view message) {
-  fmt::print(stderr, "tailwater: {}\n", message);
+  std::fputs(fmt::format("tailwater: {}\n", message).c_str(), stderr);  // unlike fmt::print it does not throw
 }
 
 }  // namespace tailwater::apps::cli

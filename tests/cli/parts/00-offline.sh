@@ -7,6 +7,10 @@ run 0 topic create --help-json; json "it['name']=='create' and any('--partitions
 run 0 --version; out_has "tailwater "
 run 0 -V; out_has "tailwater "
 run 0 version --format json; json "it['name']=='tailwater' and it['version']"
+for words in version --help --help-json "help topic create" "config list all" "generate man" "version --format json"; do
+  # shellcheck disable=SC2086
+  full 1 $words
+done
 for words in "help topic create" "topic help create" "--help topic create" "topic create --help"; do
   # shellcheck disable=SC2086
   run 0 $words; out_has "Usage: tailwater topic create [OPTIONS] NAME..."; out_has '[$TAILWATER_BROKERS]'

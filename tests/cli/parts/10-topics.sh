@@ -18,6 +18,10 @@ run 0 topic list; out_has "orders"; out_lacks "ghost"; out_lacks "broken"
 run 0 topic list 'ord*'; lines_are 2
 run 0 topic list --format json; json "[t['partitions'] for t in it['topics'] if t['topic']=='orders']==[6]"
 
+for words in "topic list" "topic describe orders" "cluster info" "api-versions" "topic list --format json"; do
+  # shellcheck disable=SC2086
+  full 1 $words
+done
 run 0 topic describe orders; out_has "config      retention.ms=3600000"
 run 0 topic describe 'order?' fine --format json; json "[t['topic'] for t in it['topics']]==['fine','orders'] and it['topics'][1]['configs']=={'retention.ms':'3600000'}"
 run 1 topic describe oders; err_has "there is no topic 'oders'; did you mean 'orders'?"

@@ -2,6 +2,7 @@
 run 0 topic create lines
 feed 'one\n\nthree' 0 produce lines; out_is ""; err_has "3 records to lines"
 run 0 consume lines -e; out_is "$(printf 'one\n\nthree')"; err_is_empty
+full 1 consume lines -e
 run 0 consume lines -o 1:2 -f '[%v] %o %V\n'; out_is "[] 1 0"
 run 0 consume lines -o -1 -e; out_is "three"
 run 0 consume lines -o +2 -n 1; out_is "three"

@@ -4,7 +4,10 @@ seq 1 10 >in; run 0 produce events -p 0 <in
 seq 11 14 >in; run 0 produce events -p 1 <in
 
 run 1 group describe readers; err_has "there is no group 'readers'"
+full 1 consume events -g losers -e
+run 0 consume events -g losers -e; lines_are 14  # nothing was committed that nobody got
 run 0 consume events -g readers -e; lines_are 14
+full 1 group list
 run 0 group list; out_has "readers"
 run 0 group list --format json; json "[g['state'] for g in it['groups'] if g['group']=='readers']==['Empty']"
 run 0 group describe readers; out_has "lag          0"

@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
         "Start a broker with `tailwater dev` and talk to it with any Kafka client.",
         tailwater::apps::add_commands);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tailwater: {}\n", error.what());
+    std::fputs(fmt::format("tailwater: {}\n", error.what()).c_str(),
+               stderr);  // unlike fmt::print it does not throw
     return tailwater::apps::kExitFailed;
   }
 }
