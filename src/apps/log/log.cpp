@@ -36,8 +36,8 @@ std::string count_of(std::uint64_t count, std::string_view one, std::string_view
 }
 
 std::string summary(const Seen& seen) {
-  return fmt::format("{}, {}, {}, {}, {}; {} of them only in the journal", count_of(seen.logs, "log", "logs"),
-                     count_of(seen.segments, "segment", "segments"),
+  return fmt::format("{}, {}, {}, {}, {}; a start replays {} from the journal",
+                     count_of(seen.logs, "log", "logs"), count_of(seen.segments, "segment", "segments"),
                      count_of(seen.batches, "batch", "batches"), count_of(seen.records, "record", "records"),
                      cli::size_text(static_cast<std::int64_t>(seen.bytes)),
                      cli::size_text(static_cast<std::int64_t>(seen.journal_bytes)));

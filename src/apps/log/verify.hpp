@@ -27,7 +27,9 @@ struct Seen {
   std::uint64_t batches = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t journal_bytes = 0;  // that a start would replay
+  // Batches that a start would replay from the journal: also those that are in the segments already, and those of
+  // logs that are gone again. So it may be more than `bytes`.
+  std::uint64_t journal_bytes = 0;
 };
 
 class Verifier {
