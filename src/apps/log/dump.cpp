@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "apps/cli/json_output.hpp"
 #include "apps/cli/progress.hpp"
@@ -84,6 +86,8 @@ class Dumper {
       if (!shown_.contains(name) && wanted(name)) show_stray(name);
     }
   }
+  // After run(): whether there is what was asked for. Tells of records that were not shown.
+  Result<int> outcome() const;
 
  private:
   // A line of text, or an object that says the same.
@@ -121,7 +125,31 @@ class Dumper {
   records::Codecs codecs_;
   std::map<LogId, std::string> names_;
   std::set<std::string> shown_;
+  std::set<std::string> in_journal_;   // logs that have batches there
+  std::set<std::string> in_segments_;  // logs that have batches there
 };
+
+Result<int> Dumper::outcome() const {
+  const auto is_wanted = [this](const std::string& name) { return wanted(name); };
+  const bool found =
+      std::ranges::any_of(names_, is_wanted, &std::map<LogId, std::string>::value_type::second) ||
+      std::ranges::any_of(folder_.log_folders(), is_wanted);
+  if (!found && !options_.topic.empty()) {
+    const std::string partition =
+        options_.partition < 0 ? std::string() : fmt::format(" with a partition {}", options_.partition);
+    return fail(Errc::not_found,
+                fmt::format("there is no topic '{}'{} in {}", options_.topic, partition, options_.folder));
+  }
+  std::vector<std::string> hidden;
+  std::ranges::set_difference(in_journal_, in_segments_, std::back_inserter(hidden));
+  if (hidden.empty() || options_.journal) return kExitDone;
+  const std::string others = hidden.size() == 1 ? "" : fmt::format(" and {} more", hidden.size() - 1);
+  cli::complain(
+      fmt::format("the records of {}{} are only in the journal: --journal shows the entries there, and "
+                  "'tailwater log seal' writes them into the segments",
+                  hidden.front(), others));
+  return kExitDone;
+}
 
 void Dumper::show_journal_state(const std::string& journal) {
   const auto head = folder_.head(journal);
@@ -233,6 +261,11 @@ void Dumper::show_journal(const std::string& journal, const journal::Superblock&
               names_[entry->header.log] = fmt::format("{}-{}", as_text(entry->content.subspan(20)),
                                                       load_little<std::int32_t>(entry->content.data() + 16));
             }
+            const auto known = names_.find(entry->header.log);
+            if (entry->header.kind == journal::EntryKind::batches && known != names_.end() &&
+                wanted(known->second)) {
+              in_journal_.insert(known->second);
+            }
             if (options_.journal) show_entry(*entry);
           }
           return true;
@@ -313,6 +346,7 @@ void Dumper::show_segment(const std::string& folder, const log::Segment& segment
     if (batch.base_offset() < floor || batch.last_offset() < batch.base_offset())
       return "the bytes are no batch that follows";
     const bool crc_ok = batch.crc_matches();
+    in_segments_.insert(folder);
     show_batch(position, batch, crc_ok);
     if (options_.records && crc_ok) show_records(batch);
     floor = batch.last_offset() + 1;
@@ -432,8 +466,9 @@ Result<int> dump(const Options& options) {
     return fail(Errc::invalid_argument, "--partition needs --topic");
   auto folder = Folder::open(options.folder);
   if (!folder) return std::unexpected(folder.error());
-  Dumper(*folder, options).run();
-  return kExitDone;
+  Dumper dumper(*folder, options);
+  dumper.run();
+  return dumper.outcome();
 }
 
 }  // namespace

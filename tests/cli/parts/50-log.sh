@@ -67,7 +67,9 @@ run 0 log verify "$logs"; out_has "whole: "; out_has "1,200 records"; err_is_emp
 grep -qE "; a start replays [0-9.]+ KiB from the journal$" out || failed "how much a start replays expected"
 run 0 log verify "$logs" --format json
 json "it['whole'] and it['records']==1200 and it['journal_bytes']>50000 and it['damages']==[]"
-run 0 log dump "$logs" --journal; out_has "superblock A"; out_has "frame at LSN"; out_has "create       orders-0"; out_has "batches"
+run 0 log dump "$logs" -t orders; err_has "the records of orders-0 are only in the journal: --journal shows"
+run 1 log dump "$logs" -t nope; err_has "there is no topic 'nope' in $logs"
+run 0 log dump "$logs" --journal; err_is_empty; out_has "superblock A"; out_has "frame at LSN"; out_has "create       orders-0"; out_has "batches"
 [ "$(content_of "$logs")" = "$before" ] || failed "verify and dump change nothing"
 
 # A bit of a frame that was settled: never cut, never guessed, and nothing is changed.
@@ -90,7 +92,8 @@ run 0 log verify "$logs"; out_has "1,200 records"; out_has "; a start replays 0 
 run 0 log seal "$logs"; out_has "0 bytes came out of the journal"
 run 0 log dump "$logs" -t orders --records; out_has "orders-0: offsets 0 to 1200"; out_has "checksum ok"; out_has "record 7 of round 3"
 out_lacks "CHECKSUM WRONG"
-run 0 log dump "$logs" -t orders -p 7; out_lacks "orders-0: offsets"
+err_is_empty
+run 1 log dump "$logs" -t orders -p 7; out_lacks "orders-0: offsets"; err_has "there is no topic 'orders' with a partition 7"
 run 0 log dump "$logs" --format json
 python3 -c "
 import json
