@@ -62,6 +62,10 @@ Result<int> members(const ListOptions& options) {
   Table table({"GROUP", "CLIENT", "HOST", "PARTITIONS", "INSTANCE", "MEMBER"});
   json::array items;
   int code = kExitDone;
+  if (names->empty() && !options.patterns.empty()) {
+    complain(kNoSuchGroups);
+    code = kExitFailed;
+  }
   for (const std::string& name : *names) {
     const auto group = describe_group(*client, name);
     if (!group) return std::unexpected(group.error());
@@ -107,7 +111,7 @@ Result<int> delete_groups(const DeleteOptions& options) {
   if (!client) return std::unexpected(client.error());
   const auto names = find_groups(*client, options.groups);
   if (!names) return std::unexpected(names.error());
-  if (names->empty()) return fail(Errc::not_found, "no group has such a name");
+  if (names->empty()) return fail(Errc::not_found, std::string(kNoSuchGroups));
   Results results(options.settings.json());
   if (options.dry_run) {
     for (const std::string& name : *names) {

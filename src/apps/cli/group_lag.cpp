@@ -79,6 +79,10 @@ Result<int> for_groups(const LagOptions& options, const Each& each) {
   const auto names = find_groups(*client, options.groups);
   if (!names) return std::unexpected(names.error());
   int code = kExitDone;
+  if (names->empty() && !options.groups.empty()) {
+    complain(kNoSuchGroups);
+    code = kExitFailed;
+  }
   for (const std::string& name : *names) {
     const auto group = describe_group(*client, name);
     if (!group) return std::unexpected(group.error());

@@ -4,6 +4,10 @@ seq 1 10 >in; run 0 produce events -p 0 <in
 seq 11 14 >in; run 0 produce events -p 1 <in
 
 run 1 group describe readers; err_has "there is no group 'readers'"
+for words in describe lag members; do
+  run 1 group $words 'nope*'; err_has "no group has such a name"; out_is ""
+  run 1 group $words 'nope*' --format json; err_has "no group has such a name"; json "[] in it.values()"
+done
 full 1 consume events -g losers -e
 run 0 consume events -g losers -e; lines_are 14  # nothing was committed that nobody got
 run 0 consume events -g readers -e; lines_are 14
