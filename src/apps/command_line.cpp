@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "apps/cli/help_json.hpp"
 #include "apps/cli/help_text.hpp"
@@ -23,6 +24,7 @@ class CommandState {
   std::function<int()> action;
   std::vector<std::unique_ptr<CommandState>> nested;
   std::map<const CLI::Option*, std::vector<std::string>> allowed;
+  std::map<std::string, std::string> instead;  // of options that it does not have
   std::string heading;
   bool hidden = false;
 
@@ -90,12 +92,14 @@ std::vector<std::string> option_names(const CLI::Option& option) {
   return names;
 }
 
-// The option that a wrong one was probably meant to be: the same letter in the other case, or a long name
-// that is near.
-std::string nearest_option(const CLI::App& app, const std::string& given) {
+// The option that a wrong one was probably meant to be: what the command says of it, the same letter in the
+// other case, or a long name that is near.
+std::string nearest_option(const CommandState& command, const std::string& given) {
+  if (const auto found = command.instead.find(given); found != command.instead.end()) return found->second;
   std::vector<std::string> known;
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : std::as_const(*command.app).get_options()) {
     for (const std::string& name : option_names(*option)) {
+      if (given == "--json" && name == "--format") return "--format json";
       if (given.size() == 2 && CLI::detail::to_lower(name) == CLI::detail::to_lower(given)) return name;
       if (name.starts_with("--")) known.push_back(name);
     }
@@ -104,12 +108,12 @@ std::string nearest_option(const CLI::App& app, const std::string& given) {
 }
 
 // What the command does not have, with the nearest option that it has.
-std::string unexpected(const CLI::App& app, const std::string& path) {
+std::string unexpected(const CommandState& command, const std::string& path) {
   std::string said;
-  for (const std::string& word : app.remaining()) {
+  for (const std::string& word : command.app->remaining()) {
     if (word.size() > 1 && word[0] == '-') {
       const std::string given = word.substr(0, word.find('='));
-      const std::string nearest = nearest_option(app, given);
+      const std::string nearest = nearest_option(command, given);
       const std::string message = fmt::format("'{}' has no option {}", path, given);
       return nearest.empty() ? message : fmt::format("{}; did you mean {}?", message, nearest);
     }
@@ -119,10 +123,10 @@ std::string unexpected(const CLI::App& app, const std::string& path) {
 }
 
 // What is wrong with the words, in our own.
-std::string complaint(const CLI::ParseError& error, const CLI::App& app, const std::string& path) {
+std::string complaint(const CLI::ParseError& error, const CommandState& command, const std::string& path) {
   constexpr std::string_view kUnread = "Could not convert: ";
   const bool is_unexpected = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-  const std::string said = is_unexpected ? unexpected(app, path) : error.what();
+  const std::string said = is_unexpected ? unexpected(command, path) : error.what();
   if (said.empty()) return error.what();  // an option before the command
   if (said.starts_with(kUnread)) return "cannot make sense of " + said.substr(kUnread.size());
   if (said.ends_with(" missing")) return said.substr(0, said.find(':')) + " needs a value";
@@ -214,6 +218,11 @@ CommandOption& CommandOption::hidden() {
   return *this;
 }
 
+CommandOption& CommandOption::without_default() {
+  as_option(option_)->default_str("");
+  return *this;
+}
+
 Command Command::command(const std::string& name, const std::string& summary, const std::string& group) {
   CLI::App* app = state_->app->add_subcommand(name, summary);
   state_->app->require_subcommand(0, 1);
@@ -259,6 +268,10 @@ CommandOption Command::argument(const std::string& name, std::string& target, co
 CommandOption Command::arguments(const std::string& name, std::vector<std::string>& target,
                                  const std::string& help) {
   return CommandOption(state_, state_->app->add_option(name, target, help)->type_name(""));
+}
+
+void Command::instead_of(const std::string& option, const std::string& meant) {
+  state_->instead[option] = meant;
 }
 
 void Command::hidden() {
@@ -307,8 +320,8 @@ int run_words(int argc, const char* const* argv, const std::string& description,
     fmt::print("{}", help_of(*root.chosen()));
     return kExitDone;
   } catch (const CLI::ParseError& error) {
-    const CLI::App& asked = *root.chosen()->app;
-    const std::string path = command_path(asked);
+    const CommandState& asked = *root.chosen();
+    const std::string path = command_path(*asked.app);
     fmt::print(stderr, "tailwater: {}\nSee: {} --help\n", complaint(error, asked, path), path);
     return kExitUsage;
   }

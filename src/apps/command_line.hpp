@@ -40,6 +40,8 @@ class CommandOption {
   // Stands under this heading in --help.
   CommandOption& heading(const std::string& heading);
   CommandOption& hidden();
+  // The default only says that it was not given: help does not show it.
+  CommandOption& without_default();
 
  private:
   CommandState* state_;
@@ -87,6 +89,8 @@ class Command {
                          const std::string& help);
   CommandOption argument(const std::string& name, std::string& target, const std::string& help);
   CommandOption arguments(const std::string& name, std::vector<std::string>& target, const std::string& help);
+  // What to say of an option that the command does not have, but that people look for here: "--by N".
+  void instead_of(const std::string& option, const std::string& meant);
   // Neither in --help nor completed.
   void hidden();
   // Lines below the options in --help.

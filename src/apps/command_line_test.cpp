@@ -17,6 +17,8 @@ struct Outcome {
   std::string ran;
   std::string name;
   std::int64_t count = 3;
+  std::int64_t step = -1;
+  std::string format = "text";
   std::vector<std::string> pairs;
   bool force = false;
 };
@@ -39,6 +41,9 @@ Outcome run(std::vector<const char*> words) {
           outcome.ran = "create";
           return kExitDone;
         });
+        create.option("--by", outcome.step, "N", "How many more.").without_default();
+        create.option("--format", outcome.format, "text|json", "Form.");
+        create.instead_of("-q", "--by N");
         topic.command("delete", "Delete a topic.").action([] { return kExitFailed; });
         tailwater.command("serve", "Serve.").action([] { return kExitDone; });
         tailwater.command("version", "Print.").action([&] {
@@ -142,6 +147,22 @@ TEST(CommandLine, UnknownOptionsGetTheNearestName) {
   EXPECT_THAT(run({"topic", "create", "x", "--zzzzzzzz=1"}).error, HasSubstr("has no option --zzzzzzzz\n"));
   EXPECT_THAT(run({"topic", "create", "x", "-P", "3"}).error,
               HasSubstr("has no option -P; did you mean -p?"));
+}
+
+TEST(CommandLine, WhatPeopleLookForElsewhere) {
+  EXPECT_THAT(run({"topic", "create", "x", "--json"}).error,
+              HasSubstr("'tailwater topic create' has no option --json; did you mean --format json?\n"));
+  EXPECT_THAT(run({"topic", "create", "x", "-q", "2"}).error,
+              HasSubstr("has no option -q; did you mean --by N?\n"));
+  EXPECT_THAT(run({"topic", "delete", "--json"}).error, HasSubstr("has no option --json\n"));
+}
+
+TEST(CommandLine, ADefaultThatSaysNothingIsNotShown) {
+  const Outcome help = run({"topic", "create", "--help"});
+  EXPECT_THAT(help.out, HasSubstr("Partitions. [default=3]\n"));
+  EXPECT_THAT(help.out, HasSubstr("How many more.\n"));
+  EXPECT_EQ(run({"topic", "create", "x"}).step, -1);
+  EXPECT_EQ(run({"topic", "create", "x", "--by", "2"}).step, 2);
 }
 
 TEST(CommandLine, HelpAsJsonOfTheCommandThatWasNamed) {

@@ -238,6 +238,7 @@ Result<std::vector<TopicPartition>> chosen_partitions(const ConsumeOptions& opti
 }
 
 Result<int> consume(const ConsumeOptions& options) {
+  if (options.count < 0) return fail(Errc::invalid_argument, "-n is 1 or more, or 0 for no limit");
   const auto range = range_of(options);
   if (!range) return std::unexpected(range.error());
   auto filter = RecordFilter::make(options.conditions);

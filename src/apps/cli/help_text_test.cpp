@@ -75,6 +75,20 @@ void expect_readable(const DescribedCommand& command, const std::string& path) {
   for (const DescribedCommand& nested : command.commands) expect_readable(nested, path + " " + nested.name);
 }
 
+// What 0 and -1 stand for is for the help to say, or they are not shown.
+void expect_explained_defaults(const DescribedCommand& command) {
+  for (const DescribedOption& option : command.options) {
+    if (option.fallback != "0" && option.fallback != "-1") continue;
+    EXPECT_THAT(option.help, ::testing::HasSubstr(option.fallback + ":"))
+        << command.name << " " << option.names.back();
+  }
+  for (const DescribedCommand& nested : command.commands) expect_explained_defaults(nested);
+}
+
+TEST(HelpText, DefaultsThatMeanSomethingElseAreExplained) {
+  expect_explained_defaults(describe_command_line("Test.", add_commands));
+}
+
 TEST(HelpText, NoLineOfTheProgramIsTooLong) {
   expect_readable(describe_command_line("Test.", add_commands), "tailwater");
 }

@@ -79,15 +79,23 @@ struct CreateOptions {
   bool dry_run = false;
 };
 
+// "--partitions", of which a topic or its request can have so many.
+Result<void> check_count(std::string_view option, std::int64_t count, std::int64_t most) {
+  if (count > most) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{}: {} is too large; it is {} at most", option, count, most));
+  }
+  if (count >= 1 || count == -1) return {};
+  return fail(Errc::invalid_argument, fmt::format("{} is 1 or more, or -1 for the broker's default", option));
+}
+
 Result<wire::CreateTopicsRequest> create_request(const CreateOptions& options) {
   const auto changes = parse_config_changes(options.configs);
   if (!changes) return std::unexpected(changes.error());
-  if (options.partitions == 0 || options.partitions < -1 || options.partitions > INT32_MAX) {
-    return fail(Errc::invalid_argument, "--partitions is 1 or more, or -1 for the broker's default");
-  }
-  if (options.replicas == 0 || options.replicas < -1 || options.replicas > INT16_MAX) {
-    return fail(Errc::invalid_argument, "--replicas is 1 or more, or -1 for the broker's default");
-  }
+  if (auto checked = check_count("--partitions", options.partitions, INT32_MAX); !checked)
+    return std::unexpected(checked.error());
+  if (auto checked = check_count("--replicas", options.replicas, INT16_MAX); !checked)
+    return std::unexpected(checked.error());
   wire::CreateTopicsRequest request;
   request.validate_only = options.dry_run;
   for (const std::string& name : options.names) {

@@ -69,8 +69,11 @@ struct PartitionsOptions {
 };
 
 Result<int> add_partitions(const PartitionsOptions& options) {
-  if ((options.by > 0) == (options.to > 0) || options.by < 0 || options.to < 0 || options.by > INT32_MAX ||
-      options.to > INT32_MAX) {
+  if (const std::int64_t larger = std::max(options.by, options.to); larger > INT32_MAX) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{} partitions are too many; there can be {} at most", larger, INT32_MAX));
+  }
+  if ((options.by > 0) == (options.to > 0) || options.by < 0 || options.to < 0) {
     return fail(Errc::invalid_argument,
                 "say how many partitions to add (--by N), or how many there shall be (--to N)");
   }
@@ -228,8 +231,9 @@ void add_topic_add_partitions(Command& topic) {
   Command add = topic.command("add-partitions", "Give topics more partitions.");
   auto options = std::make_shared<PartitionsOptions>();
   add.arguments("TOPIC", options->names, "Names; * and ? stand for any letters, any letter.").required();
-  add.option("--by", options->by, "N", "How many to add.");
-  add.option("--to", options->to, "N", "How many there shall be.");
+  add.option("--by", options->by, "N", "How many to add.").without_default();
+  add.option("--to", options->to, "N", "How many there shall be.").without_default();
+  for (const char* looked_for : {"-p", "--partitions"}) add.instead_of(looked_for, "--by N or --to N");
   add.flag("--dry-run", options->dry_run, "Let the broker check everything and change nothing.");
   add_settings(add, options->settings);
   add.examples(

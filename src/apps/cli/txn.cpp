@@ -233,8 +233,9 @@ void add_abort(Command& txn) {
   command.arguments("ID", options->ids, "Transactional ids: their producers are fenced.");
   command.option("-t,--topic", options->topic, "TOPIC",
                  "Instead: what is open in a partition of this topic.");
-  command.option("-p,--partition", options->partition, "N", "The partition.");
-  command.option("--producer", options->producer, "ID", "There, only the transaction of this producer.");
+  command.option("-p,--partition", options->partition, "N", "The partition.").without_default();
+  command.option("--producer", options->producer, "ID", "There, only the transaction of this producer.")
+      .without_default();
   add_confirmation(command, options->confirmation);
   command.flag("--dry-run", options->dry_run, "Say what would be aborted.");
   add_settings(command, options->settings);

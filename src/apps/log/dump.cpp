@@ -478,7 +478,7 @@ void add_dump_command(Command& log) {
   Command command = log.command("dump", "Show what the files hold: journal, manifest, segments, indexes.");
   command.argument("FOLDER", options->folder, "A folder of log.dirs; no broker may use it.").required();
   command.option("-t,--topic", options->topic, "TOPIC", "Only logs of this topic.");
-  command.option("-p,--partition", options->partition, "N", "Only this partition of it.");
+  command.option("-p,--partition", options->partition, "N", "Only this partition of it.").without_default();
   command.flag("--journal", options->journal, "Also every frame of the journal and its entries.");
   command.flag("--records", options->records, "Also the records of each batch.");
   cli::add_format(command, options->settings);
