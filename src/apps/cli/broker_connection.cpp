@@ -319,9 +319,12 @@ Result<void> BrokerConnection::receive_exactly(MutableBytes to, Deadline deadlin
                               to_string(address_), what));
     }
     if (code == EAGAIN) {
+      // An HTTP server, too, waits for more of what it takes for a request.
+      const std::string_view stranger =
+          versions_.api_keys.empty() ? ", unless what listens there does not speak the Kafka protocol" : "";
       return fail(Errc::unavailable,
-                  fmt::format("{} gave no answer in time ({}); a larger --timeout waits longer",
-                              to_string(address_), what));
+                  fmt::format("{} gave no answer in time ({}); a larger --timeout waits longer{}",
+                              to_string(address_), what, stranger));
     }
     return fail(Errc::unavailable, fmt::format("{}: {} ({})", to_string(address_), reason(code), what));
   }

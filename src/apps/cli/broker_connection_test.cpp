@@ -20,6 +20,7 @@ namespace tailwater::apps::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(Addresses, AsPeopleWriteThem) {
   EXPECT_EQ(parse_addresses("a:1, b ,[::1]:9093,[::2]"),
@@ -122,8 +123,27 @@ TEST(BrokerConnection, NobodyListens) {
 
 TEST(BrokerConnection, NobodyAnswers) {
   const FakeBroker broker(nullptr);  // connections wait in its backlog
-  EXPECT_THAT(failure(broker.address(), std::chrono::milliseconds(20)),
-              HasSubstr("gave no answer in time (ApiVersions)"));
+  EXPECT_THAT(
+      failure(broker.address(), std::chrono::milliseconds(20)),
+      HasSubstr("gave no answer in time (ApiVersions); a larger --timeout waits longer, unless what listens "
+                "there does not speak the Kafka protocol"));
+}
+
+TEST(BrokerConnection, WhoHasSpokenTheProtocolIsNotDoubted) {
+  const FakeBroker broker([](Bytes request) {
+    const wire::RequestHeader header = header_of(request);
+    if (header.api_key == kApiVersions) {
+      return reply(wire::ApiKey::api_versions, header.api_version, header.correlation_id,
+                   speaks_metadata(0, 9));
+    }
+    std::byte begun{};  // of an answer that does not end
+    return Buffer(1, begun);
+  });
+  AdminClient client({broker.address()}, {.timeout = std::chrono::milliseconds(300), .client_id = "test"});
+  const auto metadata = client.metadata({});
+  ASSERT_FALSE(metadata);
+  EXPECT_THAT(metadata.error().message, HasSubstr("gave no answer in time (Metadata); a larger --timeout"));
+  EXPECT_THAT(metadata.error().message, Not(HasSubstr("does not speak")));
 }
 
 TEST(BrokerConnection, ItHangsUp) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include "apps/cli/admin_client.hpp"
 #include "apps/cli/config_list.hpp"
@@ -98,8 +99,13 @@ Result<int> get(const ConfigOptions& options) {
   json::array items;
   for (const auto& result : answer->results) {
     if (result.error_code != wire::ErrorCode::none) {
-      return fail(Errc::unavailable, fmt::format("{} {}: {}", options.kind, options.name,
-                                                 error_text(result.error_code, result.error_message)));
+      // Brokers have only the general words here.
+      const bool missing = result.error_code == wire::ErrorCode::unknown_topic_or_partition;
+      const auto message =
+          missing ? std::optional(fmt::format("There is no topic '{}'", options.name)) : result.error_message;
+      return fail(
+          missing ? Errc::not_found : Errc::unavailable,
+          fmt::format("{} {}: {}", options.kind, options.name, error_text(result.error_code, message)));
     }
     auto configs = result.configs;
     std::ranges::sort(configs, {}, [](const auto& config) { return config.name; });
