@@ -12,7 +12,8 @@
 namespace tailwater::apps {
 namespace {
 
-// The exit code of a process that closes these streams and completes them: 0 if a file opened then is behind them.
+// The exit code of a process that closes these streams and completes them: 0 if a file opened then is behind
+// them.
 int outcome_without(std::initializer_list<int> closed) {
   const pid_t child = ::fork();
   if (child == 0) {

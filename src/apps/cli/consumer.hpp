@@ -17,8 +17,8 @@
 
 namespace tailwater::apps::cli {
 
-// Where to begin in a partition (an offset, or one of librdkafka's special ones), what to show, and before which
-// offset to end.
+// Where to begin in a partition (an offset, or one of librdkafka's special ones), what to show, and before
+// which offset to end.
 struct PartitionPlan {
   TopicPartition partition;
   std::int64_t from = 0;
@@ -36,16 +36,16 @@ struct Watermarks {
 // What is done where there is nothing more for now.
 enum class AtEnd : std::uint8_t { wait, stop };
 
-// A beginning that the partition does not have: one that was deleted becomes what is left, and behind the end it
-// is waited for, or there is nothing to read. `note` then says so; otherwise it is empty.
+// A beginning that the partition does not have: one that was deleted becomes what is left, and behind the end
+// it is waited for, or there is nothing to read. `note` then says so; otherwise it is empty.
 struct PlacedPlan {
   std::optional<PartitionPlan> plan;
   std::string note;
 };
 PlacedPlan placed_within(PartitionPlan plan, const Watermarks& marks, AtEnd at_end);
 
-// Finds the places of a range in every partition. Partitions with nothing to read are left out. What is not there
-// is told on standard error.
+// Finds the places of a range in every partition. Partitions with nothing to read are left out. What is not
+// there is told on standard error.
 Result<std::vector<PartitionPlan>> plan_partitions(rd_kafka_t* client,
                                                    const std::vector<TopicPartition>& partitions,
                                                    const OffsetRange& range, AtEnd at_end,

@@ -52,8 +52,8 @@ bool may_appear(wire::ErrorCode code) {
 
 }  // namespace
 
-// librdkafka waits there for the threads of its brokers. When a topic that was being read is deleted it may lose
-// count of who uses the partition (its issues 4362 and 4667), and such a thread never ends.
+// librdkafka waits there for the threads of its brokers. When a topic that was being read is deleted it may
+// lose count of who uses the partition (its issues 4362 and 4667), and such a thread never ends.
 void KafkaDeleter::operator()(rd_kafka_t* client) const {
   const auto destroy = [client] { rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); };
   [[maybe_unused]] const bool ended = ends_within(kDestroyTime, destroy);

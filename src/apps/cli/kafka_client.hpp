@@ -17,8 +17,8 @@
 namespace tailwater::apps::cli {
 
 struct KafkaDeleter {
-  // In bounded time: a client that does not end by itself is left to the end of the process. A consumer that is
-  // to leave its group has left it before.
+  // In bounded time: a client that does not end by itself is left to the end of the process. A consumer that
+  // is to leave its group has left it before.
   void operator()(rd_kafka_t* client) const;
   void operator()(rd_kafka_conf_t* config) const { rd_kafka_conf_destroy(config); }
   void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }

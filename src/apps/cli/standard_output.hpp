@@ -7,8 +7,8 @@ namespace tailwater::apps::cli {
 // A write to standard output has failed with this errno. The first one counts.
 void output_failed(int code);
 
-// The exit code of a command that would end with `code`: 1, after a message, if some of its output was lost. Readers
-// that have left had enough, and are no failure.
+// The exit code of a command that would end with `code`: 1, after a message, if some of its output was lost.
+// Readers that have left had enough, and are no failure.
 [[nodiscard]] int after_output(int code);
 
 }  // namespace tailwater::apps::cli

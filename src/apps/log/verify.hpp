@@ -27,8 +27,8 @@ struct Seen {
   std::uint64_t batches = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
-  // Batches that a start would replay from the journal: also those that are in the segments already, and those of
-  // logs that are gone again. So it may be more than `bytes`.
+  // Batches that a start would replay from the journal: also those that are in the segments already, and
+  // those of logs that are gone again. So it may be more than `bytes`.
   std::uint64_t journal_bytes = 0;
 };
 
