@@ -15,6 +15,7 @@
 #include "apps/cli/json_output.hpp"
 #include "apps/cli/offset_range.hpp"
 #include "apps/cli/settings.hpp"
+#include "apps/cli/standard_output.hpp"
 #include "apps/cli/table.hpp"
 #include "apps/cli/time_text.hpp"
 #include "wire/api/offset_commit.hpp"
@@ -209,7 +210,7 @@ int print_moves(const SeekOptions& options, const Moves& moves) {
         {"group", text(options.group)}, {"dry_run", options.dry_run}, {"offsets", std::move(items)}});
   } else {
     fmt::print("{}", table.text());
-    std::fflush(stdout);
+    flush_output();
     if (options.dry_run) complain("nothing was changed (--dry-run)");
   }
   return code;

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/cli/settings.hpp"
+#include "apps/cli/standard_output.hpp"
 #include "apps/cli/text_encoding.hpp"
 
 namespace tailwater::apps::cli {
@@ -18,7 +19,7 @@ void Results::done(json::object item, const std::string& line) {
 void Results::failed(json::object item, const std::string& what, wire::ErrorCode code,
                      const std::optional<std::string>& message) {
   any_failed_ = true;
-  std::fflush(stdout);
+  flush_output();
   complain(fmt::format("{}: {}", printable(what), error_text(code, message)));
   item["error"] = error_value(code, message);
   items_.push_back(std::move(item));

@@ -1,4 +1,5 @@
 #include "apps/cli/settings.hpp"
+#include "apps/cli/standard_output.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ Result<bool> confirmed(const Confirmation& confirmation, std::string_view questi
 }
 
 int finish(const Result<int>& outcome) {
-  std::fflush(stdout);
+  flush_output();
   if (outcome) return *outcome;
   complain(outcome.error().message);
   return outcome.error().code == Errc::invalid_argument ? kExitUsage : kExitFailed;
