@@ -33,7 +33,8 @@ Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
       broker_config_(
           cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
-      storage_(with_places(std::move(options), context)) {
+      storage_(with_places(std::move(options), context)),
+      waiting_(context.options.log_dirs.size()) {
   configure_storage();
 }
 
@@ -106,6 +107,7 @@ void Partitions::open_log(PartitionState& partition) {
   const cluster::Partition& meta = topic.partitions[static_cast<std::size_t>(partition.partition.value)];
   const cluster::Replica* replica = meta.replica_on(context_.options.broker);
   CHECK(replica != nullptr);
+  const auto name = [&] { return topic.name + "-" + std::to_string(partition.partition.value); };
   partition.epoch = meta.leader_epoch;
   partition.log = storage_.find(replica->log);
   if (planted(Plant::replay_onto_recreated_topic) && partition.log == nullptr) {
@@ -119,14 +121,15 @@ void Partitions::open_log(PartitionState& partition) {
   const auto dir = context_.image->dir_of(*replica);
   if (partition.log != nullptr && dir && partition.log->identity().dir != *dir) {
     // What a copy holds is not what was acknowledged last.
-    context_.note(LogLevel::error,
-                  "the log of " + topic.name + "-" + std::to_string(partition.partition.value) + " in " +
-                      context_.options.log_dirs[partition.log->identity().dir.value] +
-                      " is a copy and not served: it belongs to " + context_.options.log_dirs[dir->value]);
+    context_.note(LogLevel::error, "the log of " + name() + " in " +
+                                       context_.options.log_dirs[partition.log->identity().dir.value] +
+                                       " is a copy and not served: it belongs to " +
+                                       context_.options.log_dirs[dir->value]);
     partition.log = nullptr;
     return;
   }
   if (partition.log == nullptr) {
+    if (!dir) homeless_.push_back(name());
     if (!dir || storage_.report(*dir).state == log::DirState::offline) return;
     auto made = storage_.create({.id = replica->log,
                                  .topic_id = topic.id,
@@ -135,9 +138,7 @@ void Partitions::open_log(PartitionState& partition) {
                                  .dir = *dir},
                                 config);
     if (!made) {
-      context_.note(LogLevel::error, "cannot create the log of " + topic.name + "-" +
-                                         std::to_string(partition.partition.value) + ": " +
-                                         made.error().message);
+      context_.note(LogLevel::error, "cannot create the log of " + name() + ": " + made.error().message);
       return;
     }
     partition.log = *made;
@@ -232,6 +233,7 @@ void Partitions::adopt(const cluster::MetadataImage& image) {
     if (log->attachment == nullptr && known == nullptr) unknown.push_back(log->id());
   }
   for (const LogId id : unknown) storage_.remove(id);
+  tell_of_homeless();
 }
 
 void Partitions::apply(const cluster::MetadataImage& before, const cluster::MetadataImage& after) {
@@ -249,6 +251,7 @@ void Partitions::apply(const cluster::MetadataImage& before, const cluster::Meta
       update_topic(change.after);
     }
   }
+  tell_of_homeless();
 }
 
 void Partitions::reconfigure() {
@@ -372,30 +375,8 @@ void Partitions::expect(std::span<const FetchAsk> asks) {
   log::approach(expected_reads_);
 }
 
-void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
-  // The order of a connection's batches must hold: behind one that waits, all wait.
-  if (!deferred_.empty() || held_back()) {
-    deferred_.push_back({asker, terms, ask});
-    return;
-  }
-  produce_now(asker, terms, ask);
-}
-
-void Partitions::retry_deferred() {
-  while (!deferred_.empty() && !held_back()) {
-    const Deferred next = deferred_.front();
-    deferred_.pop_front();
-    produce_now(next.asker, next.terms, next.ask);
-  }
-  while (!deferred_marks_.empty() && !held_back()) {
-    const auto [asker, call] = deferred_marks_.front();
-    deferred_marks_.pop_front();
-    mark_now(asker, call);
-  }
-}
-
-void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
-  PartitionState* partition = find(ask.key);
+void Partitions::produce_now(PartitionState* partition, const Asker& asker, const ProduceTerms& terms,
+                             const ProduceAsk& ask) {
   if (partition == nullptr) return refuse(asker, terms, ask, ErrorCode::unknown_topic_or_partition);
   if (partition->log == nullptr) return refuse(asker, terms, ask, ErrorCode::kafka_storage_error);
   TopicState& topic = *partition->topic;
@@ -474,7 +455,7 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
   const auto appended =
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended && appended.error() == log::AppendRefusal::held_back) {
-    deferred_.push_front({asker, terms, ask});
+    waiting_of(partition).batches.push_front({asker, terms, ask});
     return;
   }
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
@@ -509,6 +490,7 @@ void Partitions::answer_durable(PartitionState& partition) {
 }
 
 void Partitions::take_news() {
+  tell_of_room();
   for (log::Log* log : storage_.changed()) {
     auto* partition = static_cast<PartitionState*>(log->attachment);
     if (partition == nullptr) continue;
@@ -530,11 +512,16 @@ void Partitions::take_news() {
   }
 }
 
-bool Partitions::held_back() const {
-  for (std::size_t dir = 0; dir < context_.options.log_dirs.size(); ++dir) {
-    if (storage_.held_back(DirId{static_cast<std::uint32_t>(dir)})) return true;
-  }
-  return false;
+void Partitions::tell_of_homeless() {
+  if (homeless_.empty()) return;
+  const std::string others = homeless_.size() == 1
+                                 ? " lies"
+                                 : " and " + std::to_string(homeless_.size() - 1) + " more partitions lie";
+  context_.note(LogLevel::error,
+                homeless_.front() + others +
+                    " in a log directory that is not here, and cannot be served: mount its disk, or put "
+                    "it back into log.dirs");
+  homeless_.clear();
 }
 
 // --- fetch

@@ -130,7 +130,7 @@ class Partitions {
   // These will come next: what they need of their partitions is asked for (core/log/approach.hpp).
   void expect(std::span<const ProduceAsk> asks);
   void expect(std::span<const FetchAsk> asks);
-  // While the journal has no room the batch waits; its bytes stay valid until it is answered.
+  // While the journal has no room, or its disk, the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void retry_deferred();
   // What is read becomes `part`, its bytes go behind `pieces`. A ticket if blocks must be read first: plan
@@ -200,7 +200,10 @@ class Partitions {
   }
   std::vector<PartitionState*> advanced;  // their durable end moved; valid until the next apply()
 
-  bool held_back() const;
+  // What is to be written to it has to wait. REQUIRES: it has a log.
+  bool held_back(const PartitionState& partition) const;
+  // The same, whatever the partition.
+  bool all_held_back() const;
   std::uint64_t messages_in = 0;
   std::uint64_t bytes_in = 0;
 
@@ -217,6 +220,12 @@ class Partitions {
     ProduceTerms terms;
     ProduceAsk ask;
   };
+  // What waits for one log directory, in the order in which it came: others need not be full.
+  struct Waiting {
+    std::deque<Deferred> batches;
+    std::deque<std::pair<MarkerAsker, MarkerCall>> marks;
+    bool full = false;  // as it was told
+  };
   struct TopicEntry {
     std::shared_ptr<TopicState> state;
     std::vector<std::unique_ptr<PartitionState>> partitions;  // null where the partition lives elsewhere
@@ -227,6 +236,9 @@ class Partitions {
   void remove_topic(const cluster::Topic& topic);
   void add_partitions(TopicEntry& entry);
   void open_log(PartitionState& partition);
+  void tell_of_homeless();
+  void tell_of_room();
+  Waiting& waiting_of(const PartitionState& partition);
   void configure_storage();
   void drop(PartitionState& partition, ErrorCode error);
   void configure(TopicState& topic);
@@ -237,7 +249,8 @@ class Partitions {
   std::optional<log::ReadTicket> read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask,
                                       Offset upper, FetchPart& part, std::vector<Bytes>& pieces);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
-  void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
+  void produce_now(PartitionState* partition, const Asker& asker, const ProduceTerms& terms,
+                   const ProduceAsk& ask);
   // True if the batch may be appended now; else it waits, or is refused.
   bool admit(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
              const records::BatchInfo& info);
@@ -261,8 +274,8 @@ class Partitions {
   std::vector<const PartitionState*> expected_;  // kept for their memory
   std::vector<log::Log*> expected_logs_;
   std::vector<log::ReadPlace> expected_reads_;
-  std::deque<Deferred> deferred_;
-  std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
+  std::vector<Waiting> waiting_;       // by log directory
+  std::vector<std::string> homeless_;  // partitions of which no log directory is here
   HashMap<Uuid, TopicEntry> topics_;
 };
 

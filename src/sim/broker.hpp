@@ -55,6 +55,8 @@ class Broker : private Host {
   void hang_store_until(Instant until) { last_store_ = std::max(last_store_, until); }
   // How many shards the next start makes. REQUIRES: stopped, or never started.
   void set_shards(std::uint32_t shards) { setup_.shards = shards; }
+  // The directories that the next start finds; those that come first stay the same. REQUIRES: as above.
+  void set_log_dirs(std::vector<std::string> dirs) { setup_.log_dirs = std::move(dirs); }
 
   std::uint32_t shards() const { return setup_.shards; }
   bool accepting() const { return state_ == State::serving; }

@@ -107,6 +107,62 @@ TEST(Faults, a_disk_that_was_full_is_written_to_again) {
   }
 }
 
+// What waits for a full log directory lets those that write to another one go on.
+TEST(Faults, a_full_log_directory_holds_up_nobody_else) {
+  TestWorld world(1, 1, {{"tailwater.journal.bytes", "524288"}}, {"d", "e"});
+  Line line(world);
+  create_topic(line, "t", 2);
+  for (const std::int32_t partition : {0, 1})
+    ASSERT_EQ(produce(line, "t", partition, batch_of(1, 1'700'000'000'000)).error_code,
+              wire::ErrorCode::none);
+  world.disk.set_no_room_in(DirId{1});
+  Line waits(world);
+  for (int each = 0; each < 200; ++each)
+    waits.post(9, production("t", 1, batch_of(4, 1'700'000'000'000, {}, 4'000)));
+  world.pass(Duration::from_ms(5'000));
+  for (int each = 0; each < 200; ++each) {
+    const auto answer = produce(line, "t", 0, batch_of(4, 1'700'000'000'000, {}, 4'000));
+    ASSERT_EQ(answer.error_code, wire::ErrorCode::none) << each;
+  }
+  const auto end = [&](std::int32_t partition) {
+    const auto answer = produce(line, "t", partition, batch_of(1, 1'700'000'000'000));
+    return answer.error_code == wire::ErrorCode::none ? answer.base_offset : -1;
+  };
+  EXPECT_EQ(end(0), 801);
+  world.disk.set_no_room(false);
+  world.pass(Duration::from_ms(5'000));
+  EXPECT_EQ(end(1), 801) << "nothing that waited is lost";
+}
+
+// A log directory that a start does not find any more: whoever asks can see which partitions lie there.
+TEST(Faults, partitions_of_a_log_directory_that_is_not_there_are_told) {
+  TestWorld world(1, 1, {}, {"d", "e"});
+  const auto partitions = [&world] {
+    Line line(world);
+    wire::MetadataRequest request;
+    request.topics = {{.name = "t"}};
+    return line.ask(12, request).topics.at(0).partitions;
+  };
+  {
+    Line line(world);
+    create_topic(line, "t", 2);
+  }
+  for (const auto& partition : partitions()) EXPECT_TRUE(partition.offline_replicas.empty());
+  world.stop();
+  world.broker.set_log_dirs({"d"});
+  world.start();
+  std::vector<std::int32_t> offline;
+  for (const auto& partition : partitions()) {
+    if (!partition.offline_replicas.empty()) offline.push_back(partition.partition_index);
+  }
+  ASSERT_EQ(offline.size(), 1U);
+  Line line(world);
+  EXPECT_EQ(produce(line, "t", offline[0], batch_of(1, 1'700'000'000'000)).error_code,
+            wire::ErrorCode::kafka_storage_error);
+  EXPECT_EQ(produce(line, "t", 1 - offline[0], batch_of(1, 1'700'000'000'000)).error_code,
+            wire::ErrorCode::none);
+}
+
 // The new topic's folders have the names of the old ones, which are renamed away, and removed a minute later.
 TEST(Faults, a_topic_that_is_created_anew_keeps_its_records) {
   constexpr std::int32_t kPartitions = 4;

@@ -29,10 +29,13 @@ namespace tailwater::sim {
 
 class TestWorld {
  public:
-  explicit TestWorld(std::uint32_t shards, std::uint64_t seed = 1, cluster::ConfigValues settings = {})
+  explicit TestWorld(std::uint32_t shards, std::uint64_t seed = 1, cluster::ConfigValues settings = {},
+                     std::vector<std::string> log_dirs = {"d"})
       : agenda(seed),
         disk(agenda, digest),
-        broker(agenda, digest, disk, BrokerSetup{.shards = shards, .settings = std::move(settings)}) {
+        broker(
+            agenda, digest, disk,
+            BrokerSetup{.shards = shards, .log_dirs = std::move(log_dirs), .settings = std::move(settings)}) {
     start();
   }
 

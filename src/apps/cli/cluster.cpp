@@ -134,6 +134,7 @@ Result<int> health(const ClusterOptions& options) {
                             {"partitions", found->partitions},
                             {"without_leader", found->without_leader},
                             {"under_replicated", found->under_replicated},
+                            {"without_directory", found->without_directory},
                             {"reasons", std::move(reasons)}});
   } else {
     fmt::print("{}: {}, {}\n", healthy ? "healthy" : "unhealthy", counted(found->brokers, "broker"),

@@ -33,21 +33,27 @@ Health health_of(const wire::MetadataResponse& metadata) {
   for (const auto& broker : metadata.brokers) alive.insert(broker.node_id);
   std::vector<std::string> leaderless;
   std::vector<std::string> lacking;
+  std::vector<std::string> homeless;
+  const auto is_alive = [&](std::int32_t broker) { return alive.contains(broker); };
   for (const auto& topic : metadata.topics) {
     for (const auto& partition : topic.partitions) {
       const std::string name = fmt::format("{}[{}]", topic.name.value_or(""), partition.partition_index);
       ++health.partitions;
       if (!alive.contains(partition.leader_id)) leaderless.push_back(name);
       if (partition.isr_nodes.size() < partition.replica_nodes.size()) lacking.push_back(name);
+      // The broker is there, and the log directory is not.
+      if (std::ranges::any_of(partition.offline_replicas, is_alive)) homeless.push_back(name);
     }
   }
   health.without_leader = leaderless.size();
   health.under_replicated = lacking.size();
+  health.without_directory = homeless.size();
   if (metadata.brokers.empty()) health.reasons.push_back("no broker is known");
   if (!metadata.brokers.empty() && metadata.controller_id < 0)
     health.reasons.push_back("there is no controller");
   add_reason(health, leaderless, "without a leader");
   add_reason(health, lacking, "with replicas that are not in sync");
+  add_reason(health, homeless, "with replicas in a log directory that is not there");
   return health;
 }
 

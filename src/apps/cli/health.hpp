@@ -14,7 +14,8 @@ struct Health {
   std::size_t partitions = 0;
   std::size_t without_leader = 0;
   std::size_t under_replicated = 0;
-  std::vector<std::string> reasons;  // empty: healthy
+  std::size_t without_directory = 0;  // some replica's broker is there, and its log directory is not
+  std::vector<std::string> reasons;   // empty: healthy
 };
 Health health_of(const wire::MetadataResponse& metadata);
 

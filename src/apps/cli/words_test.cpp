@@ -101,6 +101,10 @@ TEST(Health, SaysWhatIsWrong) {
   EXPECT_EQ(health_of(metadata(-1, {1, 2})).without_leader, 1U);
   EXPECT_EQ(health_of(metadata(3, {1, 2})).without_leader, 1U);  // a broker that is not there
   EXPECT_THAT(health_of(wire::MetadataResponse{}).reasons, ElementsAre("no broker is known"));
+  auto unmounted = metadata(1, {1, 2});
+  unmounted.topics[0].partitions[0].offline_replicas = {2, 7};
+  EXPECT_THAT(health_of(unmounted).reasons,
+              ElementsAre("1 partition with replicas in a log directory that is not there: t[0]"));
   const BrokerLoad load = load_of(metadata(1, {1, 2}), 2);
   EXPECT_EQ(load.leads, 0U);
   EXPECT_EQ(load.replicas, 1U);

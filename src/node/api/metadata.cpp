@@ -22,10 +22,11 @@ std::vector<std::int32_t> numbers(const cluster::BrokerIds& ids) {
   return all;
 }
 
+// Of brokers that are gone, or whose log directory is not there.
 std::vector<std::int32_t> offline(const cluster::MetadataImage& image, const cluster::Partition& partition) {
   std::vector<std::int32_t> all;
-  for (const BrokerId id : partition.replica_ids()) {
-    if (!image.is_alive(id)) all.push_back(id.value);
+  for (const cluster::Replica& replica : partition.replicas) {
+    if (!image.is_alive(replica.broker) || !image.dir_of(replica)) all.push_back(replica.broker.value);
   }
   return all;
 }
