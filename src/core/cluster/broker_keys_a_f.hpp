@@ -64,6 +64,8 @@ inline constexpr ConfigKey kBrokerKeysAToF[] = {
      .type = ConfigType::string,
      .fallback = "",
      .importance = Importance::low,
+     .effect = KeyEffect::refused,
+     .reason = kNoRules,
      .documentation = "Turns access rules on: Kafka's class names of its access control lists are "
                       "understood; empty means that everybody may do everything."},
     {.name = "auto.create.topics.enable",

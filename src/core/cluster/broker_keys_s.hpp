@@ -570,6 +570,8 @@ inline constexpr ConfigKey kBrokerKeysS[] = {
     {.name = "super.users",
      .type = ConfigType::string,
      .fallback = "",
+     .effect = KeyEffect::none,
+     .reason = kNoRules,
      .documentation = "Principals that may do everything, as User:name, separated by semicolons."},
 };
 

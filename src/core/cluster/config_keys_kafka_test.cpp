@@ -166,7 +166,7 @@ constexpr Row kRows[] = {
      "advertised.listeners,controller.listener.names,group.consumer.assignors,group.share.assignors,"
      "listeners,log.dir,log.dirs"},
     {"+++++++++++++++++++++++++++++++++++++++++++++++++++++++", "",
-     "authorizer.class.name,broker.rack,delegation.token.secret.key,inter.broker.listener.name,listener."
+     "broker.rack,delegation.token.secret.key,inter.broker.listener.name,listener."
      "security.protocol.map,max.connections.per.ip.overrides,metadata.log.dir,metrics.recording.level,remote."
      "log.metadata.manager.class.path,remote.log.storage.manager.class.path,sasl.jaas.config,sasl.kerberos."
      "kinit.cmd,sasl.kerberos.service.name,sasl.mechanism.controller.protocol,sasl.mechanism.inter.broker."

@@ -37,6 +37,7 @@ inline constexpr std::string_view kMap = "the map of keys is filled as far as it
 inline constexpr std::string_view kPlain = "records of this topic are not compressed";
 inline constexpr std::string_view kNoKerberos = "Kerberos is not served";
 inline constexpr std::string_view kNoTokenClient = "brokers do not use tokens among themselves";
+inline constexpr std::string_view kNoRules = "access rules are not enforced yet, everybody may do everything";
 inline constexpr std::string_view kNoOauth = "the mechanism OAUTHBEARER is not served yet";
 inline constexpr std::string_view kNoTelemetry = "clients are not asked for their metrics";
 inline constexpr std::string_view kNoTwoPhase = "transactions of outside coordinators are not served";

@@ -241,6 +241,17 @@ TEST(BrokerConfigFile, WhatIsNotMeasuredIsNotLimited) {
   EXPECT_EQ(result.notices[0].kind, ConfigNotice::Kind::no_effect);
 }
 
+// Nobody may believe that rules protect what they do not.
+TEST(BrokerConfigFile, AnAuthorizerIsRefusedWhileNoRulesAreEnforced) {
+  const char* name = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+  const auto result = parse_broker_config({{"authorizer.class.name", name}, {"super.users", "User:a"}});
+  EXPECT_FALSE(result.valid());
+  ASSERT_EQ(result.notices.size(), 2u);
+  EXPECT_EQ(result.notices[0].kind, ConfigNotice::Kind::invalid);
+  EXPECT_EQ(result.notices[1].kind, ConfigNotice::Kind::no_effect);
+  EXPECT_TRUE(parse_broker_config({{"authorizer.class.name", ""}}).valid());
+}
+
 TEST(BrokerConfigFile, AListenersOwnValueIsStrongerThanTheGeneralOne) {
   const BrokerConfig config =
       parsed({{"ssl.keystore.location", "/all"},
