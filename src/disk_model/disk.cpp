@@ -66,7 +66,6 @@ std::uint64_t size_of(const DiskOp& op) {
 
 Disk::Disk(const Disk& other)
     : no_room(other.no_room),
-      no_room_in(other.no_room_in),
       durable_write_(other.durable_write_),
       open_(other.open_),
       tree_(other.tree_),
@@ -250,7 +249,7 @@ void Disk::write(Open& open, const DiskOp& op, Sequence submitted) {
 DiskDone Disk::zero(Open& open, const DiskOp& op) {
   File& file = *open.file;
   if (!open.exclusive) complain("bytes zeroed without a lock on " + open.path);
-  if (full(open.dir) && op.at + op.size > file.allocated)
+  if (no_room && op.at + op.size > file.allocated)
     return done_with(op, fail(Errc::out_of_space, "there is no room"));
   file.write(op.at, Buffer(op.size), sequence_);
   file.allocated = std::max(file.allocated, op.at + op.size);
@@ -273,7 +272,7 @@ DiskDone Disk::with_file(UserId user, Open& open, DiskOp& op, Sequence submitted
       file.harden(submitted);
       return done_with(op, 0);
     case DiskOpKind::preallocate:
-      if (full(open.dir)) return done_with(op, fail(Errc::out_of_space, "there is no room"));
+      if (no_room) return done_with(op, fail(Errc::out_of_space, "there is no room"));
       file.allocated = std::max(file.allocated, op.at + op.size);
       if (op.extend && file.size() < op.at + op.size) file.resize(op.at + op.size, sequence_);
       return done_with(op, op.size);
@@ -298,7 +297,7 @@ DiskDone Disk::open_file(UserId user, const DiskOp& op, Sequence submitted) {
   auto at = tree_.files.find(path);
   if (at == tree_.files.end()) {
     if (!op.create) return absent(op);
-    if (full(op.dir)) return done_with(op, fail(Errc::out_of_space, "there is no room"));
+    if (no_room) return done_with(op, fail(Errc::out_of_space, "there is no room"));
     if (!tree_.folders.contains(parent_of(path))) complain("a file in a folder that was never made: " + path);
     change(Change::Kind::create, path, {}, std::make_shared<File>());
     at = tree_.files.find(path);
@@ -402,7 +401,7 @@ DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
     case DiskOpKind::open:
       return open_file(user, op, submitted);
     case DiskOpKind::create_folder:
-      if (full(op.dir) && !tree_.folders.contains(path))
+      if (no_room && !tree_.folders.contains(path))
         return done_with(op, fail(Errc::out_of_space, "there is no room"));
       create_folders(path);
       if (op.durable) harden_names(path, path, submitted);
@@ -442,7 +441,7 @@ DiskDone Disk::with_name(UserId user, DiskOp& op, Sequence submitted) {
 
 // Without an answer to wait for, the new content may be there under the old name or not at all, but whole.
 DiskDone Disk::replace(DiskOp& op, Sequence submitted) {
-  if (full(op.dir)) return done_with(op, fail(Errc::out_of_space, "there is no room"));
+  if (no_room) return done_with(op, fail(Errc::out_of_space, "there is no room"));
   const std::string path = full_path(op.dir, op.path);
   change(Change::Kind::create, path, {}, stable_file(op.content, sequence_));
   harden_names(path, path, submitted);

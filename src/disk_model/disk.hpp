@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -69,8 +68,7 @@ class Disk {
   Losses lose(Prng& random);
 
   // --- what may be wrong with it
-  bool no_room = false;             // creating, preallocating and replacing find no room
-  std::optional<DirId> no_room_in;  // only there
+  bool no_room = false;  // creating, preallocating and replacing find no room
 
   // --- looks
   const std::vector<std::string>& complaints() const { return complaints_; }
@@ -87,8 +85,6 @@ class Disk {
   std::uint64_t bytes() const;
 
  private:
-  bool full(DirId dir) const { return no_room && no_room_in.value_or(dir) == dir; }
-
   using FilePtr = std::shared_ptr<File>;
   struct Tree {
     std::map<std::string, FilePtr> files;

@@ -67,7 +67,7 @@ class Connections {
   // Connections that are gone, for those who keep something about them.
   std::vector<ConnectionId> gone;
 
-  // The journals or the budget for unflushed bytes are full: Produce waits in its connection until they are not.
+  // The journal or the budget for unflushed bytes is full: Produce waits in its connection until it is not.
   void hold_produce(bool hold);
 
   // Who sent a request that is being served: what it calls itself, and its address.

@@ -92,7 +92,7 @@ bool CoordinatorLog::write(std::uint64_t token, Buffer batch) {
     outcomes_.push_back({token, wire::ErrorCode::not_coordinator});
   } else if (batch.size() > batch_bytes_max()) {
     outcomes_.push_back({token, wire::ErrorCode::record_list_too_large});
-  } else if (!deferred_.empty() || partitions_.held_back(*found)) {
+  } else if (!deferred_.empty() || partitions_.held_back()) {
     deferred_.push_back({token, std::move(batch)});
   } else {
     return write_now(*found, token, batch);
@@ -104,7 +104,7 @@ void CoordinatorLog::retry() {
   if (deferred_.empty()) return;
   PartitionState* found = partition();
   if (found == nullptr || found->log == nullptr) return;
-  while (!deferred_.empty() && !partitions_.held_back(*found)) {
+  while (!deferred_.empty() && !partitions_.held_back()) {
     const Deferred next = std::move(deferred_.front());
     deferred_.pop_front();
     write_now(*found, next.token, next.batch);

@@ -151,15 +151,11 @@ void Partitions::verified(const PartitionKey& key, const txn::ProducerIdentity& 
 // --- markers
 
 void Partitions::mark(const MarkerAsker& asker, const MarkerCall& call) {
-  const PartitionState* const partition = find({call.topic_id, call.partition});
-  if (partition != nullptr && partition->log != nullptr) {
-    auto& [batches, marks, full] = waiting_of(*partition);
-    if (!batches.empty() || !marks.empty() || held_back(*partition)) {
-      marks.emplace_back(asker, call);
-      return;
-    }
+  if (!deferred_.empty() || !deferred_marks_.empty() || held_back()) {
+    deferred_marks_.emplace_back(asker, call);
+  } else {
+    mark_now(asker, call);
   }
-  mark_now(asker, call);
 }
 
 ErrorCode Partitions::check_marker(const log::Log& log, const MarkerCall& call) {

@@ -33,8 +33,7 @@ Partitions::Partitions(Context& context, log::StorageOptions options)
     : context_(context),
       broker_config_(
           cluster::effective_broker_config(context.options.config, *context.image, context.options.broker)),
-      storage_(with_places(std::move(options), context)),
-      waiting_(context.options.log_dirs.size()) {
+      storage_(with_places(std::move(options), context)) {
   configure_storage();
 }
 
@@ -375,8 +374,30 @@ void Partitions::expect(std::span<const FetchAsk> asks) {
   log::approach(expected_reads_);
 }
 
-void Partitions::produce_now(PartitionState* partition, const Asker& asker, const ProduceTerms& terms,
-                             const ProduceAsk& ask) {
+void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
+  // The order of a connection's batches must hold: behind one that waits, all wait.
+  if (!deferred_.empty() || held_back()) {
+    deferred_.push_back({asker, terms, ask});
+    return;
+  }
+  produce_now(asker, terms, ask);
+}
+
+void Partitions::retry_deferred() {
+  while (!deferred_.empty() && !held_back()) {
+    const Deferred next = deferred_.front();
+    deferred_.pop_front();
+    produce_now(next.asker, next.terms, next.ask);
+  }
+  while (!deferred_marks_.empty() && !held_back()) {
+    const auto [asker, call] = deferred_marks_.front();
+    deferred_marks_.pop_front();
+    mark_now(asker, call);
+  }
+}
+
+void Partitions::produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
+  PartitionState* partition = find(ask.key);
   if (partition == nullptr) return refuse(asker, terms, ask, ErrorCode::unknown_topic_or_partition);
   if (partition->log == nullptr) return refuse(asker, terms, ask, ErrorCode::kafka_storage_error);
   TopicState& topic = *partition->topic;
@@ -455,7 +476,7 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
   const auto appended =
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended && appended.error() == log::AppendRefusal::held_back) {
-    waiting_of(partition).batches.push_front({asker, terms, ask});
+    deferred_.push_front({asker, terms, ask});
     return;
   }
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));
@@ -508,6 +529,29 @@ void Partitions::take_news() {
       auto* partition = static_cast<PartitionState*>(log->attachment);
       if (partition != nullptr && log->identity().dir == dir)
         drop(*partition, ErrorCode::kafka_storage_error);
+    }
+  }
+}
+
+bool Partitions::held_back() const {
+  for (std::size_t dir = 0; dir < context_.options.log_dirs.size(); ++dir) {
+    if (storage_.held_back(DirId{static_cast<std::uint32_t>(dir)})) return true;
+  }
+  return false;
+}
+
+void Partitions::tell_of_room() {
+  for (std::uint32_t index = 0; index < context_.options.log_dirs.size(); ++index) {
+    const DirId dir{index};
+    const log::DirState state = storage_.report(dir).state;
+    const std::string& path = context_.options.log_dirs[index];
+    if (state == log::DirState::full && full_.insert(dir).second) {
+      context_.note(LogLevel::warning,
+                    "log directory " + path +
+                        " is full: producers wait until its disk has room again, and so does a "
+                        "clean stop; consumers go on");
+    } else if (state == log::DirState::online && full_.erase(dir) > 0) {
+      context_.note(LogLevel::warning, "log directory " + path + " has room again");
     }
   }
 }

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -130,7 +131,7 @@ class Partitions {
   // These will come next: what they need of their partitions is asked for (core/log/approach.hpp).
   void expect(std::span<const ProduceAsk> asks);
   void expect(std::span<const FetchAsk> asks);
-  // While the journal has no room, or its disk, the batch waits; its bytes stay valid until it is answered.
+  // While the journal has no room the batch waits; its bytes stay valid until it is answered.
   void produce(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   void retry_deferred();
   // What is read becomes `part`, its bytes go behind `pieces`. A ticket if blocks must be read first: plan
@@ -200,10 +201,7 @@ class Partitions {
   }
   std::vector<PartitionState*> advanced;  // their durable end moved; valid until the next apply()
 
-  // What is to be written to it has to wait. REQUIRES: it has a log.
-  bool held_back(const PartitionState& partition) const;
-  // The same, whatever the partition.
-  bool all_held_back() const;
+  bool held_back() const;
   std::uint64_t messages_in = 0;
   std::uint64_t bytes_in = 0;
 
@@ -220,12 +218,6 @@ class Partitions {
     ProduceTerms terms;
     ProduceAsk ask;
   };
-  // What waits for one log directory, in the order in which it came: others need not be full.
-  struct Waiting {
-    std::deque<Deferred> batches;
-    std::deque<std::pair<MarkerAsker, MarkerCall>> marks;
-    bool full = false;  // as it was told
-  };
   struct TopicEntry {
     std::shared_ptr<TopicState> state;
     std::vector<std::unique_ptr<PartitionState>> partitions;  // null where the partition lives elsewhere
@@ -238,7 +230,6 @@ class Partitions {
   void open_log(PartitionState& partition);
   void tell_of_homeless();
   void tell_of_room();
-  Waiting& waiting_of(const PartitionState& partition);
   void configure_storage();
   void drop(PartitionState& partition, ErrorCode error);
   void configure(TopicState& topic);
@@ -249,8 +240,7 @@ class Partitions {
   std::optional<log::ReadTicket> read(log::Log& log, const FetchTerms& terms, const FetchAsk& ask,
                                       Offset upper, FetchPart& part, std::vector<Bytes>& pieces);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
-  void produce_now(PartitionState* partition, const Asker& asker, const ProduceTerms& terms,
-                   const ProduceAsk& ask);
+  void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   // True if the batch may be appended now; else it waits, or is refused.
   bool admit(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
              const records::BatchInfo& info);
@@ -274,8 +264,10 @@ class Partitions {
   std::vector<const PartitionState*> expected_;  // kept for their memory
   std::vector<log::Log*> expected_logs_;
   std::vector<log::ReadPlace> expected_reads_;
-  std::vector<Waiting> waiting_;       // by log directory
-  std::vector<std::string> homeless_;  // partitions of which no log directory is here
+  std::deque<Deferred> deferred_;
+  std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
+  std::set<DirId> full_;               // as it was told
+  std::vector<std::string> homeless_;  // partitions of which no log directory is here, to be told
   HashMap<Uuid, TopicEntry> topics_;
 };
 

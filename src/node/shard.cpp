@@ -304,7 +304,7 @@ void ShardState::turn(Now now, TurnEffects& effects) {
       if (auto image = admin.take_image()) apply_image(std::move(*image));
       more = true;
     }
-    connections.hold_produce(partitions.all_held_back());
+    connections.hold_produce(partitions.held_back());
     more = connections.pump() || more;
     return_released();
     if (!more && !partitions.has_news()) break;

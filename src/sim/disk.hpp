@@ -61,10 +61,6 @@ class Disk {
   };
   std::optional<Astray> take_astray() { return std::exchange(astray_, std::nullopt); }
   void set_no_room(bool value) { model_.no_room = value; }
-  void set_no_room_in(DirId dir) {
-    model_.no_room = true;
-    model_.no_room_in = dir;
-  }
   void set_slow(std::uint64_t factor) { slowness_ = factor; }
   // Once, when a frame of a journal is on the disk before one that was sent before it.
   void at_overtaking(std::move_only_function<void()> then) { at_overtaking_ = std::move(then); }

@@ -20,9 +20,9 @@ constexpr Duration kLookInterval = Duration::from_ms(10'000);
 constexpr std::size_t kGivenAtOnce = 16;
 constexpr Duration kGivePause = Duration::from_ms(10);
 
-// So many free blocks that are larger than a slab are kept at most: slabs do not serve in their place, nor they in that of
-// slabs.
-constexpr std::size_t kSpareLargeMost = 32;
+// So many bytes of free blocks that are larger than a slab are kept at most: slabs do not serve in their place, nor they
+// in that of slabs.
+constexpr std::uint64_t kSpareLargeBytes = 32 * kSlabBytes;
 constexpr std::size_t kLargeStep = kSlabBytes / 4;
 
 std::uint32_t blocks_in_slab(std::size_t size_class) {
@@ -70,6 +70,7 @@ void BlockPool::give_back_large(std::size_t count) {
   const auto end = spare_large_.begin() + static_cast<std::ptrdiff_t>(std::min(count, spare_large_.size()));
   for (auto block = spare_large_.begin(); block != end; ++block) {
     held_bytes_ -= block->size();
+    spare_large_bytes_ -= block->size();
     pages_.give(block->data(), block->size());
   }
   spare_large_.erase(spare_large_.begin(), end);
@@ -116,6 +117,7 @@ MutableBytes BlockPool::take_large(std::size_t size) {
   if (fits != spare_large_.rend()) {
     const MutableBytes block = *fits;
     spare_large_.erase(std::prev(fits.base()));
+    spare_large_bytes_ -= block.size();
     large_least_ = std::min(large_least_, spare_large_.size());
     return block;
   }
@@ -155,7 +157,8 @@ void BlockPool::give(MutableBytes block) {
   if (block.size() == kSlabBytes) return spare_.push_back(block.data());
   if (block.size() > kSlabBytes) {
     spare_large_.push_back(block);
-    if (spare_large_.size() > kSpareLargeMost) give_back_large(1);
+    spare_large_bytes_ += block.size();
+    while (spare_large_bytes_ > kSpareLargeBytes) give_back_large(1);
     return;
   }
   const auto address = reinterpret_cast<std::uintptr_t>(block.data());

@@ -74,7 +74,8 @@ class BlockPool {
   std::size_t spare_least_ = 0;            // so many of them were spare since the last look
   std::size_t owed_ = 0;                   // of these are still to be given back
   std::vector<MutableBytes> spare_large_;  // blocks of more than a slab
-  std::size_t large_least_ = 0;            // as spare_least_
+  std::uint64_t spare_large_bytes_ = 0;
+  std::size_t large_least_ = 0;  // as spare_least_
   Instant look_at_ = Instant::max();
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t held_bytes_ = 0;

@@ -188,6 +188,9 @@ TEST(BlockPoolTest, FewFreeLargeBlocksStandBesideSlabs) {
   EXPECT_LE(pages.held, 40u << 20);
   come_to_rest(pool, {});
   EXPECT_EQ(pages.held, 0u);
+  for (int each = 0; each < 3; ++each) taken.push_back(pool.take(50'000'000));
+  for (; !taken.empty(); taken.pop_back()) pool.give(taken.back());
+  EXPECT_EQ(pages.held, 0u) << "so large a one is none to keep";
 }
 
 TEST(BlockPoolTest, TenThousandSmallBlocksCostWhatTheyHold) {

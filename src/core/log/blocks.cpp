@@ -19,7 +19,7 @@ std::uint64_t bytes_behind(const LogState& log, const Segment& segment, std::uin
   for (const Segment& each : log.segments) {
     if (each.base >= segment.base) bytes += each.size;
   }
-  return bytes - position;
+  return bytes - std::min(bytes, position);  // a truncation may have passed it
 }
 
 }  // namespace

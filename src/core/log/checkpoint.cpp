@@ -73,12 +73,15 @@ void Checkpointer::read_superblock() {
 }
 
 void Checkpointer::superblock_read(const DiskDone& done) {
-  const bool whole = done.outcome && *done.outcome == journal::kBlock;
+  if (dir_.check(done)) return;
+  const bool whole = *done.outcome == journal::kBlock;
   if (whole && journal::decode_superblock(memory_.first(journal::kBlock)) == written_) {
     remove_before_last();
-  } else if (done.outcome) {
+  } else {
     dir_.shared.news.faults.push_back("a superblock of " + dir_.ring_path() +
                                       " did not come to its place; it is written again");
+    // To the same place: the other one is the only good one now.
+    ++wanted_.sequence;
     again_ = true;
   }
   if (std::exchange(again_, false)) write_superblock();

@@ -7,6 +7,7 @@
 //   4 when that is durable, the space is free, and the manifest before the last may go
 // On a full disk that one goes first: its place is what the next one needs, whoever else has the rest. But then the
 // superblock is read back: should it not have come to its place, the one before it counts, and names that manifest.
+// (Through the page cache, where a file system has no direct writes, that proves nothing.)
 // GUARANTEES: never trims what is not flushed and synced, or not in a durable manifest; one superblock at a
 // time.
 #pragma once

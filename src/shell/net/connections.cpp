@@ -246,7 +246,7 @@ bool Connections::send_waiting(Now now) {
     left -= sent;
     slice = options_.send_slice;
     // Whoever asks, and what the disk has finished, waits for no more than this slice.
-    if (sent == 0 || !to_read_.empty() || poller_.look()) break;
+    if (sent == 0 || to_send_.empty() || !to_read_.empty() || poller_.look()) break;
   }
   return any;
 }
