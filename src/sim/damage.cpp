@@ -210,7 +210,7 @@ bool Damage::flip(Fault fault) {
   if (matters) {
     remember(place.file, place.path);
   } else {
-    struck_.insert(segment_of(place.path));
+    struck_.emplace(segment_of(place.path), place.file);
   }
   return true;
 }
@@ -241,7 +241,7 @@ bool Damage::go_astray(bool records) {
     account(place, *reached);
     account(place, *also);
     place.file->damage(from, before);
-    struck_.insert(segment_of(place.path));
+    struck_.emplace(segment_of(place.path), place.file);
   } else {
     remember(place.file, place.path);
   }
@@ -252,6 +252,22 @@ bool Damage::go_astray(bool records) {
 void Damage::mend() {
   if (stands()) file_->mend();
   file_ = nullptr;
+}
+
+std::optional<std::string> Damage::mend_what_is_named(std::span<const std::string> said,
+                                                      std::string_view failure) {
+  const auto names = [&](std::string_view text) { return text.find(path_) != std::string_view::npos; };
+  if (stands() && (names(failure) || std::ranges::any_of(said, names))) {
+    mend();
+    return path_;
+  }
+  for (const auto& [segment, file] : struck_) {
+    std::string path = without_directory(segment) + ".log";
+    if (!file->damaged() || failure.find(path + " is damaged") == std::string_view::npos) continue;
+    file->mend();
+    return path;
+  }
+  return std::nullopt;
 }
 
 }  // namespace tailwater::sim

@@ -1,6 +1,7 @@
 // Damage of what was stable on the disk: flipped bits, and writes that went to another place. It strikes
 // where one copy is enough to notice it; what may come of it depends on what was struck.
-//   records   of a segment: the ledger is told which; a reader may be told of it, and goes on behind them.
+//   records   of a segment: the ledger is told which; a reader may be told of it, and goes on behind them. What the
+//             journal still names as written straight there a start may refuse: then the operator mends it, too.
 //             Of a compacted topic, whose segments are written anew, the ledger knows only about where
 //   indexes   of a segment: nothing may come of it
 //   the rest  journal, superblock, manifest, logs of the coordinators: the broker serves all the same, or
@@ -13,7 +14,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,10 +39,9 @@ class Damage {
 
   // What only the operator can mend, unless the broker has written it anew.
   bool stands();
-  // Whether this text says which file is damaged.
-  bool named_in(std::string_view text) const { return text.find(path_) != std::string_view::npos; }
-  const std::string& path() const { return path_; }
   void mend();
+  // Mends the file that what was said names, and gives its path. For records that has to be why nothing is served.
+  std::optional<std::string> mend_what_is_named(std::span<const std::string> said, std::string_view failure);
 
  private:
   // Bytes that may be struck.
@@ -76,7 +75,8 @@ class Damage {
   Ledger& ledger_;
   Prng& random_;
   std::map<std::string, Victim> victims_;  // by folder
-  std::set<std::string> struck_;           // segments; a second time it could not be said what is lost
+  // Records and indexes by segment; a second time it could not be said what is lost.
+  std::map<std::string, std::shared_ptr<disk_model::File>> struck_;
   std::shared_ptr<disk_model::File> file_;
   std::string path_;
 };

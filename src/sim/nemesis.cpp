@@ -249,17 +249,15 @@ void Nemesis::watch_broker() {
 
 // True if the broker could not go on for what was damaged, and said what that is.
 bool Nemesis::mend() {
-  if (!damage_.stands()) return false;
-  std::vector<std::string> said = broker_.complaints();
-  said.push_back(broker_.failure());
-  const bool unable = !said.back().empty() || std::ranges::any_of(said, [](const auto& text) {
+  const std::vector<std::string> said = broker_.complaints();
+  const std::string failure = broker_.failure();
+  const bool unable = !failure.empty() || std::ranges::any_of(said, [](const auto& text) {
     return text.starts_with("cannot load");
   });
-  if (!unable || std::ranges::none_of(said, [&](const auto& text) { return damage_.named_in(text); }))
-    return false;
-  agenda_.note("what is damaged is mended: " + damage_.path());
+  const auto path = unable ? damage_.mend_what_is_named(said, failure) : std::nullopt;
+  if (!path) return false;
+  agenda_.note("what is damaged is mended: " + *path);
   counts_.add(Fault::damage_told);
-  damage_.mend();
   return true;
 }
 
