@@ -301,12 +301,7 @@ TEST(DirectRunsTest, AFlushThatWasOvertakenByATruncationWritesOverNoRun) {
       world.step();
     }
     world.pump();
-    world.crash();
-    world.start_and_recover();
-    world.verify();
-    world.stop();
-    world.start_and_recover();
-    world.verify();
+    world.verify_after_crash_and_stop();
   }
   EXPECT_GT(met, 5);
 }
@@ -329,12 +324,7 @@ TEST(DirectRunsTest, RoomIsHadWhileAFlushOfWhatHasItsRoomGoesOn) {
       world.step();
     }
     world.pump();
-    world.crash();
-    world.start_and_recover();
-    world.verify();
-    world.stop();
-    world.start_and_recover();
-    world.verify();
+    world.verify_after_crash_and_stop();
   }
   EXPECT_GT(met, 5);
 }

@@ -128,12 +128,7 @@ TEST(StorageTest, AFlushThatEndsInsideABlockOfASegmentThatWasSealedMeanwhileLose
   // The flush of this turn finds the segment sealed; the rest of it is in no frame yet.
   for (int each = 0; each < 30; ++each) ASSERT_TRUE(world.append(log, {.value_size = 40}).has_value());
   world.pump();
-  world.crash();
-  world.start_and_recover();
-  world.verify();
-  world.stop();
-  world.start_and_recover();
-  world.verify();
+  world.verify_after_crash_and_stop();
 }
 
 TEST(StorageTest, WhatRestsOnAnAppendIsNotKeptWithoutIt) {
@@ -312,12 +307,7 @@ TEST(StorageTest, ATruncationWhileTheHeadOfABlockIsReadBackLosesNothing) {
   world.pump();
   ASSERT_TRUE(world.append(again, {.fill = 'w'}).has_value());
   world.pump();
-  world.crash();
-  world.start_and_recover();
-  world.verify();
-  world.stop();
-  world.start_and_recover();
-  world.verify();
+  world.verify_after_crash_and_stop();
 }
 
 TEST(StorageTest, ATruncationAndANewSegmentWhileAHeadIsReadBackLoseNothing) {
@@ -336,12 +326,7 @@ TEST(StorageTest, ATruncationAndANewSegmentWhileAHeadIsReadBackLoseNothing) {
     for (int each = 0; each < 3; ++each)
       ASSERT_TRUE(world.append(again, {.value_size = 4'000, .fill = 'w'}).has_value());
     world.pump();
-    world.crash();
-    world.start_and_recover();
-    world.verify();
-    world.stop();
-    world.start_and_recover();
-    world.verify();
+    world.verify_after_crash_and_stop();
   }
 }
 

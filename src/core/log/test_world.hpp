@@ -328,6 +328,15 @@ class World {
     EXPECT_EQ(storage->logs().size(), models.size());
     power_lost = false;
   }
+  // What a journal brings back, and then what the files alone hold.
+  void verify_after_crash_and_stop() {
+    crash();
+    start_and_recover();
+    verify();
+    stop();
+    start_and_recover();
+    verify();
+  }
   void verify() {
     for (auto& [id, model] : models) {
       Log* log = storage->find(id);
