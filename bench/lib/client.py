@@ -192,13 +192,13 @@ def commit(connection, group, topic, partitions, offset):
     return sorted({code for _, found in codes for _, code in found if code})
 
 
-def committed(connection, group, topic, partition):
-    """(offset, error code)"""
-    body = wire.string(group) + wire.array([wire.string(topic) + wire.array([struct.pack(">i", partition)])])
+def committed(connection, group, topic, partitions):
+    """([offset in the order of the partitions], error code)"""
+    body = wire.string(group) + wire.array([wire.string(topic) + wire.array([struct.pack(">i", p) for p in partitions])])
     answer = connection.ask(OFFSET_FETCH, 2, body)
     found = answer.array(lambda: (answer.string(), answer.array(lambda: (*answer.take("iq"), answer.string(), answer.take("h")))))
     whole = answer.take("h")
     if whole or not found:  # a coordinator that loads names no topics
-        return -1, whole
-    _, offset, _, code = found[0][1][0]
-    return offset, code
+        return [], whole
+    parts = sorted(found[0][1])
+    return [offset for _, offset, _, _ in parts], next((code for *_, code in parts if code), 0)

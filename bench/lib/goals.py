@@ -1,5 +1,5 @@
 """How fast is fast enough: for each row, times the figure of another system in the same rounds, or a figure of its own.
-`judge` says what came of it.
+`judge` says what came of it: a goal beside another system is judged by the median of the rounds' ratios, the rest by medians.
 """
 
 import dataclasses
@@ -78,8 +78,9 @@ def ratio(ours, theirs):
 class Verdict:
     goal: Goal
     wanted: float  # the figure that meets the goal
-    capped: bool  # by the limit program
+    capped: bool  # by the limit program: less is asked for than was set
     met: bool
+    by_limit: bool  # only so, not as it was set
     ratio: Ratio | None
 
 
@@ -99,5 +100,16 @@ def judge(row, samples):
             edge = statistics.median(limit) * (LIMIT_SHARE if row.more_is_better else LIMIT_SLACK)
             capped = edge < wanted if row.more_is_better else edge > wanted
             wanted = edge if capped else wanted
-        met = figure >= wanted if row.more_is_better else figure <= wanted
-        yield Verdict(goal, wanted, capped, met, ratio(samples["tailwater"], samples[goal.against]) if goal.against else None)
+        found = ratio(samples["tailwater"], samples[goal.against]) if goal.against else None
+        as_set = reaches(row, found.middle if found else figure, goal.factor)
+        met = as_set or (capped and reaches(row, figure, wanted))
+        yield Verdict(goal, wanted, capped, met, met and not as_set, found)
+
+
+def reaches(row, figure, asked):
+    return figure >= asked if row.more_is_better else figure <= asked
+
+
+def is_behind(row, verdict):
+    """Whether the other system is as good or better."""
+    return verdict.ratio is not None and (verdict.ratio.middle <= 1 if row.more_is_better else verdict.ratio.middle >= 1)

@@ -16,11 +16,13 @@ import peers
 import proc
 import results
 import table
+from case import Sizes
 from systems import SYSTEMS
 
 LIMIT_S = 600
 SMOKE_BUDGET_S = 60  # past it a smoke run starts nothing of others any more
 FOREIGN_LIMIT = 0.05
+LEFT_OUT = "left out (--without)"
 BROKEN = (OSError, struct.error, peers.Broke, client.wire.WireError, subprocess.SubprocessError)
 
 
@@ -34,7 +36,7 @@ class Harness:
     def __init__(self, program, sizes, folders, rounds=None, without=()):
         self.program, self.sizes, self.folders, self.rounds = program, sizes, folders, rounds
         self.begin = time.monotonic()
-        self.absent = {name: "left out (--without)" for name in without}
+        self.absent = dict.fromkeys(without, LEFT_OUT)
         self.commit, self.machine, self.versions = results.commit(), results.machine(folders.root), results.versions()
 
     def absence(self, name):
@@ -129,6 +131,17 @@ class Turns:
         if self.sizes.smoke:
             yield "a smoke run: it shows that the scenario works, and no speed"
 
+    def less(self):
+        """What was asked for and is less than all of it: then it is measured again when nobody asks for less."""
+        if self.harness.rounds is not None and self.harness.rounds < self.case.rounds:
+            yield f"{self.harness.rounds} rounds instead of {self.case.rounds}"
+        usual = Sizes.small() if self.sizes.smoke else Sizes()
+        if self.sizes.load_s < usual.load_s:
+            yield f"samples of {self.sizes.load_s:g} s where {usual.load_s:g} s are usual"
+        for name in self.case.systems:
+            if self.harness.absent.get(name) == LEFT_OUT:
+                yield f"without {SYSTEMS[name].title}"
+
     def result(self):
         rows = [{"key": row.key, "title": self.sizes.put_in(row.title), "unit": row.unit, "more_is_better": row.more_is_better,
                  "goals": [{"factor": goal.factor, "against": goal.against} for goal in goals.GOALS.get(row.key, ())]}
@@ -140,5 +153,5 @@ class Turns:
                 "smoke": self.sizes.smoke, "client": self.case.client, "sizes": vars(self.sizes),
                 "rounds": max((len(s) for s in self.samples.values() if not isinstance(s, str)), default=0),
                 "machine": self.harness.machine, "versions": self.harness.versions, "foreign": round(self.load.foreign(), 3),
-                "warnings": list(self.warnings()), "broken": self.broken, "systems": systems, "rows": rows,
+                "warnings": list(self.warnings()), "less": list(self.less()), "broken": self.broken, "systems": systems, "rows": rows,
                 "samples": self.samples}

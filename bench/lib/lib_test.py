@@ -73,10 +73,18 @@ class Goals(unittest.TestCase):
         for ours, met in ((46, False), (45, True)):
             self.assertEqual([v.met for v in goals.judge(self.less, {"tailwater": [ours], "kafka": [100]})], [met])
 
+    def test_beside_another_system_the_ratio_of_the_rounds_counts(self):
+        # The medians are 100 and 90, and in most rounds the other one was ahead.
+        (found,) = goals.judge(self.more, {"tailwater": [100, 100, 100], "kafka": [90, 101, 102]})
+        self.assertFalse(found.met)
+
     def test_nobody_is_asked_for_more_than_the_limit_allows(self):
         ours = {"tailwater": [60.0], "kafka": [100.0]}
         first, second = goals.judge(self.more, ours | {"limit": [70.0]})
         self.assertTrue(first.capped and first.met and second.met)
+        self.assertTrue(first.by_limit and goals.is_behind(self.more, first) and not second.by_limit)
+        (found, _) = goals.judge(self.more, {"tailwater": [120.0], "kafka": [100.0], "limit": [110.0]})
+        self.assertTrue(found.capped and found.met and not found.by_limit)
         self.assertAlmostEqual(first.wanted, 59.5)
         (found,) = goals.judge(self.less, ours | {"limit": [50.0]})
         self.assertTrue(found.capped and found.met)
@@ -113,7 +121,7 @@ class Goals(unittest.TestCase):
 
 class Results(unittest.TestCase):
     def result(self):
-        return {"format": results.FORMAT, "scenario": "a", "commit": "c0ffee", "smoke": False, "broken": [],
+        return {"format": results.FORMAT, "scenario": "a", "commit": "c0ffee", "smoke": False, "broken": [], "warnings": [],
                 "systems": {"tailwater": {"title": "Tailwater"}, "kafka": {"title": "Kafka"}},
                 "rows": [{"key": "a.rate", "title": "rate", "unit": "MB/s", "more_is_better": True}],
                 "samples": {"tailwater": [{"a.rate": 300.00001}, {"a.rate": 100}], "kafka": [{"a.rate": 100}, {"a.rate": 100}]}}
@@ -162,7 +170,8 @@ class Results(unittest.TestCase):
         self.assertFalse(results.stands(found, "c0ffee+", False))
         self.assertFalse(results.stands(found, "decade", False))
         self.assertFalse(results.stands(found, "c0ffee", True))
-        self.assertFalse(results.stands(found | {"broken": ["kafka"]}, "c0ffee", False))
+        for doubt in ("broken", "warnings", "less"):
+            self.assertFalse(results.stands(found | {doubt: ["kafka"]}, "c0ffee", False))
         self.assertFalse(results.stands(None, "c0ffee", False))
 
 
@@ -183,7 +192,7 @@ class Pages(unittest.TestCase):
             keys = [row.key for row in cases.CASES[name].rows]
             turns = mock.Mock(began=0, when=results.now(), broken=[], sizes=case.Sizes(), case=cases.CASES[name], load=proc.Load(),
                               samples={"tailwater": [{key: 2.0 for key in keys}], "kafka": [{key: 6.0 for key in keys}]} |
-                              ({"kafka-fsync": "not run: no Java"} if "kafka-fsync" in cases.CASES[name].systems else {}), warnings=lambda: ["busy & <warm>"])
+                              ({"kafka-fsync": "not run: no Java"} if "kafka-fsync" in cases.CASES[name].systems else {}), warnings=lambda: ["busy & <warm>"], less=lambda: [])
             turns.harness = mock.Mock(commit="c0ffee", machine=results.machine("/"), versions={"kafka": "4.4.0"})
             found[name] = harness.Turns.result(turns)
         with tempfile.TemporaryDirectory() as docs:
@@ -238,12 +247,12 @@ class Machines:
 
 
 class Rounds(unittest.TestCase):
-    def run_case(self, sample):
+    def run_case(self, sample, **words):
         found = case.Case("x", "x", [case.Row("x.n", "n", "ms")], sample, rounds=3, client="none")
         known = {name: systems.System(name, name, type(name, (Machines,), {}), "") for name in case.PAIR}
         with tempfile.TemporaryDirectory() as parent, mock.patch.object(harness, "SYSTEMS", known), \
                 mock.patch("disk.require"), mock.patch("os.sync"), mock.patch.object(harness, "note"):
-            return harness.Harness("none", case.Sizes(), peers.Folders(parent)).run(found)
+            return harness.Harness("none", case.Sizes(), peers.Folders(parent), **words).run(found)
 
     def test_systems_take_turns_and_change_who_is_first(self):
         order = []
@@ -254,7 +263,11 @@ class Rounds(unittest.TestCase):
         result = self.run_case(sample)
         self.assertEqual(order, ["tailwater", "kafka", "kafka", "tailwater", "tailwater", "kafka"])
         self.assertEqual(results.column(result, "kafka", "x.n"), [2, 3, 6])
-        self.assertEqual((result["rounds"], result["broken"]), (3, []))
+        self.assertEqual((result["rounds"], result["broken"], result["less"]), (3, [], []))
+
+    def test_a_result_says_what_was_left_out(self):
+        result = self.run_case(lambda *_: {"x.n": 1}, rounds=2, without=["kafka"])
+        self.assertEqual(result["less"], ["2 rounds instead of 3", "without kafka"])
 
     def test_what_broke_once_is_said_and_not_tried_again(self):
         def sample(broker, _sizes, _load):

@@ -30,10 +30,12 @@ def drawn(found):
 
 
 def machine(found):
-    result = max(found.values(), key=lambda result: result["when"])
-    facts, versions = result["machine"], result["versions"]
-    commits = sorted({result["commit"] for result in found.values()})
-    yield f"Measured until {result['when'][:16].replace('T', ' ')} UTC at commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}."
+    first, result = (pick(found.values(), key=lambda result: result["when"]) for pick in (min, max))
+    facts = result["machine"]
+    yield (f"Measured from {first['when'][:16].replace('T', ' ')} to {result['when'][:16].replace('T', ' ')} UTC; each section below names the "
+           "commit. A plus behind it means: with changes that this commit has not.")
+    if any(other["machine"] != facts for other in found.values()):
+        yield "Not all of it on one machine or kernel: the table shows the one of the last measurement."
     yield ""
     yield "| | |"
     yield "|---|---|"
@@ -42,7 +44,7 @@ def machine(found):
     gib = facts["memory_gib"]
     yield (f"| page cache | the kernel begins to write at {facts['dirty_background_percent']} % of free memory dirty and stops writers at "
            f"{facts['dirty_percent']} %: about {gib * facts['dirty_background_percent'] / 100:.1f} and {gib * facts['dirty_percent'] / 100:.1f} GiB |")
-    yield f"| versions | {'; '.join(f'{name} {version}' for name, version in versions.items())} |"
+    yield f"| versions | {'; '.join(f'{name} {version}' for name, version in versions(found))} |"
     yield ""
     yield "| system | what an answer to a producer means | client |"
     yield "|---|---|---|"
@@ -50,6 +52,18 @@ def machine(found):
     for name, system in SYSTEMS.items():
         if name in seen:
             yield f"| {system.title} | on the disk: {system.fsync} | {system.client} |"
+
+
+def versions(found):
+    """(name, its versions): of each program whatever some result was measured with."""
+    for name in max(found.values(), key=lambda result: result["when"])["versions"]:
+        seen = {result["versions"].get(name, "none") for result in found.values()} - {"none"}
+        yield name, " and ".join(sorted(seen)) or "none"
+
+
+def length(result):
+    seconds = speed.sample_seconds(result["scenario"], result["sizes"])
+    return f" of {seconds:g} s" if seconds else ""
 
 
 def taken(result):
@@ -68,7 +82,7 @@ def scenarios(found):
         yield ""
         yield from table.lines(result)
         yield ""
-        yield f"{result['rounds']} rounds, commit {result['commit']}, driven by {result['client']}.{taken(result)}"
+        yield f"{result['rounds']} rounds{length(result)}, commit {result['commit']}, driven by {result['client']}.{taken(result)}"
         for system, samples in result["samples"].items():
             if isinstance(samples, str):
                 yield f"{result['systems'][system]['title']}: {samples}."
@@ -81,7 +95,7 @@ def scenarios(found):
 
 
 def shares(found):
-    """(met, line of the table) of goals between two scenarios."""
+    """(whether it is met, line of the table) of goals between two scenarios."""
     for key, least, base in goals.SHARES:
         (name, _, row), whole = key.partition("."), base.partition(".")[0]
         both = [[x for x in results.column(found[one], "tailwater", f"{one}.{row}") if x] if one in found else [] for one in (name, whole)]
@@ -94,22 +108,33 @@ def shares(found):
 
 def asked(found):
     """Every goal, and what came of it."""
-    body = []
+    lines, verdicts, behind = [], [], 0
     for result in found.values():
         for row, samples in table.figures(result):
             for verdict in goals.judge(row, samples):
                 ours = table.cell(result, "tailwater", row.key, row.unit)
                 theirs = table.cell(result, verdict.goal.against, row.key, row.unit) if verdict.goal.against else ""
-                body.append((verdict.met, f"| {result['scenario']} | {row.title.strip()} | {ours} | {theirs} | {table.ratio(verdict.ratio)} | "
-                                          f"{table.wanted(row, verdict)} | {'yes' if verdict.met else '**no**'} |"))
-    body += shares(found)
-    if not body:
+                met = "**no**" if not verdict.met else "by the limit" if verdict.by_limit else "yes"
+                verdicts.append(verdict)
+                behind += verdict.by_limit and goals.is_behind(row, verdict)
+                lines.append(f"| {result['scenario']} | {row.title.strip()} | {ours} | {theirs} | {table.ratio(verdict.ratio)} | "
+                             f"{table.wanted(row, verdict)} | {met} |")
+    between = list(shares(found))
+    lines += [line for _, line in between]
+    if not lines:
         return ["Not measured yet."]
+    met = [verdict.met for verdict in verdicts] + [met for met, _ in between]
+    limited = sum(verdict.by_limit for verdict in verdicts)
+    return [f"Of {len(met)} goals {sum(met) - limited} are met as they were set, {limited} by what the limit program allows (in {behind} of these Kafka "
+            f"is as good or better), and {len(met) - sum(met)} are not met.{doubts(found)}", "",
+            "| scenario | figure | Tailwater | Kafka, or whom the goal names | ratio | goal | met |", "|---|---|---|---|---|---|---|", *lines]
+
+
+def doubts(found):
     trials = [result["scenario"] for result in found.values() if result["warnings"]]
-    doubt = f" These are trials, not results, as their sections below say: {', '.join(trials)}." if trials else ""
-    return [f"{sum(met for met, _ in body)} of {len(body)} goals are met.{doubt}", "",
-            "| scenario | figure | Tailwater | the other | ratio | goal | met |", "|---|---|---|---|---|---|---|",
-            *(line for _, line in body)]
+    broken = [f"{result['scenario']} ({'; '.join(result['broken'])})" for result in found.values() if result["broken"]]
+    return (f" These are trials, not results, as their sections below say: {', '.join(trials)}." if trials else "") + (
+        f" Something broke, and goals beside it are missing here: {', '.join(broken)}." if broken else "")
 
 
 def plot(name, words):

@@ -153,11 +153,10 @@ class Kafka:
 
     name = "Kafka"
     poll_s = 0.002
+    first_warm_share = 1
 
     def __init__(self, _program, folder, settings=None):
         self.folder, self.settings = folder, settings or {}
-        # The disk is what it waits for when it syncs: the same code needs fewer requests to be warm enough.
-        self.first_warm_share = 1 / 3 if FLUSHED.items() <= self.settings.items() else 1
         self.script = self.pid = self.port = None
 
     def launch(self):

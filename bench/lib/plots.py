@@ -108,11 +108,12 @@ def peers(found, scenarios):
                 "Throughput beside other systems", "Tailwater and NATS, sync: on the disk before each answer; the others: not")
 
 
-MET, MISSED = "#2f855a", "#c53030"
+MET, LIMITED, MISSED = "#2f855a", "#b7791f", "#c53030"
 
 
 def overview(found):
-    """Every figure with a goal against Kafka: how many times better Tailwater is, and how many it was asked for."""
+    """Every figure with a goal against Kafka without fsync: how many times better Tailwater is, and how many it was asked for
+    before the limit program lowers that."""
     entries = []
     for result in found.values():
         for row, samples in table.figures(result):
@@ -125,13 +126,14 @@ def overview(found):
                     values = [1 / values[0], 1 / values[2], 1 / values[1], 1 / values[3]]
                 scenario, _, figure = row.key.rpartition(".")
                 entries.append((f"{scenario}  {figure}", f"{row.title.strip()}: {table.times(values[0], values[0] < 0.095)} times better",
-                                *values, MET if verdict.met else MISSED))
+                                *values, MISSED if not verdict.met else LIMITED if verdict.by_limit else MET))
     if not entries:
         return
     every = [value for entry in entries for value in entry[2:6]]
     height = 118 + 22 * len(entries) + 20
     limits = svg.span([*every, 1], True)
     panel = svg.Panel(170, 118, WIDTH - 170 - 40, 22 * len(entries), "", "", "")
-    body = [*svg.legend(24, 78, [("goal met", MET, False), ("not met", MISSED, False), ("| the goal", svg.INK, False)]),
+    body = [*svg.legend(24, 78, [("goal met", MET, False), ("met by the limit program's figure", LIMITED, False), ("not met", MISSED, False),
+                          ("| the goal", svg.INK, False)]),
             *panel.ranges(entries, limits)]
     yield "overview.svg", svg.figure(WIDTH, height, "Times better than Kafka", "Tailwater with fsync against Kafka without; medians of the rounds' ratios and their range; further right is better", body)

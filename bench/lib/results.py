@@ -75,7 +75,8 @@ def read(folder, name):
 
 def stands(found, of_commit, smoke):
     """Whether it need not be measured again."""
-    return bool(found) and found["commit"] == of_commit and "+" not in of_commit and found["smoke"] == smoke and not found["broken"]
+    return (bool(found) and found["commit"] == of_commit and "+" not in of_commit and found["smoke"] == smoke
+            and not found["broken"] and not found["warnings"] and not found.get("less"))
 
 
 def write(folder, result):

@@ -40,5 +40,5 @@ def case():
     return Case("simulator", "the simulator", [
         Row("simulator.events", "events of a simulated broker for a CPU second", "k/s", True),
         Row("simulator.seed", "  CPU of a seed: 120 simulated seconds with faults", "s"),
-        Row("simulator.all", "  so long do 1,000 take on all cores", "min")], simulate, ("tailwater",), rounds=5,
+        Row("simulator.all", "  1,000 seeds on all cores, from the time of one thread", "min")], simulate, ("tailwater",), rounds=5,
         client="simulate", needs=absent)

@@ -60,7 +60,7 @@ SCENARIOS = {
     "g5": _named("g5", "producer to consumer, 16 KiB batches at 5 MB/s", "bytes"),
     "g50": _named("g50", "producer to consumer, 16 KiB batches at 50 MB/s", "bytes"),
     "g150": _named("g150", "producer to consumer, 16 KiB batches at 150 MB/s", "bytes"),
-    "g1000": _named("g1000", "producers to a consumer of 1,000 partitions, 10 MB/s", "requests", 1000),
+    "g1000": _named("g1000", "producers to a consumer of 1,000 partitions, 10 MB/s", "bytes", 1000),
     **{f"k-{codec}": _named(f"k-{codec}", f"batches of 1,000 records of 100 B, {codec}", "bytes")
        for codec in ("gzip", "snappy", "lz4", "zstd")},
     "j": _named("j", "transactions of one record, 1 producer", "transactions"),
@@ -74,6 +74,12 @@ OVER_PARTITIONS = {
     **{f"large-{count}": Scenario(f"{count:,} partitions, batches of 256 KiB", "bytes",
                                   ("--scenario", "a", "--partitions", str(count)), count) for count in (1, 100, 1000)},
 }
+
+
+def sample_seconds(name, sizes):
+    """How long the clock of a sample runs; None of what is no speed scenario."""
+    scenario = (SCENARIOS | OVER_PARTITIONS).get(name.removeprefix("peers-"))
+    return sizes["load_s"] * scenario.seconds if scenario else None
 
 
 def run(broker, words, seconds, warm_s, on_line):
@@ -100,11 +106,8 @@ class Meter:
         self.broker, self.load, self.at, self.counted = broker, load, {}, {}
 
     def note(self, line):
-        if line == "measuring":
-            self.counted[line] = calls.look(self.broker)
-        if line in ("measuring", "measured"):
+        if line in ("measuring", "measured"):  # processor time first: `load` does not wait for the other look
             self.at[line] = proc.cpu_seconds(self.broker.pid), proc.busy_seconds() - self.load.waiting_seconds()
-        if line == "measured":
             self.counted[line] = calls.look(self.broker)
 
     def used(self):
@@ -159,7 +162,7 @@ def figures(work, told, meter, broker):
     }[work]
     found = {"rate": rate, "cpu": broker_s / per, "machine": machine_s / per, "memory": proc.resident_mib(broker.pid),
              "p50": told["p50_us"] / 1000, "p99": told["p99_us"] / 1000, "p999": told["p999_us"] / 1000,
-             "gb": told["mb_per_s"] * told["seconds"] / 1000}
+             "gb": told["mb_per_s"] * told["seconds"] / 1000, "client": told["client_cpu_s"] / per}
     return found | meter.calls() | ({"records": broker_s / (told["records"] / 1e6)} if work == "bytes" else {})
 
 
@@ -195,6 +198,8 @@ def rows(name, scenario):
     if scenario.work == "bytes":
         yield Row(f"{name}.records", "  CPU of the broker", "s/M records")
     yield Row(f"{name}.calls", "  system calls a request", "")
+    if name.startswith("peers-"):
+        yield Row(f"{name}.client", "  CPU of the client", cost)
     yield Row(f"{name}.memory", "  memory of the broker", "MiB")
     yield Row(f"{name}.p50", "  latency, median", "ms")
     yield Row(f"{name}.p99", "  latency, p99", "ms")

@@ -29,7 +29,7 @@ class System:
 
 SYSTEMS = {system.name: system for system in (
     System("tailwater", "Tailwater", peers.Tailwater, "before each answer"),
-    System("kafka", "Kafka", peers.Kafka, "never asked for (its default)"),
+    System("kafka", "Kafka", peers.Kafka, "not before the answer (its default; a segment is flushed when the next one begins)"),
     System("kafka-fsync", "Kafka, fsync", peers.Kafka, "before each answer", peers.FLUSHED),
     System("limit", "Limit program", peers.Limit, "before each answer"),
     System("echo", "Echo program", peers.Echo, "it keeps nothing"),

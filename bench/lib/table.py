@@ -78,7 +78,13 @@ def wanted(row, found):
 
 def verdict(row, found):
     """The same, and what came of it."""
-    return f"{wanted(row, found)}: {'met' if found.met else 'not met'}"
+    return f"{wanted(row, found)}: {outcome(found)}"
+
+
+def outcome(found):
+    if found.by_limit:
+        return "met, by the limit"
+    return "met" if found.met else "not met"
 
 
 def figures(result):

@@ -197,7 +197,7 @@ func run(system System, plan Plan, warm, seconds time.Duration) error {
 }
 
 func main() {
-	name := flag.String("system", "", "nats or rabbitmq")
+	name := flag.String("system", "", "nats, nats-atomic (batches instead of messages) or rabbitmq")
 	scenario := flag.String("scenario", "", "a, a16, b, c or c5")
 	port := flag.Int("port", 0, "of the broker")
 	topic := flag.String("topic", "load", "what its streams are called, with their number behind")
@@ -205,7 +205,7 @@ func main() {
 	seconds := flag.Float64("seconds", 5, "measured")
 	warm := flag.Float64("warm", 1, "before it")
 	flag.Parse()
-	system := map[string]System{"nats": nats{}, "rabbitmq": rabbitmq{}}[*name]
+	system := map[string]System{"nats": nats{}, "nats-atomic": nats{atomic: true}, "rabbitmq": rabbitmq{}}[*name]
 	plan, known := scenarios[*scenario]
 	if system == nil || !known || *port == 0 {
 		flag.Usage()

@@ -10,17 +10,19 @@ import (
 	"strings"
 )
 
-// nats is JetStream: a stream has one subject of its name, a record is a message, and each is acknowledged.
-type nats struct{}
+// nats is JetStream: a stream has one subject of its name, and a record is a message. Each is acknowledged, or several
+// are published as one atomic batch, and that is.
+type nats struct{ atomic bool }
 
-const connect = "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"load\",\"version\":\"1\",\"protocol\":1}\r\nPING\r\n"
+const connect = "CONNECT {\"verbose\":false,\"headers\":true,\"pedantic\":false,\"lang\":\"load\",\"version\":\"1\",\"protocol\":1}\r\nPING\r\n"
 
 // natsLine is one connection.
 type natsLine struct {
 	net.Conn
 	in      *bufio.Reader
 	unit    []byte
-	records int
+	answers int    // that a unit gets
+	ids     []int  // where in it the batch's number stands
 	body    []byte // of the message at hand
 }
 
@@ -102,7 +104,7 @@ func (nats) Make(plan Plan, stream string) error {
 	}
 	err := plan.natsAsk("$JS.API.STREAM.CREATE."+stream, map[string]any{
 		"name": stream, "subjects": []string{stream}, "retention": "limits", "discard": "old", "storage": "file",
-		"num_replicas": 1, "max_bytes": plan.held, "max_age": 0, "max_msgs": -1, "max_consumers": -1}, &answer)
+		"num_replicas": 1, "allow_atomic": true, "max_bytes": plan.held, "max_age": 0, "max_msgs": -1, "max_consumers": -1}, &answer)
 	if err == nil && answer.Error != nil {
 		err = fmt.Errorf("nats: %s", answer.Error.Description)
 	}
@@ -121,23 +123,57 @@ func (nats) Holds(plan Plan, stream string) (uint64, error) {
 
 var inboxes int
 
-func (nats) Open(plan Plan, stream string) (Speaker, error) {
+func (system nats) Open(plan Plan, stream string) (Speaker, error) {
 	inboxes++
 	inbox := fmt.Sprintf("acks.%d", inboxes)
 	line, err := plan.natsLine(inbox)
 	if err != nil {
 		return nil, err
 	}
+	if system.atomic && plan.records > 1 {
+		line.atomicUnit(plan, stream, inbox)
+		return line, nil
+	}
 	for number := 0; number < plan.records; number++ {
 		line.unit = fmt.Appendf(line.unit, "PUB %s %s %d\r\n", stream, inbox, plan.recordBytes)
 		line.unit = append(append(line.unit, noise(plan.recordBytes, int64(number))...), "\r\n"...)
 	}
-	line.records = plan.records
+	line.answers = plan.records
 	return line, nil
 }
 
-func (line *natsLine) Unit(uint64) []byte { return line.unit }
-func (line *natsLine) PerUnit() int       { return line.records }
+const idDigits = 16
+
+// atomicUnit is a batch that the server takes as a whole: only its last message asks for an answer. The batch's number is
+// of the connection and of the unit.
+func (line *natsLine) atomicUnit(plan Plan, stream, inbox string) {
+	line.answers = 1
+	for number := 1; number <= plan.records; number++ {
+		reply, commit := "", ""
+		if number == plan.records {
+			reply, commit = inbox+" ", "Nats-Batch-Commit: 1\r\n"
+		}
+		head := fmt.Sprintf("NATS/1.0\r\nNats-Batch-Id: %s-", inbox)
+		tail := fmt.Sprintf("\r\nNats-Batch-Sequence: %d\r\n%s\r\n", number, commit)
+		size := len(head) + idDigits + len(tail)
+		line.unit = fmt.Appendf(line.unit, "HPUB %s %s%d %d\r\n%s", stream, reply, size, size+plan.recordBytes, head)
+		line.ids = append(line.ids, len(line.unit))
+		line.unit = fmt.Appendf(line.unit, "%0*d%s", idDigits, 0, tail)
+		line.unit = append(append(line.unit, noise(plan.recordBytes, int64(number))...), "\r\n"...)
+	}
+}
+
+func (line *natsLine) Unit(number uint64) []byte {
+	if len(line.ids) > 0 {
+		id := fmt.Appendf(nil, "%0*d", idDigits, number)
+		for _, at := range line.ids {
+			copy(line.unit[at:], id)
+		}
+	}
+	return line.unit
+}
+
+func (line *natsLine) PerUnit() int { return line.answers }
 
 func (line *natsLine) Hear() (int, error) {
 	body, err := line.message()

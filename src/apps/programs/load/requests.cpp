@@ -93,8 +93,12 @@ Buffer text(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch) {
-  return (connection * plan.batches + batch) % plan.partitions;
+std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch,
+                           std::uint64_t turn) {
+  const std::uint64_t at_once = std::uint64_t{plan.connections} * plan.batches;
+  const std::uint64_t before = plan.partitions > at_once ? turn * at_once : 0;
+  const std::uint64_t first = std::uint64_t{connection} * plan.batches;
+  return static_cast<std::uint32_t>((before + first + batch) % plan.partitions);
 }
 
 Buffer produce_request(const Plan& plan, std::uint32_t connection) {
@@ -118,6 +122,19 @@ Buffer produce_request(const Plan& plan, std::uint32_t connection) {
     topic.partition_data.push_back({.index = partition, .records = Bytes(batch)});
   }
   return frame_of(kProduceVersion, request);
+}
+
+// In version 7 a partition is its number, the size of its records and these.
+std::vector<std::size_t> partitions_at(Bytes request) {
+  wire::Reader reader(request.subspan(4));
+  wire::ProduceRequest read;
+  if (!wire::decode_request_header(reader) || !decode(reader, kProduceVersion, read))
+    give_up("a request that cannot be read");
+  std::vector<std::size_t> found;
+  for (const auto& part : read.topic_data.at(0).partition_data) {
+    found.push_back(static_cast<std::size_t>(part.records->data() - request.data()) - 8);
+  }
+  return found;
 }
 
 // Version 7: correlation id, topics (name, partitions (index, error, offset, time, start)), throttle time.

@@ -1,5 +1,6 @@
 // The bytes that are sent, built once, and the few questions around them. A connection's request is the same
-// each time but for its correlation id.
+// each time but for its correlation id and, where there are more partitions than one request of each connection
+// writes, the partitions.
 #pragma once
 
 #include <cstddef>
@@ -54,10 +55,14 @@ struct Producer {
   std::int16_t epoch = -1;
 };
 
-// The partition of one of the batches of a connection's request.
-std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch);
-// The Produce request of one connection, whole with its size.
+// The partition of one of the batches of a connection's request. Of more partitions than all connections write
+// at once the next request (`turn` counts them) takes the next ones, so that each has its turn.
+std::uint32_t partition_of(const Plan& plan, std::uint32_t connection, std::uint32_t batch,
+                           std::uint64_t turn = 0);
+// The Produce request of one connection, whole with its size; for the partitions of its first turn.
 Buffer produce_request(const Plan& plan, std::uint32_t connection);
+// Where in it the numbers of the partitions stand, four bytes each.
+std::vector<std::size_t> partitions_at(Bytes request);
 // Whether all partitions took their batches. The answer is without its size.
 bool is_success(Bytes answer, std::string& problem);
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "programs/load/script.hpp"
 #include "records/validate.hpp"
 #include "wire/api/produce.hpp"
 
@@ -34,6 +35,33 @@ TEST(Requests, EachBatchGoesToAPartitionOfItsOwn) {
     ASSERT_TRUE(batch);
     EXPECT_TRUE(batch->crc_matches());
     EXPECT_EQ(batch->records_count(), 4);
+  }
+}
+
+TEST(Requests, MorePartitionsThanAreWrittenAtOnceTakeTurns) {
+  Plan plan;
+  apply_scenario("d", plan);
+  plan.partitions = 2500;
+  std::vector<int> taken(plan.partitions);
+  for (std::uint32_t connection = 0; connection < plan.connections; ++connection) {
+    const auto script = make_writer(plan, connection, nullptr);
+    for (int turn = 0; turn < 5; ++turn) {
+      for (const auto& part : read_back(script->next()).topic_data.at(0).partition_data) {
+        ++taken.at(static_cast<std::size_t>(part.index));
+      }
+    }
+  }
+  EXPECT_EQ(taken, std::vector<int>(plan.partitions, 2));
+}
+
+TEST(Requests, OtherwiseAConnectionStaysWithItsPartitions) {
+  for (const std::uint32_t partitions : {7U, 10U, 1000U}) {
+    Plan plan;
+    apply_scenario("d", plan);
+    plan.partitions = partitions;
+    for (int turn = 0; const std::uint32_t connection : {0U, 42U}) {
+      EXPECT_EQ(partition_of(plan, connection, 3, ++turn), partition_of(plan, connection, 3));
+    }
   }
 }
 
