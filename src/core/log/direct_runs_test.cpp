@@ -29,15 +29,18 @@ class RunsWorld : public World {
   // Two logs; the file of the first is there, with room ahead.
   void begin() {
     start_and_recover();
-    create("a");
     create("b");
+    begin("a");
+    ASSERT_EQ(runs(), 0u) << "it only asks for room";
+  }
+  void begin(const std::string& topic) {
+    create(topic);
     pump();
-    for (int each = 0; each < 24; ++each) append_and_check(log("a"), 2'000);
+    for (int each = 0; each < 24; ++each) append_and_check(log(topic), 2'000);
     pump();
     keep_busy();
-    append_and_check(log("a"), kLarge);
+    append_and_check(log(topic), kLarge);
     pump();
-    ASSERT_EQ(runs(), 0u) << "it only asks for room";
   }
   // A frame is on its way.
   void keep_busy() {
@@ -368,6 +371,27 @@ TEST(DirectRunsTest, ALogIsRemovedWhileItsRunIsOnItsWay) {
     world.verify();
     if (testing::Test::HasFailure()) return;
   }
+}
+
+// Otherwise a start would have to go on without the removal where the run is not whole, and with the records that it
+// has passed over for it.
+TEST(DirectRunsTest, WhatEndsALogSharesNoFrameWithARun) {
+  RunsWorld world(13);
+  world.begin();
+  world.begin("c");
+  world.begin_run();
+  world.pump();
+  world.keep_busy();
+  world.remove(world.log("a"));
+  world.append_and_check(world.log("c"), kLarge);
+  // The frames, and not the run.
+  world.disk.failing = "c-0";
+  world.pump();
+  ASSERT_EQ(world.runs(), 2u);
+  world.disk.failing.clear();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
 }
 
 TEST(DirectRunsTest, RetentionLeavesASegmentThatTheJournalNames) {

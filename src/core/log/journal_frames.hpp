@@ -44,6 +44,7 @@ class JournalFrames {
     std::uint64_t last_number = 0;  // of the queue's entries in it and before it
     bool landed = false;
     std::uint32_t runs = 0;  // direct ones that are not durable
+    bool ends_log = false;   // says that one was emptied or removed
     bool written() const { return landed && runs == 0; }
   };
   // With the memory of one that is over.

@@ -35,6 +35,10 @@ std::uint32_t head_at(const LogState& log, Offset segment, std::uint64_t from) {
   return due ? static_cast<std::uint32_t>(from % kBlock) : 0;
 }
 
+bool ends_log(EntryKind kind) {
+  return kind == EntryKind::restart || kind == EntryKind::remove;
+}
+
 // The same for an entry of the queue. One that a truncation has overtaken brings what was due before: until
 // the truncation's own entry is in a frame, a manifest may count on it.
 std::uint32_t head_of(const Pending& entry) {
@@ -216,8 +220,7 @@ DirectRuns::Way JournalQueue::way_of(const Pending& entry) {
 bool JournalQueue::must_wait(const Pending& entry) {
   // From such an entry on the blocks of the log's runs may hold something else: a start that finds it in the
   // journal has to find there, too, that they were durable (Replay::prove).
-  if (entry.kind == EntryKind::restart || entry.kind == EntryKind::remove)
-    return last_runs_ && dir_.ring.durable() <= *last_runs_;
+  if (ends_log(entry.kind)) return last_runs_ && dir_.ring.durable() <= *last_runs_;
   return way_of(entry) == DirectRuns::Way::later;
 }
 
@@ -280,6 +283,9 @@ bool JournalQueue::take_first(Frame& frame) {
   LogState& log = *entry.log;
   const Need need = first_need();
   if (!dir_.ring.fits(need.least) || must_wait(entry)) return false;
+  // A start cuts the journal before a frame with a run that is not whole, and then the log has not ended: its own
+  // runs would count again, of which the start has taken no notice.
+  if (frame.ends_log && way_of(entry) == DirectRuns::Way::direct) return false;
   if (entry.kind == EntryKind::batches && take_run(entry, frame, need.head)) return true;
   if (entry.kind == EntryKind::batches) {
     const std::size_t length = std::min(need.whole, dir_.ring.content_room());
@@ -296,6 +302,7 @@ bool JournalQueue::take_first(Frame& frame) {
                  .argument = entry.argument,
                  .base_offset = entry.base_offset.value},
                 entry.content);
+  frame.ends_log = frame.ends_log || ends_log(entry.kind);
   // A file that is to end exactly keeps its frame until it does.
   if (entry.kind == EntryKind::roll) dir_.set_dirty(log, frame.lsn);
   if (entry.generation == log.generation) {

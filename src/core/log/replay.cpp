@@ -62,7 +62,8 @@ bool Replay::frame(const journal::FrameHeader& frame, journal::EntryCursor entri
 
 // A frame that may never have been acknowledged counts only if all of its runs are whole.
 //   1 such runs are never of a log that is emptied or removed behind them: before that is noted, all runs in
-//     front of it are durable, and the frame with the note says so (JournalQueue::must_wait)
+//     front of it are durable, and the frame with the note says so (JournalQueue::must_wait) and has no runs of
+//     its own
 //   2 so nothing else was written to their blocks: what is not whole was never finished
 bool Replay::prove(journal::EntryCursor entries) {
   while (const auto next = entries.next()) {
