@@ -11,6 +11,11 @@ namespace tailwater::session {
 namespace {
 // Own blocks of small frames grow in these steps, so that half a small frame costs a connection little.
 constexpr std::size_t kSmallStep = 4096;
+
+// A block that is a little larger may be used again.
+bool suits(const Block& block, std::size_t bytes) {
+  return block.memory_bytes >= bytes && block.memory_bytes - bytes <= bytes / 4;
+}
 }  // namespace
 
 BlockRef::~BlockRef() {
@@ -22,18 +27,40 @@ ReceivePool::~ReceivePool() {
 }
 
 BlockRef ReceivePool::make(std::size_t bytes, std::size_t reserved) {
-  std::unique_ptr<Block> block;
-  if (bytes == kScratchBytes && !spare_.empty()) {
-    block = std::move(spare_.back());
-    spare_.pop_back();
-  } else {
+  std::unique_ptr<Block> block = take_spare(bytes);
+  if (block == nullptr) {
     block = std::make_unique<Block>();
     block->memory = std::make_unique_for_overwrite<std::byte[]>(bytes);
-    block->capacity = bytes;
+    block->memory_bytes = bytes;
     block->pool = this;
   }
+  block->capacity = bytes;
   block->reserved = reserved;
   return BlockRef(block.release());
+}
+
+std::unique_ptr<Block> ReceivePool::take_spare(std::size_t bytes) {
+  if (bytes < kScratchBytes) return nullptr;
+  auto& spares = bytes > kScratchBytes ? spare_large_ : spare_;
+  const auto found =
+      std::find_if(spares.rbegin(), spares.rend(), [&](const auto& each) { return suits(*each, bytes); });
+  if (found == spares.rend()) return nullptr;
+  std::unique_ptr<Block> block = std::move(*found);
+  spares.erase(std::next(found).base());
+  if (bytes > kScratchBytes) spare_large_bytes_ -= block->memory_bytes;
+  return block;
+}
+
+void ReceivePool::keep_large(std::unique_ptr<Block> block) {
+  const std::uint64_t most = std::min(budget_.limit() / kSpareLargeShare, kSpareLargeBytesMax);
+  if (block->memory_bytes > most) return;
+  spare_large_bytes_ += block->memory_bytes;
+  spare_large_.push_back(std::move(block));
+  auto end = spare_large_.begin();
+  for (; spare_large_bytes_ > most || std::distance(end, spare_large_.end()) > std::ptrdiff_t{kSpareMax};
+       ++end)
+    spare_large_bytes_ -= (*end)->memory_bytes;
+  spare_large_.erase(spare_large_.begin(), end);
 }
 
 MutableBytes ReceivePool::scratch() {
@@ -65,7 +92,8 @@ BlockRef ReceivePool::reserve_by_force(std::size_t bytes) {
 void ReceivePool::give_back(Block* block) {
   budget_.release(block->reserved);
   std::unique_ptr<Block> owned(block);
-  if (owned->capacity == kScratchBytes && spare_.size() < kSpareMax) spare_.push_back(std::move(owned));
+  if (owned->memory_bytes > kScratchBytes) return keep_large(std::move(owned));
+  if (owned->memory_bytes == kScratchBytes && spare_.size() < kSpareMax) spare_.push_back(std::move(owned));
 }
 
 MutableBytes ReceiveBuffer::space() {
@@ -82,7 +110,7 @@ MutableBytes ReceiveBuffer::space() {
       pool_.budget().release(1);
     }
     // Borrowed without a reference: the memory is this connection's until received(), which follows at once.
-    return pool_.scratch();
+    return was_large_ ? pool_.scratch().first(kSizeField) : pool_.scratch();
   }
   return {block_->memory.get() + end_, block_->capacity - end_};
 }
@@ -104,6 +132,7 @@ Bytes ReceiveBuffer::unread() const {
 void ReceiveBuffer::consume(std::size_t bytes) {
   CHECK(bytes <= end_ - begin_);
   begin_ += bytes;
+  was_large_ = bytes > kScratchBytes;
 }
 
 void ReceiveBuffer::move_to(BlockRef own) {

@@ -4,7 +4,8 @@
 // connection owns memory only while a request of it is incomplete or still being served. What is received
 // goes behind what is held in the block by requests that are being served, so that many small ones share one;
 // when little room is left, or nothing is held any more, it begins anew. A frame that does not fit gets a
-// block of exactly its size, reserved from the budget before the rest of it is read.
+// block of exactly its size, reserved from the budget before the rest of it is read. Behind such a frame only the
+// size of the next one is received first, so that large frames that follow each other are never moved.
 //
 //   scratch --received--> frames handed out --settle--> nothing left: the connection holds nothing
 //                                                  --> a part of a frame, or frames that must wait: an own
@@ -25,12 +26,14 @@ namespace tailwater::session {
 
 inline constexpr std::size_t kScratchBytes = 64 * 1024;
 inline constexpr std::size_t kScratchLeast = 32 * 1024;
+inline constexpr std::size_t kSizeField = 4;  // in front of every frame
 
 class ReceivePool;
 
 struct Block {
   std::unique_ptr<std::byte[]> memory;
-  std::size_t capacity = 0;
+  std::size_t capacity = 0;  // to be used; the memory may be larger
+  std::size_t memory_bytes = 0;
   std::size_t reserved = 0;  // of the budget, returned with the block
   std::uint32_t holders = 0;
   ReceivePool* pool = nullptr;
@@ -78,11 +81,15 @@ class ReceivePool {
   BlockRef reserve_by_force(std::size_t bytes);
 
   MemoryBudget& budget() { return budget_; }
+  std::uint64_t spare_large_bytes() const { return spare_large_bytes_; }
 
  private:
   friend class BlockRef;
   void give_back(Block* block);
   BlockRef make(std::size_t bytes, std::size_t reserved);
+  // One whose memory suits; null if there is none.
+  std::unique_ptr<Block> take_spare(std::size_t bytes);
+  void keep_large(std::unique_ptr<Block> block);
 
   MemoryBudget& budget_;
   BlockRef scratch_;
@@ -90,6 +97,12 @@ class ReceivePool {
   // Shared blocks that came back late: the next ones. Small requests touch little of theirs.
   static constexpr std::size_t kSpareMax = 64;
   std::vector<std::unique_ptr<Block>> spare_;
+  // Those of large frames, the oldest first: fresh memory from the kernel costs as much as what is received there.
+  // They are beside the budget, and a small part of it.
+  static constexpr std::uint64_t kSpareLargeShare = 32;
+  static constexpr std::uint64_t kSpareLargeBytesMax = std::uint64_t{16} << 20;
+  std::vector<std::unique_ptr<Block>> spare_large_;
+  std::uint64_t spare_large_bytes_ = 0;
 };
 
 // One connection's receiving side.
@@ -122,6 +135,7 @@ class ReceiveBuffer {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t wanted_ = 0;  // size of the block to ask for before reading on
+  bool was_large_ = false;  // the last frame did not fit the shared block
 };
 
 }  // namespace tailwater::session

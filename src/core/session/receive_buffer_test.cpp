@@ -119,6 +119,56 @@ TEST(ReceiveBuffer, ALargeFrameWaitsForTheBudget) {
   EXPECT_EQ(as_text(second.unread()), "abcd");
 }
 
+TEST(ReceiveBuffer, BehindALargeFrameItIsTheSizeOfTheNextOneThatComesFirst) {
+  MemoryBudget budget(1 << 20);
+  ReceivePool pool(budget);
+  ReceiveBuffer buffer(pool);
+  feed(buffer, "12345678");
+  buffer.settle(100'000);
+  buffer.received(buffer.space().size());
+  buffer.consume(100'000);
+  buffer.settle(0);
+  EXPECT_EQ(buffer.space().size(), kSizeField);
+  feed(buffer, "size");
+  buffer.settle(200'000);
+  EXPECT_EQ(buffer.space().size(), 200'000U - kSizeField) << "exactly the frame";
+  EXPECT_EQ(as_text(buffer.unread()), "size");
+  buffer.received(200'000 - kSizeField);
+  buffer.consume(200'000);
+  buffer.settle(0);
+  feed(buffer, "size");
+  buffer.settle(10);
+  feed(buffer, "frame!");
+  buffer.consume(10);
+  buffer.settle(0);
+  EXPECT_GE(buffer.space().size(), kScratchLeast) << "behind a small one as much as there is room for";
+}
+
+TEST(ReceiveBuffer, BlocksOfLargeFramesServeAgainAndAreFew) {
+  constexpr std::uint64_t kLimit = std::uint64_t{64} << 20;
+  constexpr std::size_t kFrame = 300'000;
+  MemoryBudget budget(kLimit);
+  ReceivePool pool(budget);
+  const std::byte* first = nullptr;
+  {
+    const BlockRef block = pool.reserve(kFrame);
+    first = block->memory.get();
+  }
+  EXPECT_EQ(budget.used(), 0) << "what is spare is nobody's";
+  EXPECT_NE(pool.reserve(2 * kFrame)->memory.get(), first) << "too small";
+  {
+    const BlockRef block = pool.reserve(kFrame - 1000);
+    EXPECT_EQ(block->memory.get(), first);
+    EXPECT_EQ(block->capacity, kFrame - 1000) << "nothing of the next frame is received there";
+    EXPECT_EQ(budget.used(), kFrame - 1000);
+  }
+  std::vector<BlockRef> many;
+  for (int each = 0; each < 100; ++each) many.push_back(pool.reserve(kFrame));
+  many.clear();
+  EXPECT_LE(pool.spare_large_bytes(), kLimit / 32);
+  EXPECT_GT(pool.spare_large_bytes(), kLimit / 32 - kFrame);
+}
+
 TEST(ReceiveBuffer, AFrameThatWaitedForItsBlockDoesNotWaitForAnother) {
   MemoryBudget budget(300'000);
   ReceivePool pool(budget);

@@ -8,7 +8,6 @@
 namespace tailwater::session {
 
 namespace {
-constexpr std::size_t kSizeField = 4;
 constexpr std::size_t kApiKeyField = 2;
 }  // namespace
 
