@@ -41,8 +41,12 @@ DirectRuns::Way DirectRuns::way_of(LogState& log, const Pending& run) {
   if (!takes(run) || log.removed || run.generation != log.generation || log.flush_outdated())
     return Way::journal;
   Segment* const segment = log.segment_at(run.segment);
-  if (segment == nullptr || segment->sealed || segment->flushed == 0 || !has_room(log, *segment, run.to))
+  if (segment == nullptr || segment->sealed) return Way::journal;
+  if (segment->flushed == 0) {
+    dir_.flusher.hasten(log);
     return Way::journal;
+  }
+  if (!has_room(log, *segment, run.to)) return Way::journal;
   const bool too_many =
       in_flight_ > 0 && in_flight_ + (run.to - run.from) > dir_.shared.options.direct_bytes_in_flight;
   return log.runs_direct || too_many ? Way::later : Way::direct;

@@ -373,6 +373,38 @@ TEST(DirectRunsTest, ALogIsRemovedWhileItsRunIsOnItsWay) {
   }
 }
 
+TEST(DirectRunsTest, ARunDoesNotWaitForTwoFrames) {
+  RunsWorld world(14);
+  world.begin();
+  world.begin("c");
+  world.begin_run();
+  world.append_and_check(world.log("c"), kLarge);
+  world.turn();
+  EXPECT_EQ(world.runs(), 2u);
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+}
+
+TEST(DirectRunsTest, AFreshSegmentGetsItsFileBeforeARoundIsDue) {
+  RunsWorld world(15);
+  world.options.flush_round_bytes = 1 << 20;
+  world.options.ring_bytes_start = world.options.ring_bytes_max = 16 << 20;
+  world.start_and_recover();
+  world.create("a");
+  world.create("b");
+  world.pump();
+  for (int each = 0; each < 5; ++each) {
+    world.keep_busy();
+    world.append_and_check(world.log("a"), kLarge);
+    world.pump();
+  }
+  EXPECT_GT(world.runs(), 0u);
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+}
+
 // Otherwise a start would have to go on without the removal where the run is not whole, and with the records that it
 // has passed over for it.
 TEST(DirectRunsTest, WhatEndsALogSharesNoFrameWithARun) {

@@ -56,6 +56,15 @@ void Flusher::consider(LogState& log) {
   dir_.ripe.push_back(&log);
 }
 
+void Flusher::hasten(LogState& log) {
+  const Segment& active = log.active();
+  if (log.flushing || log.durable.segment != active.base || log.durable.position <= active.flushed) return;
+  hurries_ = true;
+  if (log.ripe) return;
+  log.ripe = true;
+  dir_.ripe.push_back(&log);
+}
+
 void Flusher::request(LogState& log) {
   dir_.journal.want_sync();
   if (log.removed) return;

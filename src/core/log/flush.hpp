@@ -40,6 +40,8 @@ class Flusher {
   void request(LogState& log);
   // Whoever asked has nothing else to do until then: the next round does not wait for the journal.
   void hurry() { hurries_ = requests_; }
+  // The log's last segment is to have a file soon: large batches that come for it go through the journal before.
+  void hasten(LogState& log);
   // Half of what the ring or the memory takes is not flushed.
   bool under_pressure() const;
   void turn();

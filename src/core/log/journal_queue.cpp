@@ -35,6 +35,8 @@ std::uint32_t head_at(const LogState& log, Offset segment, std::uint64_t from) {
   return due ? static_cast<std::uint32_t>(from % kBlock) : 0;
 }
 
+constexpr std::size_t kRunFrames = 4;
+
 bool ends_log(EntryKind kind) {
   return kind == EntryKind::restart || kind == EntryKind::remove;
 }
@@ -231,7 +233,9 @@ bool JournalQueue::may_form() {
     const std::uint64_t unsettled = dir_.ring.next() - dir_.ring.durable();
     if (unsettled > 2 * std::uint64_t{dir_.ring.frame_bytes_max()}) return false;
   }
+  // A frame whose records go beside it is small, and it is the disk's bandwidth that counts then.
   const std::size_t in_flight = frames_.in_flight();
+  if (in_flight < kRunFrames && way_of(pending_[begin_]) == DirectRuns::Way::direct) return true;
   if (in_flight > 1 || (in_flight == 1 && waiting_bytes_ < dir_.shared.options.second_frame_bytes))
     return false;
   return !must_wait(pending_[begin_]);

@@ -1,5 +1,6 @@
 // What waits for the journal of one directory, and how it gets into frames: group commit.
-//   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather
+//   rule      nothing in flight: write now; one in flight: a second when second_frame_bytes wait; two: gather,
+//             but for a direct run, which may have a third and a fourth
 //   runs      large batches go straight to their segment when the journal is busy; the frame names them and is
 //             durable when they are, too (direct_runs.hpp)
 //   order     entries reach the ring in the order in which they were pushed; a log whose tail block is being
