@@ -197,6 +197,8 @@ void ShardLoop::gather(std::span<const epoll_event> ready, Now now) {
   if (disk_told || disk_.ring_has_ended()) {
     disk_.poll(disk_done_);
     for (DiskDone& done : disk_done_) shard_.disk_done(std::move(done), now);
+    // What may follow on the disk goes there before the sockets are read, which can take a while.
+    if (!disk_done_.empty()) turn(now);
     disk_done_.clear();
   }
   connections_.gather(now);
