@@ -52,6 +52,7 @@ class Recreator {
   void write();
   void make_batch();
   void written(const wire::ProduceResponse& response);
+  void end_round();
   void begin_reading();
   void read();
   void take(const wire::FetchResponse& response);

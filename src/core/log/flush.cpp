@@ -56,7 +56,9 @@ void Flusher::consider(LogState& log) {
   dir_.ripe.push_back(&log);
 }
 
+// Where segments are small these rounds would be more than the others.
 void Flusher::hasten(LogState& log) {
+  if (log.config.segment_bytes < round_distance()) return;
   const Segment& active = log.active();
   if (log.flushing || log.durable.segment != active.base || log.durable.position <= active.flushed) return;
   hurries_ = true;

@@ -39,7 +39,7 @@ class Flusher {
   // Somebody wants all of the log in its files, however little that is: it comes along with the next round.
   void request(LogState& log);
   // Whoever asked has nothing else to do until then: the next round does not wait for the journal.
-  void hurry() { hurries_ = requests_; }
+  void hurry() { hurries_ = hurries_ || requests_; }
   // The log's last segment is to have a file soon: large batches that come for it go through the journal before.
   void hasten(LogState& log);
   // Half of what the ring or the memory takes is not flushed.

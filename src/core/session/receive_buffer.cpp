@@ -14,7 +14,7 @@ constexpr std::size_t kSmallStep = 4096;
 
 // A block that is a little larger may be used again.
 bool suits(const Block& block, std::size_t bytes) {
-  return block.memory_bytes >= bytes && block.memory_bytes - bytes <= bytes / 4;
+  return block.memory_bytes >= bytes && block.memory_bytes - bytes <= bytes / 16;
 }
 }  // namespace
 

@@ -24,6 +24,8 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 // Turns in a row that answer each other (a send frees memory, that lets a connection be read) before sockets
 // are looked at again.
 constexpr int kTurnsInARow = 4;
+// From so many bytes on that sockets brought at once it is worth a turn to have the disk's work go on before.
+constexpr std::uint64_t kMuch = 256 << 10;
 
 node::ShardOptions with_pages(node::ShardOptions options, Pages& pages) {
   options.pages = &pages;
@@ -186,22 +188,27 @@ int ShardLoop::sleep_ms(Instant now) const {
 
 void ShardLoop::gather(std::span<const epoll_event> ready, Now now) {
   bool disk_told = false;
+  bool somebody_ends = false;
   for (const epoll_event& event : ready) {
     if (event.data.u64 == kDiskKey) {
       disk_told = true;
     } else if (event.data.u64 != kWakeKey) {
       connections_.on_event(event.data.u64, event.events);
+      somebody_ends = somebody_ends || (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     }
   }
   take_inbox(now);
   if (disk_told || disk_.ring_has_ended()) {
     disk_.poll(disk_done_);
     for (DiskDone& done : disk_done_) shard_.disk_done(std::move(done), now);
-    // What may follow on the disk goes there before the sockets are read, which can take a while.
-    if (!disk_done_.empty()) turn(now);
+    // What may follow on the disk goes there before the sockets are read, if that is likely to take a while. What
+    // somebody sent before he went is read before he is answered.
+    if (!disk_done_.empty() && much_came_ && !somebody_ends) turn(now);
     disk_done_.clear();
   }
+  const std::uint64_t before = connections_.counters().bytes_received;
   connections_.gather(now);
+  much_came_ = connections_.counters().bytes_received - before >= kMuch;
   connections_.set_idle_max(Duration::from_ns(idle_max_ns_.load(std::memory_order_relaxed)));
   connections_.close_idle(now);
 }

@@ -2,7 +2,8 @@
 // out what it wishes. It decides nothing; every order that matters is the shard's.
 //
 //   wait       one call asks what is ready, and sleeps until something is (decision 0014)
-//   gather     readable sockets, at most a share each; mail of other shards; disk completions; time
+//   gather     mail of other shards; disk completions; readable sockets, at most a share each, where much is coming
+//              behind a turn for what the disk has finished; time
 //   turn       node::Shard::turn
 //   carry out  disk first (so that writes start early), then one gathered send per connection, mail with one
 //              wake-up per shard, the metadata store, connections to read again or to close
@@ -121,6 +122,7 @@ class ShardLoop {
   LogAllowance log_allowance_;
   Instant wake_at_ = Instant::max();
   bool unsettled_ = false;  // the last turns left something to do
+  bool much_came_ = false;  // from the sockets, the last time
   std::int64_t awake_since_ns_ = 0;
 
   std::atomic<std::int64_t> idle_max_ns_;
