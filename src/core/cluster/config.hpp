@@ -166,12 +166,12 @@ struct BrokerConfig {
 
   // Tailwater's own
   bool request_log = false;
-  std::int32_t shards = 0;                     // 0: one less than the cores, at least one
-  std::int64_t memory_bytes = 0;               // 0: half of what is available
-  std::int64_t journal_bytes_max = 0;          // 0: chosen by the broker
-  std::int64_t direct_bytes = 196'608;         // 0: nothing goes straight to its segment
-  std::int64_t recycle_bytes = 1'073'741'824;  // of each log directory; 0: none
-  std::string admin_listener;                  // host:port of metrics and console, empty: none
+  std::int32_t shards = 0;              // 0: one less than the cores, at least one
+  std::int64_t memory_bytes = 0;        // 0: half of what is available
+  std::int64_t journal_bytes_max = 0;   // 0: chosen by the broker
+  std::int64_t direct_bytes = 196'608;  // 0: nothing goes straight to its segment
+  std::int64_t recycle_bytes = -1;      // of each log directory; 0: none; -1: a share of its file system
+  std::string admin_listener;           // host:port of metrics and console, empty: none
 
   // server.properties with environment, as read; for DescribeConfigs and for keys of one listener.
   ConfigValues properties;

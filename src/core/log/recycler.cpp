@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kOld = ".old";
 constexpr std::string_view kBlank = ".blank";
 // Smaller files cost more to be kept than to be made.
-constexpr std::uint64_t kFilesMax = 128;
+constexpr std::uint64_t kFilesMax = 1024;
 constexpr Duration kLookInterval = Duration::from_ms(1'000);
 constexpr Duration kPauseWhenFull = Duration::from_ms(60'000);
 

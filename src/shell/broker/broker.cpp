@@ -29,6 +29,9 @@ namespace tailwater::shell {
 
 namespace {
 
+constexpr std::uint64_t kRecycleShare = 32;
+constexpr std::uint64_t kRecycleMost = std::uint64_t{16} << 30;
+
 // Kafka's default of 50 refuses the storm of connections that follows a restart.
 constexpr std::int32_t kBacklogMin = 1024;
 // A loop turns twice a second when nothing happens; one that did not for this long is stuck.
@@ -251,7 +254,19 @@ DiskOptions Broker::disk_options(DiskEngineKind engine) const {
   return options;
 }
 
+// Files of removed segments that are kept beside the data have to be a small part of it, and have to be enough for
+// what logs roll on at about the same time.
+void Broker::choose_recycle_bytes() {
+  if (settings_.config.recycle_bytes >= 0 || directories_.empty()) return;
+  std::uint64_t smallest = UINT64_MAX;
+  for (const LogDirectory& directory : directories_)
+    smallest = std::min(smallest, directory.file_system_bytes());
+  settings_.config.recycle_bytes =
+      static_cast<std::int64_t>(std::min(smallest / kRecycleShare, kRecycleMost));
+}
+
 Result<void> Broker::make_shards() {
+  choose_recycle_bytes();
   memory_budget_ = settings_.config.memory_bytes > 0
                        ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
                        : std::max(available_memory() / 2, kMemoryMin);

@@ -92,6 +92,7 @@ class Broker {
   Result<void> prepare_directories();
   Result<void> bind_listeners();
   Result<void> prepare_metadata();
+  void choose_recycle_bytes();
   Result<void> make_shards();
   Result<void> start_admin_port();
   node::ShardOptions shard_options(std::uint32_t shard);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -284,6 +285,11 @@ Result<LogDirectory> LogDirectory::prepare(DirId dir, const std::string& path,
     directory.traits_.write_cache = read_device_attribute(status.st_dev, "write_cache");
   }
   return directory;
+}
+
+std::uint64_t LogDirectory::file_system_bytes() const {
+  struct statvfs space{};
+  return ::fstatvfs(folder_.get(), &space) == 0 ? std::uint64_t{space.f_blocks} * space.f_frsize : 0;
 }
 
 std::string LogDirectory::description() const {

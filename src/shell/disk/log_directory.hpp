@@ -45,6 +45,8 @@ class LogDirectory {
   const std::string& path() const { return path_; }
   bool created() const { return created_; }
   const DiskTraits& traits() const { return traits_; }
+  // The size of its file system; 0 if that cannot be had.
+  std::uint64_t file_system_bytes() const;
   // "log directory /data: ext4, direct + DSYNC, device cache: write back"
   std::string description() const;
 
