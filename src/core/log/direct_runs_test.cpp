@@ -381,9 +381,7 @@ TEST(DirectRunsTest, ARunDoesNotWaitForTwoFrames) {
   world.append_and_check(world.log("c"), kLarge);
   world.turn();
   EXPECT_EQ(world.runs(), 2u);
-  world.crash();
-  world.start_and_recover();
-  world.verify();
+  world.verify_after_crash_and_stop();
 }
 
 TEST(DirectRunsTest, AFreshSegmentGetsItsFileBeforeARoundIsDue) {
@@ -400,9 +398,7 @@ TEST(DirectRunsTest, AFreshSegmentGetsItsFileBeforeARoundIsDue) {
     world.pump();
   }
   EXPECT_GT(world.runs(), 0u);
-  world.crash();
-  world.start_and_recover();
-  world.verify();
+  world.verify_after_crash_and_stop();
 }
 
 // Otherwise a start would have to go on without the removal where the run is not whole, and with the records that it
@@ -421,9 +417,7 @@ TEST(DirectRunsTest, WhatEndsALogSharesNoFrameWithARun) {
   world.pump();
   ASSERT_EQ(world.runs(), 2u);
   world.disk.failing.clear();
-  world.crash();
-  world.start_and_recover();
-  world.verify();
+  world.verify_after_crash_and_stop();
 }
 
 TEST(DirectRunsTest, RetentionLeavesASegmentThatTheJournalNames) {

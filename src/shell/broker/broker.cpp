@@ -254,8 +254,8 @@ DiskOptions Broker::disk_options(DiskEngineKind engine) const {
   return options;
 }
 
-// Files of removed segments that are kept beside the data have to be a small part of it, and have to be enough for
-// what logs roll on at about the same time.
+// How much of removed segments is kept for new ones: a small part of the disk, and enough for logs that roll at about
+// the same time.
 void Broker::choose_recycle_bytes() {
   if (settings_.config.recycle_bytes >= 0 || directories_.empty()) return;
   std::uint64_t smallest = UINT64_MAX;
