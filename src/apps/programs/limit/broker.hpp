@@ -42,8 +42,8 @@ struct Client {
 
 class Broker {
  public:
-  Broker(Mode mode, std::uint16_t port, Files& files, std::size_t memory_max)
-      : mode_(mode), port_(port), files_(files), partitions_(files, memory_max) {}
+  Broker(Mode mode, std::uint16_t port, Files& files, std::size_t memory_max, std::size_t file_bytes)
+      : mode_(mode), port_(port), files_(files), partitions_(files, memory_max, file_bytes) {}
 
   // A frame without its size. Throws std::runtime_error if it is none of those that `load` sends. The client
   // lives as long as the broker.

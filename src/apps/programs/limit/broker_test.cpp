@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -24,6 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kFileBytes = std::size_t{3} << 20;
+
 class LimitTest : public testing::Test {
  protected:
   LimitTest() {
@@ -37,7 +40,7 @@ class LimitTest : public testing::Test {
   }
   void start(Mode mode, std::size_t memory) {
     files_ = std::make_unique<Files>(root_ / "files", wake_, std::size_t{8} << 20);
-    broker_ = std::make_unique<Broker>(mode, std::uint16_t{1}, *files_, memory);
+    broker_ = std::make_unique<Broker>(mode, std::uint16_t{1}, *files_, memory, kFileBytes);
     wire::CreateTopicsRequest request;
     request.topics.push_back({.name = plan_.topic, .num_partitions = 2, .replication_factor = 1});
     Buffer frame;
@@ -117,6 +120,22 @@ TEST_F(LimitTest, ALargeBatchIsInItsFileBeforeItsAnswer) {
   if (client_.out.empty()) turn();  // the frame
   EXPECT_EQ(answers(client_).size(), 1);
   EXPECT_TRUE(is_on_disk("load-1", tail_of(request)));
+}
+
+TEST_F(LimitTest, AFileIsAsLongAsItIsSaidAndComesRound) {
+  plan_.records = 256;
+  plan_.record_bytes = 1024;
+  start(Mode::durable, 64 << 20);
+  for (int round = 0; round < 12; ++round) {
+    take(load::produce_request(plan_, 0));
+    while (client_.out.empty()) turn();
+    EXPECT_EQ(answers(client_).size(), 1);
+  }
+  const fs::path file = root_ / "files/load-0";
+  EXPECT_EQ(fs::file_size(file), kFileBytes);
+  std::array<char, 8> first{};
+  std::ifstream(file, std::ios::binary).read(first.data(), first.size());
+  EXPECT_EQ(load_big<std::int64_t>(reinterpret_cast<const std::byte*>(first.data())), 11 * plan_.records);
 }
 
 TEST_F(LimitTest, EchoOnlyAnswersAndCounts) {

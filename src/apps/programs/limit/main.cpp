@@ -1,7 +1,9 @@
 // limit: what this machine can do at best with the work that a broker does, in one thread. It moves the bytes
 // of `load` from sockets through a checksum to durable files, and from memory to sockets, or only answers. It
 // is no broker: nothing is checked beyond the checksum, and nothing survives its end.
-//   limit durable|echo --port N --folder DIR [--memory MiB]
+//   limit durable|echo --port N --folder DIR [--memory MiB] [--file MiB]
+// A partition's file is written over and over (256 MiB, --file), in blocks that the disk has given out and filled before,
+// as no log can; one that is long enough not to come round shows what new blocks cost.
 // Exit codes: 0 ended by SIGTERM, 1 something broke, 2 usage.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -41,6 +43,7 @@ struct Words {
   std::uint16_t port = 0;
   std::string folder;
   std::size_t memory_mib = 512;
+  std::size_t file_mib = 256;
 };
 
 template <class Number>
@@ -60,11 +63,12 @@ bool parse(int count, char** words, Words& chosen) {
     if (option == "--folder") {
       chosen.folder = words[at + 1];
     } else if (!(option == "--port" && read(words[at + 1], chosen.port)) &&
-               !(option == "--memory" && read(words[at + 1], chosen.memory_mib))) {
+               !(option == "--memory" && read(words[at + 1], chosen.memory_mib)) &&
+               !(option == "--file" && read(words[at + 1], chosen.file_mib))) {
       return false;
     }
   }
-  return chosen.port != 0 && !chosen.folder.empty();
+  return chosen.port != 0 && chosen.file_mib != 0 && !chosen.folder.empty();
 }
 
 struct Socket : Client {
@@ -90,7 +94,7 @@ class Loop {
       : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
         poller_(::epoll_create1(EPOLL_CLOEXEC)),
         files_(words.folder, wake_),
-        broker_(words.mode, words.port, files_, words.memory_mib << 20) {
+        broker_(words.mode, words.port, files_, words.memory_mib << 20, words.file_mib << 20) {
     watch(wake_, EPOLLIN | EPOLLET, &wake_);
     sigset_t signals;
     sigemptyset(&signals);
@@ -231,7 +235,7 @@ class Loop {
 int main(int count, char** arguments) {
   Words words;
   if (!parse(count, arguments, words)) {
-    std::fputs("limit durable|echo --port N --folder DIR [--memory MiB]\n", stderr);
+    std::fputs("limit durable|echo --port N --folder DIR [--memory MiB] [--file MiB]\n", stderr);
     return 2;
   }
   try {

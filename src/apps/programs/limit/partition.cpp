@@ -11,8 +11,7 @@ namespace tailwater::limit {
 namespace {
 
 constexpr std::size_t kLargeBatch = std::size_t{128} << 10;
-constexpr std::size_t kAllFiles = std::size_t{2} << 30;
-constexpr std::size_t kLargestFile = std::size_t{256} << 20;
+constexpr std::size_t kFiles = 8;  // full ones: more partitions share the room of these
 constexpr std::size_t kAllOpenChunks = std::size_t{64} << 20;
 
 }  // namespace
@@ -21,7 +20,8 @@ void Partitions::make_files(Topic& topic) {
   chunk_bytes_ = std::clamp(whole_blocks(kAllOpenChunks / topic.partitions.size()), std::size_t{64} << 10,
                             std::size_t{1} << 20);
   spare_.clear();
-  const std::size_t size = std::min(kLargestFile, whole_blocks(kAllFiles / topic.partitions.size()));
+  const std::size_t size =
+      std::min(file_bytes_, whole_blocks(kFiles * file_bytes_ / topic.partitions.size()));
   for (const auto& partition : topic.partitions) {
     partition->file_size = size;
     partition->file = files_.make_file(topic.name + "-" + std::to_string(partition->number), size);

@@ -50,10 +50,12 @@ struct Topic {
   std::vector<std::unique_ptr<Partition>> partitions;
 };
 
-// All partitions' memory and files. A chunk is written when it is full; a large batch has one of its own.
+// All partitions' memory and files. A chunk is written when it is full; a large batch has one of its own. A file has
+// `file_bytes` at most, and is written from its beginning again when it is full.
 class Partitions {
  public:
-  Partitions(Files& files, std::size_t memory_max) : files_(files), memory_max_(memory_max) {}
+  Partitions(Files& files, std::size_t memory_max, std::size_t file_bytes)
+      : files_(files), memory_max_(memory_max), file_bytes_(file_bytes) {}
 
   void make_files(Topic& topic);
   // Appends the batch, which gets the next offsets; true if it is a large one, whose chunk is being written:
@@ -77,6 +79,7 @@ class Partitions {
 
   Files& files_;
   const std::size_t memory_max_;
+  const std::size_t file_bytes_;
   std::size_t memory_ = 0;
   std::size_t chunk_bytes_ = std::size_t{1} << 20;
   std::deque<std::unique_ptr<Chunk>> chunks_;  // the oldest first
