@@ -40,13 +40,17 @@ MutableBytes Connections::receive_space(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr || draining_) return {};
   const MutableBytes space = connection->session.receive_space();
-  if (space.empty()) starved_.push_back(id);
+  if (space.empty() && !connection->waiting) {
+    connection->waiting = true;
+    (std::exchange(connection->fed, false) ? sated_ : starved_).push_back(id);
+  }
   return space;
 }
 
 void Connections::received(ConnectionId id, std::size_t bytes) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
+  connection->fed = true;
   connection->session.received(bytes);
   serve(*connection);
 }
@@ -231,17 +235,16 @@ void Connections::list(TurnEffects& effects) {
     if (connection->session.has_output()) effects.send.push_back(id);
   }
   send_.clear();
-  // First come, first served: who was refused first asks the budget first.
   asked_again_.clear();
   asked_again_.swap(starved_);
+  asked_again_.insert(asked_again_.end(), sated_.begin(), sated_.end());
+  sated_.clear();
   for (const ConnectionId id : asked_again_) {
     Connection* connection = find(id);
     if (connection == nullptr) continue;
-    if (connection->session.wants_resume()) {
-      effects.resume.push_back(id);
-    } else {
-      starved_.push_back(id);
-    }
+    if (connection->session.wants_resume()) effects.resume.push_back(id);
+    connection->waiting = connection->session.muted();
+    if (connection->waiting) starved_.push_back(id);
   }
   effects.close.insert(effects.close.end(), close_.begin(), close_.end());
   close_.clear();

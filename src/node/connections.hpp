@@ -97,6 +97,8 @@ class Connections {
     session::Session session;
     bool pumping = false;  // listed in pump_
     bool sending = false;  // listed in send_
+    bool waiting = false;  // listed in starved_ or sated_
+    bool fed = false;      // has received something since it was refused memory
 
     Connection(ConnectionId id, ListenerId listener, Peer peer, session::ReceivePool& pool,
                std::size_t frame_max)
@@ -120,7 +122,10 @@ class Connections {
   std::vector<ConnectionId> pumping_;  // those of the pump at work; kept for its memory
   std::vector<ConnectionId> send_;
   std::vector<ConnectionId> close_;
-  std::vector<ConnectionId> starved_;      // in the order in which they were refused memory or held back
+  // Who was refused memory or held back, in the order in which they are asked again. Who had some goes behind who
+  // had none: else the same one, asked first, would take all of it each time.
+  std::vector<ConnectionId> starved_;
+  std::vector<ConnectionId> sated_;        // those who had some, since the last time
   std::vector<ConnectionId> asked_again_;  // those that were starved; kept for its memory
   std::map<wire::ApiKey, ApiMetrics> api_metrics_;
   std::vector<ConnectionId> held_;

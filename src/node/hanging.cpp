@@ -21,7 +21,8 @@ void HangingTransactions::look() {
     const PartitionKey key{partition.topic->topic->id, partition.partition};
     for (const log::ProducerFacts& producer : partition.log->producers()) {
       if (!producer.in_transaction()) continue;
-      open.push_back({{producer.id, producer.epoch}, key, producer.transaction_first});
+      open.push_back(
+          {{producer.id, producer.epoch}, key, producer.transaction_first, producer.last_sequence});
     }
   });
   std::ranges::sort(open);
@@ -54,9 +55,11 @@ void HangingTransactions::ask(std::vector<Open> open) {
 void HangingTransactions::end(const Open& open) {
   const PartitionState* partition = partitions_.find(open.key);
   if (partition == nullptr || partition->log == nullptr) return;
-  // A coordinator whose transaction this was had ended it before it answered; then it is another one by now.
+  // A coordinator whose transaction this was had ended it before it answered; then it is another one by now. And
+  // who goes on writing may have begun the next one, of which a coordinator knows.
   const auto producer = partition->log->producer(open.producer.id);
   if (!producer || producer->transaction_first != open.first) return;
+  if (producer->last_sequence != open.last_sequence) return;
   ++aborted;
   context_.note(LogLevel::warning, "a transaction of producer " + std::to_string(open.producer.id.value) +
                                        " hangs in " + partition->topic->topic->name + "-" +

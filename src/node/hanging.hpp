@@ -32,6 +32,7 @@ class HangingTransactions {
     txn::ProducerIdentity producer;
     PartitionKey key;
     Offset first;
+    std::int32_t last_sequence = -1;
     friend auto operator<=>(const Open&, const Open&) = default;
   };
   void look();

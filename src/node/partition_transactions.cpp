@@ -109,7 +109,7 @@ bool Partitions::admit(PartitionState& partition, const Asker& asker, const Prod
           .producer = producer,
           .adds = adds},
          [this, asker, terms, ask, producer, sequence = info.base_sequence](ErrorCode error) {
-           if (error == ErrorCode::none) return produce(asker, terms, ask);
+           if (error == ErrorCode::none) return resume(asker, terms, ask);
            if (PartitionState* asked = find(ask.key)) note_unvouched(*asked, producer, sequence);
            refuse(asker, terms, ask, produce_error(error, terms.version));
          });
@@ -151,7 +151,9 @@ void Partitions::verified(const PartitionKey& key, const txn::ProducerIdentity& 
 // --- markers
 
 void Partitions::mark(const MarkerAsker& asker, const MarkerCall& call) {
-  if (!deferred_.empty() || !deferred_marks_.empty() || held_back()) {
+  // Before the batches that wait: markers are little, and others wait for them. A batch of the same transaction that
+  // comes after its marker is late, and is found to be.
+  if (!deferred_marks_.empty() || held_back()) {
     deferred_marks_.emplace_back(asker, call);
   } else {
     mark_now(asker, call);

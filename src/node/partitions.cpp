@@ -383,16 +383,24 @@ void Partitions::produce(const Asker& asker, const ProduceTerms& terms, const Pr
   produce_now(asker, terms, ask);
 }
 
+void Partitions::resume(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask) {
+  if (returned_ == 0 && !held_back()) return produce_now(asker, terms, ask);
+  const auto place = deferred_.begin() + static_cast<std::ptrdiff_t>(returned_);
+  deferred_.insert(place, {asker, terms, ask});
+  ++returned_;
+}
+
 void Partitions::retry_deferred() {
-  while (!deferred_.empty() && !held_back()) {
-    const Deferred next = deferred_.front();
-    deferred_.pop_front();
-    produce_now(next.asker, next.terms, next.ask);
-  }
   while (!deferred_marks_.empty() && !held_back()) {
     const auto [asker, call] = deferred_marks_.front();
     deferred_marks_.pop_front();
     mark_now(asker, call);
+  }
+  while (!deferred_.empty() && !held_back()) {
+    const Deferred next = deferred_.front();
+    deferred_.pop_front();
+    if (returned_ > 0) --returned_;
+    produce_now(next.asker, next.terms, next.ask);
   }
 }
 
@@ -477,6 +485,7 @@ void Partitions::append(PartitionState& partition, const Asker& asker, const Pro
       storage_.append(*partition.log, *bytes, info, {.epoch = partition.epoch}, context_.now);
   if (!appended && appended.error() == log::AppendRefusal::held_back) {
     deferred_.push_front({asker, terms, ask});
+    ++returned_;
     return;
   }
   if (!appended) return refuse(asker, terms, ask, code_of(appended.error()));

@@ -241,6 +241,8 @@ class Partitions {
                                       Offset upper, FetchPart& part, std::vector<Bytes>& pieces);
   ErrorCode check_epoch(const PartitionState& partition, std::int32_t current_leader_epoch) const;
   void produce_now(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
+  // For a batch that had its turn and was found to have to wait: it keeps its place before all that came later.
+  void resume(const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask);
   // True if the batch may be appended now; else it waits, or is refused.
   bool admit(PartitionState& partition, const Asker& asker, const ProduceTerms& terms, const ProduceAsk& ask,
              const records::BatchInfo& info);
@@ -265,6 +267,7 @@ class Partitions {
   std::vector<log::Log*> expected_logs_;
   std::vector<log::ReadPlace> expected_reads_;
   std::deque<Deferred> deferred_;
+  std::size_t returned_ = 0;  // so many at its front had their turn before: they are older than the others
   std::deque<std::pair<MarkerAsker, MarkerCall>> deferred_marks_;
   std::set<DirId> full_;               // as it was told
   std::vector<std::string> homeless_;  // partitions of which no log directory is here, to be told

@@ -289,7 +289,6 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   context.now = now;
   finish_recovery();
   take_news();
-  partitions.retry_deferred();
   calls.tick();
   produces.tick();
   fetches.tick();
@@ -309,6 +308,10 @@ void ShardState::turn(Now now, TurnEffects& effects) {
     return_released();
     if (!more && !partitions.has_news()) break;
   }
+  // Last: what coordinators write is little and others wait for it; and this shard's own connections, which were held,
+  // have put what they bring into the line, where what other shards sent waits.
+  partitions.retry_deferred();
+  connections.hold_produce(partitions.held_back());
   stop_step();
   partitions.storage().turn(now, disk);
   connections.list(effects);

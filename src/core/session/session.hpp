@@ -70,6 +70,7 @@ class Session {
 
   // receive_space() was empty when last asked; true as soon as that has changed.
   bool wants_resume();
+  bool muted() const { return muted_; }
 
  private:
   struct Slot {
