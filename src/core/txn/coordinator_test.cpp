@@ -377,6 +377,22 @@ TEST_F(TxnCoordinatorTest, what_outlives_its_timeout_is_aborted_and_fenced) {
   EXPECT_EQ(harness.error(harness.add("id", producer, {kA})), ErrorCode::producer_fenced);
 }
 
+TEST_F(TxnCoordinatorTest, whose_time_was_over_goes_on_unless_somebody_else_came) {
+  const ProducerIdentity producer = begin();
+  harness.advance_ms(70'000);
+  ASSERT_EQ(state(), "CompleteAbort");
+  const Ticket again = harness.init("id", producer);
+  ASSERT_EQ(harness.error(again), ErrorCode::none);
+  const ProducerIdentity next = harness.producer(again);
+  EXPECT_EQ(next.id, producer.id);
+  EXPECT_GT(next.epoch, producer.epoch);
+  EXPECT_EQ(harness.error(harness.add("id", next, {kA})), ErrorCode::none);
+  harness.advance_ms(70'000);
+  ASSERT_EQ(state(), "CompleteAbort");
+  ASSERT_EQ(harness.error(harness.init("id")), ErrorCode::none);
+  EXPECT_EQ(harness.error(harness.init("id", next)), ErrorCode::producer_fenced);
+}
+
 // One transaction after the other, until the client has the last epoch, and some more.
 class UsedUpEpochs : public TxnCoordinatorTest {
  protected:

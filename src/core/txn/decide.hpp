@@ -29,8 +29,9 @@ Decision decide(const Metadata& current, const EndRequest& request, WallTime now
 // `none`, or why no partition of it can belong.
 Decision decide(const Metadata& current, const VerifyRequest& request);
 
-// A transaction that has outlived its timeout is aborted, and its producer fenced. Nothing: ask again with a
-// fresh producer id. REQUIRES: ongoing.
+// A transaction is aborted and its epoch fenced: it has outlived its timeout, or its id begins anew. A producer that
+// names `last_epoch` when it initializes gets the epoch that follows it. Nothing: ask again with a fresh producer
+// id. REQUIRES: ongoing.
 std::optional<Metadata> fenced(const Metadata& current, WallTime now, std::optional<ProducerId> fresh_id,
                                ProducerEpoch last_epoch = ProducerEpoch{-1});
 // All markers are written. REQUIRES: is_deciding(current.state).

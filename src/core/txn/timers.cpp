@@ -61,7 +61,9 @@ void TxnCoordinator::abort_overdue(Turn& turn) {
     Entry& entry = *transactions_.find(id);
     Transaction& transaction = entry.second;
     if (transaction.abort_at > turn.now.monotonic || !transaction.in_flight.empty()) continue;
-    auto next = fenced(transaction.committed, turn.now.wall, fresh_id_);
+    // Whose time was over may ask who it is now (KIP-588); nobody else has been given the epoch.
+    const ProducerEpoch overdue = transaction.committed.producer.epoch;
+    auto next = fenced(transaction.committed, turn.now.wall, fresh_id_, overdue);
     if (!next) {
       want_producer_id(turn);
       continue;
