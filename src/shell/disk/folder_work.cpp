@@ -22,7 +22,7 @@ namespace {
 
 // Above so many files and folders one sync of the file system is cheaper than each by itself.
 constexpr std::size_t kSyncsMax = 16;
-// Unlinking a large file at once stalls the file system; it is cut down in steps before.
+// A file system that is given much back at once stalls; a large file is cut down in steps.
 constexpr std::int64_t kCutBytes = 64 << 20;
 constexpr std::size_t kZeroBytes = 1 << 20;
 
@@ -360,16 +360,6 @@ void run_rename(Outcome out) {
   out.want_names(job.path);
 }
 
-Failure cut_down(const DiskRoot& root, const std::string& path, std::int64_t size) {
-  const Descriptor file(::openat(root.folder, path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return failed_open();
-  while (size > kCutBytes) {
-    size -= kCutBytes;
-    if (again_if_interrupted([&] { return ::ftruncate(file.get(), size); }) != 0) return {errno};
-  }
-  return {};
-}
-
 using OpenFolder = std::unique_ptr<DIR, decltype([](DIR* folder) { ::closedir(folder); })>;
 
 // Names in a folder without "." and "..".
@@ -436,15 +426,28 @@ void run_sync_all(Outcome out) {
 
 enum class Cut : std::uint8_t { at_once, in_steps };
 
+// Cut when it has no name any more: under its name another shard may have taken it for a segment of its own since,
+// and then it has the new one, and there is nothing to remove.
+Failure remove_large(const DiskRoot& root, const std::string& path) {
+  const Descriptor file(::openat(root.folder, path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return failed_open();
+  if (::unlinkat(root.folder, path.c_str(), 0) != 0) return {errno};
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return {errno};
+  if (status.st_nlink > 0) return {};
+  for (std::int64_t size = status.st_size - kCutBytes; size > 0; size -= kCutBytes) {
+    if (again_if_interrupted([&] { return ::ftruncate(file.get(), size); }) != 0) return {errno};
+  }
+  return {};
+}
+
 // Depth is bounded by the broker's own layout: a partition's folder, and files.
 Failure remove_tree(const DiskRoot& root, const std::string& path, Cut cut) {
   struct stat status{};
   if (::fstatat(root.folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {errno};
   if (!S_ISDIR(status.st_mode)) {
-    if (cut == Cut::in_steps && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
-        status.st_size > kCutBytes) {
-      if (const Failure failure = cut_down(root, path, status.st_size)) return failure;
-    }
+    const bool is_large = S_ISREG(status.st_mode) && status.st_size > kCutBytes;
+    if (cut == Cut::in_steps && is_large) return remove_large(root, path);
     return failure_of(::unlinkat(root.folder, path.c_str(), 0));
   }
   Failure of_names;
