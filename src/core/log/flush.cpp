@@ -92,7 +92,24 @@ std::uint64_t Flusher::journaled() const {
   return dir_.ring.next().value + dir_.direct.bytes();
 }
 
+// What finds no room must not hold on to what would make some: the files of a log that was removed meanwhile.
+void Flusher::give_up_outdated() {
+  if (!no_room_ || phase_ != Phase::write) return;
+  for (Job& job : jobs_) {
+    if (job.log == nullptr || job.outstanding > 0) continue;
+    if (!job.log->removed && job.generation == job.log->generation) continue;
+    if (std::exchange(job.step, Step::done) != Step::done) --unwritten_;
+    job.no_room = false;
+    finish(job);
+    job.log = nullptr;
+    job.parts.clear();
+  }
+  no_room_ = std::ranges::any_of(jobs_, [](const Job& each) { return each.no_room; });
+  if (unwritten_ == 0) begin_sync();
+}
+
 void Flusher::turn() {
+  give_up_outdated();
   if (retry_at_ <= dir_.now.monotonic) {
     retry_at_ = Instant::max();
     if (sync_again_ && syncs_ == 0) begin_sync();
@@ -207,6 +224,7 @@ bool Flusher::take(LogState& log) {
   }
   log.flushing = true;
   log.flushing_generation = log.generation;
+  log.flushing_first = job.parts.front().base;
   log.flushing_segment = job.parts.back().base;
   log.flushing_to = round_up(job.parts.back().to, kBlock);
   ++log.references;
@@ -683,7 +701,9 @@ void Flusher::begin_sync() {
 }
 
 void Flusher::end_round() {
-  for (Job& job : jobs_) finish(job);
+  for (Job& job : jobs_) {
+    if (job.log != nullptr) finish(job);
+  }
   jobs_.clear();
   phase_ = Phase::idle;
 }

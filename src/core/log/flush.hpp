@@ -83,7 +83,7 @@ class Flusher {
     std::vector<cache::Chunk*> pinned;
   };
   struct Job {
-    LogState* log = nullptr;
+    LogState* log = nullptr;  // null: given up
     std::uint32_t generation = 0;
     std::vector<Part> parts;
     std::size_t part = 0;
@@ -128,6 +128,7 @@ class Flusher {
   void pump();
   void begin_sync();
   void end_round();
+  void give_up_outdated();
   void finish(Job& job);
   void release_memory(Job& job);
   void release_files(Job& job);

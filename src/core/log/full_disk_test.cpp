@@ -165,5 +165,82 @@ TEST(FullDisk, TheManifestBeforeTheLastStaysUntilTheSuperblockIsSeenInItsPlace) 
   world.verify();
 }
 
+// A flush that finds no room asks for it again and again; what would make some must not wait for it.
+class AFlushWithoutRoom : public ::testing::Test {
+ protected:
+  static constexpr LogConfig kConfig{.segment_bytes = 20'000, .file_delete_delay_ms = 0};
+
+  // Segments in their files, more than one in memory, and a flush that is stuck.
+  AFlushWithoutRoom() : world(24) {
+    world.options.flush_run_bytes = 1;
+    world.options.recycle_bytes = 0;
+    world.start_and_recover();
+    log = &world.create("a", kConfig);
+    fill();
+    first = world.disk.paths();
+    std::erase_if(first, [](const std::string& path) { return !path.starts_with("a-0/"); });
+    world.disk.no_room = true;
+    for (int each = 0; each < 100 && report().state == DirState::online; ++each) {
+      EXPECT_TRUE(world.append(*log, {.value_size = 1'900}).has_value());
+      pass();
+    }
+    EXPECT_EQ(report().state, DirState::full);
+  }
+  void fill() {
+    for (int each = 0; each < 42; ++each) {
+      EXPECT_TRUE(world.append(*log, {.value_size = 1'900}).has_value());
+      world.pump();
+    }
+  }
+  void pass() {
+    for (int step = 0; step < 30; ++step) {
+      world.advance(Duration::from_ms(1));
+      world.step();
+    }
+  }
+  const DirReport& report() const { return world.storage->report(DirId{0}); }
+  void goes_on() {
+    world.disk.no_room = false;
+    world.advance(world.options.full_retry_interval);
+    world.pump();
+    EXPECT_EQ(report().state, DirState::online) << report().failure.message;
+  }
+
+  World world;
+  Log* log = nullptr;
+  std::vector<std::string> first;
+};
+
+TEST_F(AFlushWithoutRoom, LetsRetentionRemoveOldSegments) {
+  const std::string oldest = "a-0/" + segment_name(Offset{0}, FileKind::records);
+  ASSERT_TRUE(world.disk.exists(oldest));
+  world.storage->set_log_start(*log, Offset{20});
+  for (int each = 0; each < 5; ++each) pass();
+  EXPECT_FALSE(world.disk.exists(oldest));
+  EXPECT_TRUE(world.disk.exists(first.back())) << first.back();
+  goes_on();
+  fill();
+  world.verify();
+  world.stop();
+  world.start_and_recover();
+  world.verify();
+}
+
+TEST_F(AFlushWithoutRoom, LetsItsTopicBeRemoved) {
+  Log& other = world.create("b", kConfig);
+  ASSERT_TRUE(world.append(other, {.value_size = 1'900}).has_value());
+  world.remove(*log);
+  for (int each = 0; each < 5; ++each) {
+    world.advance(world.options.full_retry_interval);
+    pass();
+  }
+  for (const std::string& path : world.disk.paths()) EXPECT_FALSE(path.starts_with("a-0")) << path;
+  goes_on();
+  world.verify();
+  world.crash();
+  world.start_and_recover();
+  world.verify();
+}
+
 }  // namespace
 }  // namespace tailwater::log

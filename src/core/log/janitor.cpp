@@ -158,11 +158,17 @@ void Janitor::turn() {
     std::erase_if(doomed_, [](const Doomed& doomed) { return doomed.phase == Phase::over; });
 }
 
+// Whether its log is about to do something with what has to go. A flush that finds no room may take for ever: it must
+// not keep other segments, whose room it may want.
+bool Janitor::uses(const Doomed& doomed) {
+  const LogState& log = *doomed.log;
+  return log.loading_head || (doomed.path.folder ? log.uses_files() : log.uses_files_of(doomed.base));
+}
+
 void Janitor::step(std::size_t index) {
   Doomed& doomed = doomed_[index];
   if (doomed.phase == Phase::entry) {
-    const bool busy = doomed.log != nullptr &&
-                      (doomed.log->uses_files() || doomed.log->loading_head || !doomed.log->held.empty());
+    const bool busy = doomed.log != nullptr && (uses(doomed) || !doomed.log->held.empty());
     // Entries that a log held back while its head was read have come into the queue by now, if it is no
     // longer busy.
     if (!busy && doomed.busy) doomed.number = std::max(doomed.number, dir_.journal.last_number());
@@ -228,7 +234,7 @@ void Janitor::dispose(std::size_t index) {
       doomed.phase = Phase::over;
       return;
     }
-    if (doomed.log->uses_files() || doomed.log->loading_head) return;
+    if (uses(doomed)) return;
     ++doomed.log->removals;
   }
   if (!empty(index)) remove(index);

@@ -80,6 +80,7 @@ class Janitor {
     std::vector<Spare> spares;  // of a folder: by their names in it
   };
 
+  static bool uses(const Doomed& doomed);
   void step(std::size_t index);
   // An operation of a folder on its way to `note`; `phase` is that of its completion.
   void send(std::size_t index, DiskOpKind kind, Phase phase);

@@ -159,12 +159,13 @@ struct LogState {
   std::uint32_t file_uses = 0;     // by readers and by compaction, in flight
   bool flushing = false;
   std::uint32_t flushing_generation = 0;  // as of the flush's begin
-  Offset flushing_segment;                // the last that the flush writes
-  std::uint64_t flushing_to = 0;          // so far, in whole blocks
-  bool runs_direct = false;               // a direct run is in flight
-  bool extending = false;                 // its file gets room for more
-  bool ripe = false;                      // in Directory::ripe
-  bool changed = false;                   // in News::changed
+  Offset flushing_first;                  // the segments that the flush writes, both included
+  Offset flushing_segment;
+  std::uint64_t flushing_to = 0;  // so far, in whole blocks
+  bool runs_direct = false;       // a direct run is in flight
+  bool extending = false;         // its file gets room for more
+  bool ripe = false;              // in Directory::ripe
+  bool changed = false;           // in News::changed
   bool removed = false;
   bool folder_made = false;
   bool folder_possible = false;  // the folder may exist since an earlier run
@@ -197,6 +198,9 @@ struct LogState {
   // A flush writes what a truncation has taken away since.
   bool flush_outdated() const { return flushing && flushing_generation != generation; }
   bool uses_files() const { return flushing || extending || runs_direct; }
+  bool uses_files_of(Offset base) const {
+    return extending || runs_direct || (flushing && flushing_first <= base && base <= flushing_segment);
+  }
   bool may_have_folder() const { return folder_made || folder_possible || flushing; }
   // Nothing but what is on stable storage in the files.
   bool at_rest() const { return !dirty && !flushing && held.empty() && references == 0; }
