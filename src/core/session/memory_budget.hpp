@@ -1,7 +1,8 @@
-// One shard's memory for requests and responses, as a number that is reserved before memory is taken.
-// GUARANTEES: reservations beyond the limit are refused, except forced ones for bytes that have already
-// arrived; whoever was refused is told through `waiting` that it should ask again when something was
-// released.
+// One shard's memory for requests, as a number that is reserved before memory is taken.
+// GUARANTEES: granted as long as less than the limit is used, so that every frame gets through, also one that is larger
+// than what is free, and beyond the limit there is one of them at most, and what was forced. What many may bring at once
+// and what may wait for long gets no more than seven eighths: the last one is for heartbeats, fetches, offsets and
+// administration.
 #pragma once
 
 #include <cstdint>
@@ -10,43 +11,32 @@
 
 namespace tailwater::session {
 
+enum class Need : std::uint8_t { little, bulk };
+
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::uint64_t limit) : limit_(limit) {}
 
-  bool try_reserve(std::uint64_t bytes) {
-    if (used_ + bytes > limit_) {
-      refused_ = true;
-      return false;
-    }
+  bool grants(Need need) const { return used_ < (need == Need::bulk ? limit_ - limit_ / 8 : limit_); }
+  bool try_reserve(std::uint64_t bytes, Need need) {
+    if (!grants(need)) return false;
     used_ += bytes;
     return true;
   }
-  // For bytes that cannot be refused any more; may overdraw, after which try_reserve refuses.
+  // For bytes that have already arrived and cannot be refused any more.
   void force_reserve(std::uint64_t bytes) { used_ += bytes; }
 
   void release(std::uint64_t bytes) {
     CHECK(bytes <= used_);
     used_ -= bytes;
-    released_ = true;
   }
 
-  // True once after a release that follows a refusal: those who wait should ask again.
-  bool take_retry() {
-    if (!refused_ || !released_) return false;
-    refused_ = released_ = false;
-    return true;
-  }
-
-  bool exhausted() const { return used_ >= limit_; }
   std::uint64_t used() const { return used_; }
   std::uint64_t limit() const { return limit_; }
 
  private:
   std::uint64_t limit_;
   std::uint64_t used_ = 0;
-  bool refused_ = false;
-  bool released_ = false;
 };
 
 }  // namespace tailwater::session

@@ -22,6 +22,10 @@ BlockRef::~BlockRef() {
   if (block_ != nullptr && --block_->holders == 0) block_->pool->give_back(block_);
 }
 
+bool ReceivePool::is_scarce() const {
+  return waiting_ > 0 || budget_.used() > budget_.limit() / 2;
+}
+
 ReceivePool::~ReceivePool() {
   scratch_ = BlockRef();
 }
@@ -80,7 +84,7 @@ std::size_t ReceivePool::take_scratch(std::size_t bytes) {
 }
 
 BlockRef ReceivePool::reserve(std::size_t bytes) {
-  if (!budget_.try_reserve(bytes)) return {};
+  if (!budget_.try_reserve(bytes, Need::bulk)) return {};
   return make(bytes, bytes);
 }
 
@@ -96,21 +100,28 @@ void ReceivePool::give_back(Block* block) {
   if (owned->memory_bytes == kScratchBytes && spare_.size() < kSpareMax) spare_.push_back(std::move(owned));
 }
 
+ReceiveBuffer::~ReceiveBuffer() {
+  want(0);
+}
+
+void ReceiveBuffer::want(std::size_t bytes) {
+  if (wanted_ == 0 && bytes > 0) ++pool_.waiting_;
+  if (wanted_ > 0 && bytes == 0) --pool_.waiting_;
+  wanted_ = bytes;
+}
+
 MutableBytes ReceiveBuffer::space() {
   if (wanted_ > 0) {
     BlockRef own = pool_.reserve(wanted_);
     if (!own) return {};
     move_to(std::move(own));
-    wanted_ = 0;
+    want(0);
   }
   if (!block_) {
-    if (pool_.budget().exhausted()) {
-      // Ask formally, so that the budget remembers that somebody waits.
-      if (!pool_.budget().try_reserve(1)) return {};
-      pool_.budget().release(1);
-    }
-    // Borrowed without a reference: the memory is this connection's until received(), which follows at once.
-    return was_large_ ? pool_.scratch().first(kSizeField) : pool_.scratch();
+    if (!pool_.budget().grants(is_bulk_ ? Need::bulk : Need::little)) return {};
+    // Borrowed without a reference: the memory is this connection's until received(), which follows at once. The
+    // beginnings of frames that have to wait must not take what those need that wait already.
+    return was_large_ || pool_.is_scarce() ? pool_.scratch().first(kBeginning) : pool_.scratch();
   }
   return {block_->memory.get() + end_, block_->capacity - end_};
 }
@@ -129,10 +140,11 @@ Bytes ReceiveBuffer::unread() const {
   return {block_->memory.get() + begin_, end_ - begin_};
 }
 
-void ReceiveBuffer::consume(std::size_t bytes) {
+void ReceiveBuffer::consume(std::size_t bytes, Need need) {
   CHECK(bytes <= end_ - begin_);
   begin_ += bytes;
   was_large_ = bytes > kScratchBytes;
+  is_bulk_ = was_large_ || need == Need::bulk;
 }
 
 void ReceiveBuffer::move_to(BlockRef own) {
@@ -144,7 +156,7 @@ void ReceiveBuffer::move_to(BlockRef own) {
   block_ = std::move(own);
 }
 
-void ReceiveBuffer::settle(std::size_t frame_size) {
+void ReceiveBuffer::settle(std::size_t frame_size, Need need) {
   if (!block_) return;
   const std::size_t left = end_ - begin_;
   if (left == 0) {
@@ -156,21 +168,18 @@ void ReceiveBuffer::settle(std::size_t frame_size) {
   // Room for the frame's end, or for what is left of the size field.
   const std::size_t needed = std::max<std::size_t>(frame_size, left < 4 ? 4 : left);
   if (own && block_->capacity - begin_ >= needed) return;
-  if (needed <= kScratchBytes) {
-    const std::size_t rounded = (needed + kSmallStep - 1) / kSmallStep * kSmallStep;
-    move_to(pool_.reserve_by_force(rounded));
-    return;
-  }
-  // Whether or not it was refused before: a frame never waits for a second block while it has one.
-  BlockRef whole = pool_.reserve(needed);
-  if (whole) {
-    wanted_ = 0;
-    move_to(std::move(whole));
-    return;
+  // A frame that is there as a whole waits for its turn only.
+  const bool may_wait = needed > kScratchBytes || (need == Need::bulk && needed > left);
+  if (!may_wait || (needed <= kScratchBytes && pool_.budget().grants(need))) {
+    want(0);
+    return move_to(pool_.reserve_by_force((needed + kSmallStep - 1) / kSmallStep * kSmallStep));
   }
   if (wanted_ == needed) return;
+  // Nobody goes before those who wait already.
+  BlockRef whole = pool_.waiting_ == 0 ? pool_.reserve(needed) : BlockRef();
+  if (whole) return move_to(std::move(whole));
   // Keep what has arrived and wait for the budget before the rest is read.
-  wanted_ = needed;
+  want(needed);
   move_to(pool_.reserve_by_force(left));
 }
 

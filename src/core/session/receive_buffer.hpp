@@ -5,7 +5,8 @@
 // goes behind what is held in the block by requests that are being served, so that many small ones share one;
 // when little room is left, or nothing is held any more, it begins anew. A frame that does not fit gets a
 // block of exactly its size, reserved from the budget before the rest of it is read. Behind such a frame only the
-// size of the next one is received first, so that large frames that follow each other are never moved.
+// beginning of the next one is received first, so that large frames that follow each other are never moved; and so it is with
+// all frames while memory is scarce.
 //
 //   scratch --received--> frames handed out --settle--> nothing left: the connection holds nothing
 //                                                  --> a part of a frame, or frames that must wait: an own
@@ -27,6 +28,7 @@ namespace tailwater::session {
 inline constexpr std::size_t kScratchBytes = 64 * 1024;
 inline constexpr std::size_t kScratchLeast = 32 * 1024;
 inline constexpr std::size_t kSizeField = 4;  // in front of every frame
+inline constexpr std::size_t kBeginning = 6;  // of a frame: its size and what it asks for
 
 class ReceivePool;
 
@@ -80,11 +82,15 @@ class ReceivePool {
   // The same, even if the budget is overdrawn: for bytes that have already been received.
   BlockRef reserve_by_force(std::size_t bytes);
 
+  // Somebody waits for memory, or many will soon.
+  bool is_scarce() const;
+
   MemoryBudget& budget() { return budget_; }
   std::uint64_t spare_large_bytes() const { return spare_large_bytes_; }
 
  private:
   friend class BlockRef;
+  friend class ReceiveBuffer;
   void give_back(Block* block);
   BlockRef make(std::size_t bytes, std::size_t reserved);
   // One whose memory suits; null if there is none.
@@ -92,6 +98,7 @@ class ReceivePool {
   void keep_large(std::unique_ptr<Block> block);
 
   MemoryBudget& budget_;
+  std::size_t waiting_ = 0;  // connections that were refused the block of a frame
   BlockRef scratch_;
   std::size_t scratch_used_ = 0;
   // Shared blocks that came back late: the next ones. Small requests touch little of theirs.
@@ -109,6 +116,9 @@ class ReceivePool {
 class ReceiveBuffer {
  public:
   explicit ReceiveBuffer(ReceivePool& pool) : pool_(pool) {}
+  ~ReceiveBuffer();
+  ReceiveBuffer(const ReceiveBuffer&) = delete;
+  ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
 
   // Where to read to; empty when the announced frame's memory is not granted yet.
   MutableBytes space();
@@ -116,19 +126,21 @@ class ReceiveBuffer {
 
   // What has been received and not been consumed. Valid until settle() or space().
   Bytes unread() const;
-  void consume(std::size_t bytes);
+  // `need` is what is to be expected of the next one.
+  void consume(std::size_t bytes, Need need = Need::little);
   // The block that unread() lies in, for requests that outlive this turn.
   BlockRef block() const { return block_; }
 
   // Call when no more frames are taken for now: leaves the scratch block free for the next connection.
   // `frame_size` is the whole size of the frame that unread() begins with, 0 if not known yet (then its size
   // field is incomplete).
-  void settle(std::size_t frame_size);
+  void settle(std::size_t frame_size, Need need = Need::little);
   // An own block was wanted and refused; space() asks again.
   bool starved() const { return wanted_ > 0; }
 
  private:
   void move_to(BlockRef block);
+  void want(std::size_t bytes);
 
   ReceivePool& pool_;
   BlockRef block_;
@@ -136,6 +148,7 @@ class ReceiveBuffer {
   std::size_t end_ = 0;
   std::size_t wanted_ = 0;  // size of the block to ask for before reading on
   bool was_large_ = false;  // the last frame did not fit the shared block
+  bool is_bulk_ = false;    // nor will the next ones, or they may wait for long
 };
 
 }  // namespace tailwater::session

@@ -8,7 +8,11 @@
 namespace tailwater::session {
 
 namespace {
-constexpr std::size_t kApiKeyField = 2;
+constexpr std::size_t kApiKeyField = kBeginning - kSizeField;
+
+bool asks_for_produce(Bytes frame) {
+  return load_big<std::int16_t>(frame.data()) == static_cast<std::int16_t>(wire::ApiKey::produce);
+}
 }  // namespace
 
 std::size_t Session::frame_size() const {
@@ -56,8 +60,7 @@ std::optional<Frame> Session::next_frame(bool hold_produce) {
   if (unread.size() - kSizeField < size) return std::nullopt;
 
   const Bytes frame = unread.subspan(kSizeField, size);
-  const bool produce = size >= kApiKeyField && load_big<std::int16_t>(frame.data()) ==
-                                                   static_cast<std::int16_t>(wire::ApiKey::produce);
+  const bool produce = size >= kApiKeyField && asks_for_produce(frame);
   if (!may_start(produce)) return std::nullopt;
   held_ = produce && hold_produce;
   if (held_) return std::nullopt;
@@ -65,12 +68,14 @@ std::optional<Frame> Session::next_frame(bool hold_produce) {
   slots_.push(Slot{.produce = produce, .done = false, .response = {}});
   const SlotId slot{first_slot_ + slots_.size() - 1};
   BlockRef block = input_.block();
-  input_.consume(kSizeField + size);
+  input_.consume(kSizeField + size, produce ? Need::bulk : Need::little);
   return Frame{slot, frame, std::move(block)};
 }
 
 void Session::settle() {
-  input_.settle(broken_ ? 0 : frame_size());
+  const Bytes unread = input_.unread();
+  const bool bulk = unread.size() >= kBeginning && asks_for_produce(unread.subspan(kSizeField));
+  input_.settle(broken_ ? 0 : frame_size(), bulk ? Need::bulk : Need::little);
 }
 
 void Session::answer(SlotId slot, Response&& response) {
