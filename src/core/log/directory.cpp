@@ -15,6 +15,10 @@ void Directory::take_offline(Error error) {
   report.failure = std::move(error);
   journal.abandon();
   flusher.abandon();
+  // Nobody writes these bytes any more: no other directory is to wait until they are written.
+  for (const auto& [number, log] : logs) {
+    for (std::size_t each = 0; each < log->chunks.size(); ++each) shared.tail.set_clean(log->chunks[each]);
+  }
   if (!soft) shared.news.failed.push_back(id);
   if (twin != nullptr) twin->take_offline(report.failure);
 }

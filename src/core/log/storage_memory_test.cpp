@@ -56,6 +56,22 @@ TEST(StorageMemory, GrowsByWhatReadersMissedAndNotBefore) {
   EXPECT_GT(kept(world, log), once * 3 / 2);
 }
 
+// With several directories the others would wait for it for ever.
+TEST(StorageMemory, WhatAFailedDirectoryHoldsIsNotWaitedFor) {
+  World world(25);
+  world.start_and_recover();
+  Log& log = world.create("a");
+  for (int each = 0; each < 50; ++each) ASSERT_TRUE(world.append(log, {.value_size = 1'000}).has_value());
+  world.pump();
+  ASSERT_GT(world.storage->cache().unflushed, 50'000U);
+  world.disk.failing = "journal/";
+  world.disk.failing_kind = DiskOpKind::write;
+  ASSERT_TRUE(world.append(log, {}).has_value());
+  world.pump();
+  ASSERT_EQ(world.storage->report(DirId{0}).state, DirState::offline);
+  EXPECT_EQ(world.storage->cache().unflushed, 0U);
+}
+
 TEST(StorageMemory, WhatIsReadAgainFromMemoryIsNoReason) {
   World world(23);
   Log& log = with_little_room(world).create("a");
