@@ -263,7 +263,12 @@ std::optional<std::string> Damage::mend_what_is_named(std::span<const std::strin
   }
   for (const auto& [segment, file] : struck_) {
     std::string path = without_directory(segment) + ".log";
-    if (!file->damaged() || failure.find(path + " is damaged") == std::string_view::npos) continue;
+    // That it takes a log directory offline need not be the last that a broker says.
+    const bool is_told = failure.find(path + " is damaged") != std::string_view::npos ||
+                         std::ranges::any_of(said, [&](const std::string& text) {
+                           return text.find(path + " is damaged between") != std::string::npos;
+                         });
+    if (!file->damaged() || !is_told) continue;
     file->mend();
     return path;
   }
