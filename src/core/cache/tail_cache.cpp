@@ -19,19 +19,23 @@ void TailCache::drop(Chunk* chunk) {
   CHECK(!chunk->dropped_);
   set_dirty(chunk);
   chunk->dropped_ = true;
+  dropped_bytes_ += chunk->memory.size();
   chunk->owner = nullptr;
   if (chunk->pins_ == 0) destroy(chunk);
 }
 
 void TailCache::unpin(Chunk* chunk) {
   CHECK(chunk->pins_ > 0);
-  if (--chunk->pins_ == 0 && chunk->dropped_) destroy(chunk);
+  if (--chunk->pins_ > 0) return;
+  if (chunk->clean_) pinned_clean_bytes_ -= chunk->memory.size();
+  if (chunk->dropped_) destroy(chunk);
 }
 
 void TailCache::set_clean(Chunk* chunk) {
   if (chunk->clean_) return;
   chunk->clean_ = true;
   clean_bytes_ += chunk->memory.size();
+  if (chunk->pins_ > 0) pinned_clean_bytes_ += chunk->memory.size();
   link(chunk);
 }
 
@@ -39,6 +43,7 @@ void TailCache::set_dirty(Chunk* chunk) {
   if (!chunk->clean_) return;
   chunk->clean_ = false;
   clean_bytes_ -= chunk->memory.size();
+  if (chunk->pins_ > 0) pinned_clean_bytes_ -= chunk->memory.size();
   unlink(chunk);
 }
 
@@ -58,6 +63,7 @@ void TailCache::unlink(Chunk* chunk) {
 
 void TailCache::destroy(Chunk* chunk) {
   bytes_ -= chunk->memory.size();
+  if (chunk->dropped_) dropped_bytes_ -= chunk->memory.size();
   pool_.give(chunk->memory);
   delete chunk;
 }

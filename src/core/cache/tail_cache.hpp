@@ -65,14 +65,18 @@ class TailCache {
   // The owner forgets the chunk; its memory goes when the last pin does.
   void drop(Chunk* chunk);
 
-  void pin(Chunk* chunk) { ++chunk->pins_; }
+  void pin(Chunk* chunk) {
+    if (chunk->pins_++ == 0 && chunk->clean_) pinned_clean_bytes_ += chunk->memory.size();
+  }
   void unpin(Chunk* chunk);
 
   // Everything in it is in the file, or no longer.
   void set_clean(Chunk* chunk);
   void set_dirty(Chunk* chunk);
 
-  std::uint64_t dirty_bytes() const { return bytes_ - clean_bytes_; }
+  std::uint64_t dirty_bytes() const { return bytes_ - clean_bytes_ - dropped_bytes_; }
+  // What only pins hold: it goes when whoever reads it is done.
+  std::uint64_t lent_bytes() const { return pinned_clean_bytes_ + dropped_bytes_; }
   std::uint64_t bytes() const { return bytes_; }
 
   // Gives up clean unpinned chunks, the longest clean first, until at most `bytes` are held. evict(chunk)
@@ -97,6 +101,8 @@ class TailCache {
   Chunk* newest_ = nullptr;
   std::uint64_t bytes_ = 0;
   std::uint64_t clean_bytes_ = 0;
+  std::uint64_t pinned_clean_bytes_ = 0;
+  std::uint64_t dropped_bytes_ = 0;
 };
 
 }  // namespace tailwater::cache

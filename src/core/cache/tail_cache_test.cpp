@@ -64,5 +64,30 @@ TEST(TailCacheTest, ADroppedChunkLivesUntilItsLastPin) {
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
+TEST(TailCacheTest, WhatOnlyPinsHoldIsLentAndNotDirty) {
+  BlockPool pool;
+  TailCache cache(pool);
+  Chunk* chunk = cache.make(1);
+  cache.pin(chunk);
+  cache.pin(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 0u) << "it has to be there anyway";
+  cache.set_clean(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 4'096u);
+  cache.set_dirty(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 0u);
+  cache.set_clean(chunk);
+  cache.unpin(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 4'096u);
+  cache.unpin(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 0u);
+  cache.pin(chunk);
+  cache.drop(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 4'096u);
+  EXPECT_EQ(cache.dirty_bytes(), 0u);
+  cache.unpin(chunk);
+  EXPECT_EQ(cache.lent_bytes(), 0u);
+  EXPECT_EQ(cache.bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace tailwater::cache

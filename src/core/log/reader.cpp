@@ -15,6 +15,10 @@ using cache::Chunk;
 // A way to be walked from batch to batch that is no longer than this is not looked for in the marks.
 constexpr std::uint64_t kShortWay = 8'192;
 
+// While readers that do not take what they asked for hold so large a part of the memory, an answer is small.
+constexpr std::uint64_t kLentShare = 4;
+constexpr std::size_t kSmallAnswer = std::size_t{64} << 10;
+
 // The end of the last batch that ends at or before `limit`. REQUIRES: `begin` is the start of a batch in the
 // chunk.
 std::uint64_t last_end_within(const Chunk& chunk, std::uint64_t begin, std::uint64_t end,
@@ -75,7 +79,10 @@ ReadPlan Reader::plan(LogState& log, const ReadRequest& request, std::vector<Byt
   if (request.from >= std::min(request.upper_bound, log.end))
     return {.kind = ReadPlan::Kind::at_end, .next = request.from};
   const bool hot = !log.chunks.empty() && request.from >= log.chunks.front()->first_offset;
-  ReadPlan plan = hot ? plan_hot(log, request, pieces) : plan_cold(log, request, pieces);
+  ReadRequest granted = request;
+  if (shared_.tail.lent_bytes() > shared_.options.memory_bytes / kLentShare)
+    granted.bytes_max = std::min(granted.bytes_max, kSmallAnswer);
+  ReadPlan plan = hot ? plan_hot(log, granted, pieces) : plan_cold(log, granted, pieces);
   const Offset bound = std::min(request.upper_bound, log.end);
   const bool sound = plan.kind == ReadPlan::Kind::hot || plan.kind == ReadPlan::Kind::at_end;
   plan.more = sound && plan.next < bound;

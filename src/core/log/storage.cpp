@@ -217,13 +217,15 @@ void Storage::State::update_report(Directory& each) {
 void Storage::State::evict() {
   const std::uint64_t held = shared.cold.bytes();
   const std::uint64_t budget = shared.options.memory_bytes > held ? shared.options.memory_bytes - held : 0;
-  shared.tail.shrink(std::min(budget, shared.tail.dirty_bytes() + shared.room.bytes()),
-                     [](cache::Chunk& chunk) {
-                       auto& log = *static_cast<LogState*>(chunk.owner);
-                       if (log.chunks.empty() || log.chunks.front() != &chunk) return false;
-                       log.chunks.pop_front();
-                       return true;
-                     });
+  // What readers hold is no reason to give up what others will read.
+  shared.tail.shrink(
+      std::min(budget, shared.tail.dirty_bytes() + shared.tail.lent_bytes() + shared.room.bytes()),
+      [](cache::Chunk& chunk) {
+        auto& log = *static_cast<LogState*>(chunk.owner);
+        if (log.chunks.empty() || log.chunks.front() != &chunk) return false;
+        log.chunks.pop_front();
+        return true;
+      });
 }
 
 Instant Storage::next_deadline() const {

@@ -72,6 +72,29 @@ TEST(StorageMemory, WhatAFailedDirectoryHoldsIsNotWaitedFor) {
   EXPECT_EQ(world.storage->cache().unflushed, 0U);
 }
 
+TEST(StorageMemory, ReadersThatTakeNothingGetLittleAndOthersKeepWhatTheyRead) {
+  World world(26);
+  world.options.memory_bytes = 16 << 20;
+  Log& log = with_little_room(world).create("a");
+  write_kilobytes(world, log, 4'000);
+  const std::int64_t before = kept(world, log);
+  std::vector<PinHandle> pins;
+  std::uint64_t lent = 0;
+  for (int reader = 0; reader < 20; ++reader) {
+    const Offset from{log.end_offset().value - before};
+    std::vector<Bytes> pieces;
+    const ReadPlan plan = world.storage->plan_read(log, {from, 1 << 20, log.end_offset(), true}, pieces);
+    ASSERT_EQ(plan.kind, ReadPlan::Kind::hot);
+    pins.push_back(plan.pin);
+    lent += plan.bytes;
+    write_kilobytes(world, log, 400);
+  }
+  EXPECT_LT(lent, 10U << 20) << "of the 20 MiB that they asked for";
+  EXPECT_GT(kept(world, log), before / 2);
+  for (const PinHandle pin : pins) world.storage->unpin(pin);
+  world.verify();
+}
+
 TEST(StorageMemory, WhatIsReadAgainFromMemoryIsNoReason) {
   World world(23);
   Log& log = with_little_room(world).create("a");
