@@ -223,10 +223,6 @@ Connections::Client Connections::client(const Request& request) const {
   return {connection->client_id, connection->peer.address};
 }
 
-bool Connections::drained() const {
-  return std::ranges::all_of(connections_, [](const auto& entry) { return entry.second->session.idle(); });
-}
-
 void Connections::list(TurnEffects& effects) {
   for (const ConnectionId id : send_) {
     Connection* connection = find(id);

@@ -80,7 +80,8 @@ class Connections {
 
   // No new requests are started: the broker stops.
   void drain() { draining_ = true; }
-  bool drained() const;
+  // Some of what came in was left for later.
+  bool has_work() const { return !draining_ && !pump_.empty(); }
 
   std::size_t size() const { return connections_.size(); }
   std::uint64_t created = 0;

@@ -334,7 +334,8 @@ void ShardState::turn(Now now, TurnEffects& effects) {
   std::ranges::move(context.log, std::back_inserter(effects.log));
   context.log.clear();
   // Recovery may have ended just now: what waits for it goes on at once.
-  const bool again = own_mail_left || (!adopted && partitions.storage().recovered());
+  const bool again =
+      own_mail_left || connections.has_work() || (!adopted && partitions.storage().recovered());
   effects.wake_at = again ? now.monotonic : std::min(effects.wake_at, next_deadline());
 }
 

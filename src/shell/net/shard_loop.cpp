@@ -90,6 +90,7 @@ ShardLoop::ShardLoop(ShardLoopOptions options, cluster::ImageHandle image, Shard
 
 ShardLoop::~ShardLoop() {
   if (!thread_.joinable()) return;
+  alone_.store(true);
   request_stop();
   thread_.join();
 }
@@ -159,15 +160,28 @@ void ShardLoop::run() {
     // Large answers last: small ones, and what goes to the disk, do not wait for them.
     unsettled_ |= connections_.send_waiting(now);
     observe(now);
-    if (phase_.load() == ShardPhase::stopped || abandoned_.load()) break;
+    if (all_stopped() || abandoned_.load()) break;
     const auto ready = wait();
     now = read_clocks();
     awake_since_ns_ = now.monotonic.nanoseconds;
     gather(ready, now);
   }
-  if (!abandoned_.load()) connections_.send_rest(now);
+  if (phase_.load() == ShardPhase::stopped) {
+    take_inbox(now);  // what others had written for requests that came in here
+    turn(now);
+    connections_.send_rest(now);
+  }
   std::vector<DiskDone> rest;
   disk_.drain(rest);
+}
+
+// Who has stopped goes on for the others' sake: they may still have the last word of a request that came in here.
+bool ShardLoop::all_stopped() const {
+  if (phase_.load() != ShardPhase::stopped) return false;
+  return alone_.load() || std::ranges::all_of(peers_, [](const ShardLoop* peer) {
+           const ShardPhase phase = peer->phase_.load();
+           return phase == ShardPhase::stopped || phase == ShardPhase::made;
+         });
 }
 
 // What is ready already ends the sleep at once, so whether it is need not be asked before.
@@ -300,7 +314,10 @@ void ShardLoop::observe(Now now) {
   turns_.fetch_add(1, std::memory_order_relaxed);
   const ShardPhase phase = phase_.load(std::memory_order_relaxed);
   if (stopping_ && shard_.stopped()) {
+    if (phase == ShardPhase::stopped) return;
     set_phase(ShardPhase::stopped);
+    if (alone_.load()) return;
+    for (ShardLoop* peer : peers_) peer->post([](node::Shard&, Now) {});
   } else if (phase == ShardPhase::recovering) {
     if (!shard_.failure().empty()) {
       const std::lock_guard lock(failure_mutex_);

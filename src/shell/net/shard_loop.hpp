@@ -92,6 +92,7 @@ class ShardLoop {
   class Machine;
 
   void run();
+  bool all_stopped() const;
   std::span<const epoll_event> wait();
   int sleep_ms(Instant now) const;
   void gather(std::span<const epoll_event> ready, Now now);
@@ -128,6 +129,7 @@ class ShardLoop {
   std::atomic<std::int64_t> idle_max_ns_;
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> abandoned_{false};
+  std::atomic<bool> alone_{false};  // the others may have gone
   bool stopping_ = false;
   std::atomic<ShardPhase> phase_{ShardPhase::made};
   mutable std::mutex failure_mutex_;
