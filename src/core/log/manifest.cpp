@@ -101,12 +101,23 @@ IndexState get_index(Reader& in) {
   return index;
 }
 
+// Where there is no first timestamp, its place has the time since which there is none, as -2 and below.
+std::int64_t first_time(const Segment& segment) {
+  if (segment.first_timestamp >= 0) return segment.first_timestamp;
+  return segment.untimed_since >= 0 ? -2 - segment.untimed_since : -1;
+}
+
+void set_first_time(Segment& segment, std::int64_t time) {
+  segment.first_timestamp = std::max<std::int64_t>(time, -1);
+  if (time <= -2) segment.untimed_since = -2 - time;
+}
+
 void put_segment(Writer& out, const Segment& segment) {
   out.put(segment.base);
   out.put(segment.next);
   out.put(segment.size);
   out.put(segment.flushed);
-  out.put(segment.first_timestamp);
+  out.put(first_time(segment));
   put_index(out, segment.index);
   put_index(out, segment.stored);
   const unsigned flags = (segment.exists ? 1u : 0u) | (segment.sealed ? 2u : 0u) | (segment.exact ? 4u : 0u) |
@@ -120,7 +131,7 @@ Segment get_segment(Reader& in) {
   segment.next = in.offset();
   segment.size = in.get<std::uint64_t>();
   segment.flushed = in.get<std::uint64_t>();
-  segment.first_timestamp = in.get<std::int64_t>();
+  set_first_time(segment, in.get<std::int64_t>());
   segment.index = get_index(in);
   segment.stored = get_index(in);
   const auto flags = in.get<std::uint8_t>();

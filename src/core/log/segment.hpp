@@ -65,13 +65,15 @@ struct Segment {
   // files.
   Buffer snapshot;
 
+  // When it first was seen to have records and no timestamp.
+  std::int64_t untimed_since = -1;
+
   // Not stored: what this run knows of the files.
   std::uint64_t number = 0;  // never the same for two segments of this run
   FileHandle files[kFileKinds] = {};
   std::uint64_t allocated[kFileKinds] = {};
-  bool fresh = false;               // begun in this run: no file of it can be there yet
-  std::int64_t untimed_since = -1;  // when it first was seen to have records and no timestamp
-  bool extended = false;            // the file of records has as much size as blocks
+  bool fresh = false;     // begun in this run: no file of it can be there yet
+  bool extended = false;  // the file of records has as much size as blocks
   struct Blocks {
     std::uint64_t from = 0;
     std::uint64_t to = 0;

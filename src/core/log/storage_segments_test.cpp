@@ -64,5 +64,28 @@ TEST(StorageSegments, ASealedSegmentHasAllItsFilesAlsoIfItIsWrittenOnlyThen) {
   world.verify();
 }
 
+TEST(StorageSegments, TheAgeOfWhatHasNoTimestampsGoesOnOverARestart) {
+  World world(31);
+  world.start_and_recover();
+  Log& log = world.create("a", {.segment_bytes = 20'000, .retention_ms = 3'600'000});
+  for (int each = 0; each < 25; ++each)
+    ASSERT_TRUE(world.append(log, {.value_size = 1'900, .timestamp = -1}).has_value());
+  const auto pass = [&](int minutes) {
+    world.advance(Duration::from_ms(minutes * 60'000));
+    world.pump();
+  };
+  world.pump();
+  pass(10);
+  pass(40);
+  EXPECT_EQ(log.start_offset(), Offset{0});
+  world.stop();
+  world.start_and_recover();
+  Log& again = *world.storage->logs()[0];
+  EXPECT_EQ(again.start_offset(), Offset{0});
+  pass(20);
+  pass(1);
+  EXPECT_GT(again.start_offset(), Offset{0});
+}
+
 }  // namespace
 }  // namespace tailwater::log
