@@ -76,15 +76,7 @@ class HeldBack : public testing::Test {
     for (int each = 0; each < 16; ++each) floods.push_back(std::make_unique<Flood>(world, 60, end));
     world.pass(Duration::from_ms(50));
   }
-  std::int64_t stable() {
-    wire::ListOffsetsRequest request;
-    request.replica_id = -1;
-    request.isolation_level = kCommitted;
-    auto& asked = request.topics.emplace_back();
-    asked.name = "t";
-    asked.partitions.push_back({.partition_index = 0, .timestamp = -1});
-    return line.ask(8, request).topics.at(0).partitions.at(0).offset;
-  }
+  std::int64_t stable() { return latest(line, "t", 0, kCommitted); }
 
   TestWorld world{2};
   Line line{world};

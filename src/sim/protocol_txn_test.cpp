@@ -27,13 +27,7 @@ class Transactions : public OverShards {
   }
 
   std::int64_t latest(std::int32_t partition, std::int8_t isolation) {
-    wire::ListOffsetsRequest request;
-    request.replica_id = -1;
-    request.isolation_level = isolation;
-    auto& asked = request.topics.emplace_back();
-    asked.name = "t";
-    asked.partitions.push_back({.partition_index = partition, .timestamp = -1});
-    return line.ask(8, request).topics.at(0).partitions.at(0).offset;
+    return sim::latest(line, "t", partition, isolation);
   }
   void expect_marked(std::int32_t partition, std::int64_t end) {
     EXPECT_TRUE(world.until([&] { return latest(partition, kCommitted) == end; }))

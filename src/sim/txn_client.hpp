@@ -36,6 +36,18 @@ inline void make_transaction_coordinators(Line& line) {
   EXPECT_EQ(line.ask(3, request).error_code, wire::ErrorCode::none);
 }
 
+// The offset that follows what a reader of this isolation sees.
+inline std::int64_t latest(Line& line, std::string_view topic, std::int32_t partition,
+                           std::int8_t isolation) {
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  request.isolation_level = isolation;
+  auto& asked = request.topics.emplace_back();
+  asked.name = topic;
+  asked.partitions.push_back({.partition_index = partition, .timestamp = -1});
+  return line.ask(8, request).topics.at(0).partitions.at(0).offset;
+}
+
 class TxnClient {
  public:
   enum class Kind : std::uint8_t { plain, bumping };

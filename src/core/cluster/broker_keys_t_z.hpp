@@ -51,15 +51,15 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .fallback = "0",
      .importance = Importance::high,
      .check = at_least(0),
-     .documentation =
-         "The memory for records, requests and answers in bytes; 0 takes half of what is available."},
+     .documentation = "The memory for records and requests in bytes; 0 takes half of what is available."},
     {.name = "tailwater.recycle.bytes",
      .type = ConfigType::int64,
      .fallback = "-1",
      .check = at_least(-1),
      .documentation =
          "The greatest size, in each log directory, of files of removed segments that are kept for new ones, "
-         "since a disk writes faster to blocks that it has given out before, and stands still while it takes "
+         "since a disk writes faster to blocks that it has given out before, and does little else while it "
+         "takes "
          "many back; 0 keeps none, -1 a 32nd of the (smallest) file system, at most 16 GiB. They go first "
          "when a disk is full."},
     {.name = "tailwater.request.log",
