@@ -119,7 +119,7 @@ TEST_F(HeldBack, batches_behind_the_first_of_a_transaction_stay_behind_it) {
     ASSERT_EQ(clients.back().init(), ErrorCode::none);
   }
   flood();
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 8; ++round) {
     std::vector<std::pair<TxnClient*, std::int32_t>> asked;
     for (TxnClient& client : clients) {
       for (int each = 0; each < 5; ++each) asked.emplace_back(&client, client.post("t", 0, 1));

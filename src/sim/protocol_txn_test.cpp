@@ -33,6 +33,14 @@ class Transactions : public OverShards {
     EXPECT_TRUE(world.until([&] { return latest(partition, kCommitted) == end; }))
         << "partition " << partition << " is stable up to " << latest(partition, kCommitted);
   }
+  void verify_nothing() {
+    wire::IncrementalAlterConfigsRequest request;
+    auto& broker = request.resources.emplace_back();
+    broker.resource_type = 4;
+    broker.resource_name = "";
+    broker.configs.push_back({.name = "transaction.partition.verification.enable", .value = "false"});
+    ASSERT_EQ(line.ask(1, request).responses.at(0).error_code, ErrorCode::none);
+  }
 
   Uuid topic;
 };
@@ -464,13 +472,7 @@ TEST(TransactionCost, a_request_with_many_partitions_waits_as_one) {
 // --- transactions that nobody ends
 
 TEST_P(Transactions, what_hangs_is_found_and_aborted_what_runs_is_left_alone) {
-  wire::IncrementalAlterConfigsRequest request;
-  auto& broker = request.resources.emplace_back();
-  broker.resource_type = 4;
-  broker.resource_name = "";
-  broker.configs.push_back({.name = "transaction.partition.verification.enable", .value = "false"});
-  ASSERT_EQ(line.ask(1, request).responses.at(0).error_code, ErrorCode::none);
-
+  verify_nothing();
   TxnClient lost(line, "lost", TxnClient::Kind::plain);
   EXPECT_EQ(lost.init(), ErrorCode::none);
   EXPECT_EQ(lost.produce("t", 0, 2), ErrorCode::none);  // without having added the partition
@@ -487,6 +489,20 @@ TEST_P(Transactions, what_hangs_is_found_and_aborted_what_runs_is_left_alone) {
   EXPECT_EQ(slow.end(true), ErrorCode::none);
   expect_marked(1, 2);
   EXPECT_EQ(read(line, "t", 1, 0, kCommitted).values.size(), 1U);
+}
+
+TEST_P(Transactions, who_goes_on_writing_does_not_hang) {
+  verify_nothing();
+  TxnClient busy(line, "busy", TxnClient::Kind::plain);
+  EXPECT_EQ(busy.init(), ErrorCode::none);
+  for (int each = 0; each < 12; ++each) {
+    EXPECT_EQ(busy.produce("t", 0, 1), ErrorCode::none);  // without having added the partition
+    world.pass(Duration::from_ms(5'000));
+    EXPECT_EQ(latest(0, kCommitted), 0) << each;
+  }
+  EXPECT_EQ(latest(0, kUncommitted), 12);
+  world.pass(Duration::from_ms(31'000));
+  EXPECT_EQ(latest(0, kCommitted), 13);
 }
 
 // --- administration

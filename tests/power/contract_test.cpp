@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,8 +96,8 @@ class PowerContract : public testing::TestWithParam<Way> {
   // Each seed begins with a folder of its own; `work` is done when the power goes, and `look` is what is
   // there then.
   template <typename Work, typename Look>
-  void for_each_seed(Work work, Look look) {
-    for (int seed = 0; seed < kSeeds; ++seed) {
+  void for_each_seed(Work work, Look look, int seeds = kSeeds) {
+    for (int seed = 0; seed < seeds; ++seed) {
       const std::string folder = mount_.path("data-" + std::to_string(seed));
       {
         auto directory = LogDirectory::prepare(DirId{0}, folder, {.mode = GetParam().mode});
@@ -220,6 +221,22 @@ TEST_P(PowerContract, WhatReplacesAFileIsThereWholeOrNotAtAll) {
         }
       },
       [&](const std::string& in, int seed) { EXPECT_EQ(read_text(in + "small"), "the second") << seed; });
+}
+
+// This file system cannot cut a file that has lost its name.
+TEST_P(PowerContract, ALargeFileIsRemoved) {
+  for_each_seed(
+      [&](Driver& d) {
+        d.add_open(1, "large").durable = true;
+        d.add_file(DiskOpKind::truncate, 1).size = std::uint64_t{72} << 20;
+        d.run_well();
+        d.add_file(DiskOpKind::close, 1);
+        d.run_well();
+        d.add_path(DiskOpKind::remove, "large").durable = true;
+        d.run_well();
+      },
+      [&](const std::string& in, int seed) { EXPECT_FALSE(std::filesystem::exists(in + "large")) << seed; },
+      1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, PowerContract,
