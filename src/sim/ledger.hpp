@@ -8,6 +8,7 @@
 // The first contradiction is kept as failure(); later ones are consequences.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -86,7 +87,9 @@ class Ledger {
   };
   Floor floor(TrackNumber track) const {
     const Track& here = at(track);
-    return {here.end_floor, here.start_floor, here.stable_floor, here.era(), lives_};
+    // What a power loss took of the end may have been deleted before, and that was promised.
+    const std::int64_t end = std::max(here.end_floor, here.start_floor);
+    return {end, here.start_floor, here.stable_floor, here.era(), lives_};
   }
   // Whether the broker that was asked then has not died since.
   bool same_life(Floor floor) const { return floor.life == lives_; }

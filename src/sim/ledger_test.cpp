@@ -68,6 +68,17 @@ TEST_F(LedgerTest, nothing_that_was_synced) {
   EXPECT_EQ(judge({0, 1}), "I1: writer's record 2, acknowledged at offset 2 of t-0, is lost");
 }
 
+TEST_F(LedgerTest, the_end_is_never_before_what_was_deleted) {
+  use(Hold::beginning);
+  write_up_to(3);
+  ledger.deletion_asked(track, 3);
+  ledger.deletion_done(track, 3);
+  ledger.power_lost();
+  ledger.died();
+  EXPECT_EQ(ledger.floor(track).start, 3);
+  EXPECT_EQ(ledger.floor(track).end, 3);
+}
+
 TEST_F(LedgerTest, a_clean_stop_says_nothing_of_what_was_lost_before_it) {
   use(Hold::beginning);
   write_up_to(2);
