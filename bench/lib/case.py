@@ -22,7 +22,8 @@ class Row:
 class Sizes:
     """How much is done in a sample."""
 
-    idle_s: float = 10
+    idle_s: float = 20
+    settle_s: float = 20  # a compiler at run time goes on for a while
     partitions: int = 10000
     commits: int = 1000000
     load_s: float = 10
@@ -39,7 +40,7 @@ class Sizes:
 
     @staticmethod
     def small():
-        return Sizes(idle_s=0.5, partitions=200, commits=20000, load_s=1, warm_s=0.2, first_warm_s=0.5, members=10, user_records=12000,
+        return Sizes(idle_s=0.5, settle_s=0.5, partitions=200, commits=20000, load_s=1, warm_s=0.2, first_warm_s=0.5, members=10, user_records=12000,
                      disk_mib=6144, smoke=True)
 
 

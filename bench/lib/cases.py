@@ -28,7 +28,7 @@ def memory(broker, sizes, load):
         took = first_record(broker)
         fresh = proc.resident_mib(broker.pid)
         broker.launched()
-        time.sleep(1)  # what a start leaves to be done is not idling
+        time.sleep(sizes.settle_s)  # what a start leaves to be done is not idling
         used, since = proc.cpu_seconds(broker.pid), time.monotonic()
         time.sleep(sizes.idle_s)
         used = proc.cpu_seconds(broker.pid) - used

@@ -86,7 +86,7 @@ def grow_topic(connection, topic, partitions):
     return answer.array(lambda: (answer.string(), answer.take("h"), answer.string()))[0][1]
 
 
-def connect(broker, limit_s=90):
+def connect(broker, limit_s=300):
     """Tries until the broker accepts."""
     limit = time.monotonic() + limit_s
     while True:

@@ -26,7 +26,7 @@ PACED, CHURN = ("--scenario", "a16", "--rate", "20"), ("--scenario", "a", "--rat
 SEGMENT = 8 * MIB
 KEYS, KEYED_BATCH = 500, 200  # keys; records of a batch of 1 KiB
 KEYED_PAUSE_S = 0.01
-AT_WORK_LIMIT_S = 30
+AT_WORK_LIMIT_S, LEAST_S = 30, 5
 CREATE_TOPICS, CREATE_TOPICS_VERSION = client.CREATE_TOPICS, client.CREATE_TOPICS_VERSION
 
 
@@ -127,17 +127,28 @@ def first_left(connection, topic):
     return found[:2] if found else (start, start)
 
 
-def must_be_at_work(connection, cut, compacted):
-    """Both have happened by now, or soon: what was measured was measured beside them."""
-    limit = time.monotonic() + AT_WORK_LIMIT_S
-    while True:
-        trimmed = connection.offsets(cut, 1, -2)[0] > 0
-        cleaned = first_left(connection, compacted)[1] >= KEYED_BATCH
-        if trimmed and cleaned:
-            return
-        if time.monotonic() > limit:
-            raise peers.Broke(f"nothing was {'compacted' if trimmed else 'deleted by retention'}")
-        time.sleep(0.2)
+class Work:
+    """Where the log that is cut and the one that is compacted began when the clock began and when it stopped."""
+
+    def __init__(self, connection, cut, compacted):
+        self.connection, self.cut, self.compacted, self.begins = connection, cut, compacted, {}
+
+    def look(self):
+        return self.connection.offsets(self.cut, 1, -2)[0], first_left(self.connection, self.compacted)
+
+    def note(self, line):
+        if line in ("measuring", "measured"):
+            self.begins[line] = self.look()
+
+    def must_have_been_done(self, seconds):
+        """Of what was measured, both were a part; behind a moment too short for that they must only happen soon."""
+        before, after = self.begins["measuring"], self.begins["measured"]
+        limit = time.monotonic() + (AT_WORK_LIMIT_S if seconds < LEAST_S else 0)
+        while before[0] == after[0] or before[1] == after[1]:
+            if time.monotonic() > limit:
+                raise peers.Broke(f"nothing was {'deleted by retention' if before[0] == after[0] else 'compacted'} while the clock ran")
+            time.sleep(0.2)
+            after = self.look()
 
 
 def part(broker, connection, seconds, at_work):
@@ -149,9 +160,10 @@ def part(broker, connection, seconds, at_work):
     make_topic(connection, large, 6, {"retention.bytes": str(2 * SEGMENT)} | small if at_work else {"retention.bytes": "-1"})
     make_topic(connection, keyed, 1, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"} | small if at_work else {})
     with client.connect(broker) as own, churn(broker, large, seconds), Keyed(broker, keyed):
-        told = speed.run(broker, [*PACED, "--topic", paced], seconds, 3 if seconds > 3 else 1, lambda _: None)
+        work = Work(own, large, keyed)
+        told = speed.run(broker, [*PACED, "--topic", paced], seconds, 3 if seconds > 3 else 1, work.note)
         if at_work:
-            must_be_at_work(own, large, keyed)
+            work.must_have_been_done(seconds)
     connection.delete_topics([paced, large, keyed])
     return told["p99_us"] / 1000
 
@@ -159,7 +171,7 @@ def part(broker, connection, seconds, at_work):
 def sample(broker, sizes, load):
     with client.serving(broker) as (connection, first_warm_share):
         if first_warm_share:
-            part(broker, connection, first_warm_share * sizes.first_warm_s / 2, True)
+            part(broker, connection, first_warm_share * sizes.first_warm_s, True)
         broker.turned = not getattr(broker, "turned", True)  # each part is first in every other round
         with load.window(broker):
             found = {at_work: part(broker, connection, sizes.load_s, at_work) for at_work in (broker.turned, not broker.turned)}

@@ -22,6 +22,7 @@ from systems import SYSTEMS
 LIMIT_S = 600
 SMOKE_BUDGET_S = 60  # past it a smoke run starts nothing of others any more
 FOREIGN_LIMIT = 0.05
+FOREIGN_MOST = 0.15  # of one sample
 LEFT_OUT = "left out (--without)"
 BROKEN = (OSError, struct.error, peers.Broke, client.wire.WireError, subprocess.SubprocessError)
 
@@ -35,7 +36,7 @@ class Harness:
 
     def __init__(self, program, sizes, folders, rounds=None, without=()):
         self.program, self.sizes, self.folders, self.rounds = program, sizes, folders, rounds
-        self.begin = time.monotonic()
+        self.begin, self.page_cache_mib = time.monotonic(), 0
         self.absent = dict.fromkeys(without, LEFT_OUT)
         self.commit, self.machine, self.versions = results.commit(), results.machine(folders.root), results.versions()
 
@@ -53,8 +54,12 @@ class Harness:
         """The result, as it goes into the file."""
         disk.require(self.folders.root)
         turns = Turns(self, case)
-        with contextlib.ExitStack() as turns.standing:
-            turns.go()
+        try:
+            with contextlib.ExitStack() as turns.standing:
+                turns.go()
+        except BROKEN as problem:  # at the end of a broker that stood through all rounds
+            turns.broken.append(repr(problem))
+            note(f"  {case.name}, {turns.broken[-1]}")
         if case.stays_up:
             self.folders.empty()
         return turns.result()
@@ -67,7 +72,7 @@ class Turns:
         self.harness, self.case, self.sizes = harness, case, harness.sizes
         self.load, self.kept, self.broken = proc.Load(), {}, []
         self.samples, self.began, self.when = {}, time.monotonic(), results.now()
-        self.standing = None
+        self.standing, self.cut = None, None
 
     def go(self):
         wanted = self.harness.rounds or (1 if self.sizes.smoke else self.case.rounds)
@@ -78,7 +83,8 @@ class Turns:
             took = time.monotonic() - before
             # The first round has the warming in it: not a forecast of the second.
             if turn and turn + 1 < wanted and time.monotonic() - self.began + took > LIMIT_S:
-                note(f"  {self.case.name}: {turn + 1} rounds are what {LIMIT_S} s allow")
+                self.cut = f"{turn + 1} rounds, which {LIMIT_S} s allow, instead of {wanted}"
+                note(f"  {self.case.name}: {self.cut}")
                 return
 
     def sample(self, name, turn):
@@ -126,6 +132,9 @@ class Turns:
         if self.load.foreign() > FOREIGN_LIMIT:
             yield (f"{self.load.foreign():.0%} of {proc.CORES} cores went to work that is not the benchmark's: "
                    "a trial, not a result")
+        elif self.load.most > FOREIGN_MOST:
+            yield (f"{self.load.most:.0%} of {proc.CORES} cores went to work that is not the benchmark's while one sample was taken: "
+                   "a trial, not a result")
         if self.harness.folders.memory_only():
             yield "the folder is in memory: fsync costs nothing there; use --folder"
         if self.sizes.smoke:
@@ -135,6 +144,8 @@ class Turns:
         """What was asked for and is less than all of it: then it is measured again when nobody asks for less."""
         if self.harness.rounds is not None and self.harness.rounds < self.case.rounds:
             yield f"{self.harness.rounds} rounds instead of {self.case.rounds}"
+        if self.cut:
+            yield self.cut
         usual = Sizes.small() if self.sizes.smoke else Sizes()
         if self.sizes.load_s < usual.load_s:
             yield f"samples of {self.sizes.load_s:g} s where {usual.load_s:g} s are usual"
@@ -152,6 +163,7 @@ class Turns:
                 "commit": self.harness.commit, "when": self.when, "took_s": round(time.monotonic() - self.began),
                 "smoke": self.sizes.smoke, "client": self.case.client, "sizes": vars(self.sizes),
                 "rounds": max((len(s) for s in self.samples.values() if not isinstance(s, str)), default=0),
-                "machine": self.harness.machine, "versions": self.harness.versions, "foreign": round(self.load.foreign(), 3),
+                "machine": self.harness.machine, "versions": self.harness.versions, "foreign": round(self.load.foreign(), 3), "foreign_most": round(self.load.most, 3),
+                "page_cache_mib": self.harness.page_cache_mib,
                 "warnings": list(self.warnings()), "less": list(self.less()), "broken": self.broken, "systems": systems, "rows": rows,
                 "samples": self.samples}

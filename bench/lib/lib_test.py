@@ -102,7 +102,8 @@ class Goals(unittest.TestCase):
 
     def test_more_partitions_may_cost_a_share(self):
         def result(name, rate):
-            return {"systems": {"tailwater": {"title": "Tailwater"}}, "scenario": name, "samples": {"tailwater": [{f"{name}.rate": rate}]}}
+            return {"systems": {"tailwater": {"title": "Tailwater"}}, "scenario": name, "commit": "c0ffee",
+                    "samples": {"tailwater": [{f"{name}.rate": rate}]}}
         for rate, met in ((70, True), (69, False)):
             (found,) = pages.shares({"small-10": result("small-10", 100), "small-1000": result("small-1000", rate)})
             self.assertEqual(found[0], met)
@@ -164,6 +165,13 @@ class Results(unittest.TestCase):
             self.assertEqual(results.column(found, "tailwater", "a.rate"), [300, 100])
             self.assertEqual(os.listdir(folder), ["a.json"])
 
+    def test_what_is_whole_counts_before_what_is_new(self):
+        whole, newer = self.result() | {"when": "1"}, self.result() | {"when": "2"}
+        self.assertIs(max(whole, newer, key=results.weight), newer)
+        self.assertIs(max(whole, newer | {"less": ["without Kafka, fsync"]}, key=results.weight)["when"], newer["when"])
+        for less in ({"less": ["2 rounds instead of 5"]}, {"warnings": ["a trial"]}, {"broken": ["kafka"]}):
+            self.assertIs(max(whole, newer | less, key=results.weight), whole)
+
     def test_a_result_stands_for_its_commit_only(self):
         found = self.result()
         self.assertTrue(results.stands(found, "c0ffee", False))
@@ -193,7 +201,7 @@ class Pages(unittest.TestCase):
             turns = mock.Mock(began=0, when=results.now(), broken=[], sizes=case.Sizes(), case=cases.CASES[name], load=proc.Load(),
                               samples={"tailwater": [{key: 2.0 for key in keys}], "kafka": [{key: 6.0 for key in keys}]} |
                               ({"kafka-fsync": "not run: no Java"} if "kafka-fsync" in cases.CASES[name].systems else {}), warnings=lambda: ["busy & <warm>"], less=lambda: [])
-            turns.harness = mock.Mock(commit="c0ffee", machine=results.machine("/"), versions={"kafka": "4.4.0"})
+            turns.cut, turns.harness = None, mock.Mock(page_cache_mib=1, commit="c0ffee", machine=results.machine("/"), versions={"kafka": "4.4.0"})
             found[name] = harness.Turns.result(turns)
         with tempfile.TemporaryDirectory() as docs:
             docs = pathlib.Path(docs)
@@ -280,6 +288,18 @@ class Rounds(unittest.TestCase):
         self.assertEqual(results.column(result, "tailwater", "x.n"), [1, 1, 1])
 
 
+    def test_a_bad_end_of_one_that_stood_through_is_said_and_the_result_kept(self):
+        def stop():
+            raise peers.Broke("did not stop")
+        found = case.Case("x", "x", [case.Row("x.n", "n", "ms")], lambda *_: {"x.n": 1}, ("tailwater",), rounds=2, stays_up=True)
+        known = {"tailwater": systems.System("tailwater", "tailwater", type("Stuck", (Machines,), {"__init__": lambda self, *_: setattr(self, "stop", stop)}), "")}
+        with tempfile.TemporaryDirectory() as parent, mock.patch.object(harness, "SYSTEMS", known), \
+                mock.patch("disk.require"), mock.patch("os.sync"), mock.patch.object(harness, "note"):
+            result = harness.Harness("none", case.Sizes(), peers.Folders(parent)).run(found)
+        self.assertIn("did not stop", result["broken"][0])
+        self.assertEqual(result["rounds"], 2)
+
+
 class Disks(unittest.TestCase):
     def test_a_topic_is_held_at_its_bound(self):
         for partitions in (1, 6, 100, 1000):
@@ -333,6 +353,23 @@ class Processes(unittest.TestCase):
         self.assertEqual(load.foreign(), 0)
         load.own = 9.0 - 2 * proc.CORES
         self.assertAlmostEqual(load.foreign(), 0.2)
+
+    def test_one_disturbed_sample_shows(self):
+        load = proc.Load()
+        load.add(1, proc.CORES, 0)  # too short to say anything
+        for others in (0, 4, 0):
+            load.add(10, 9 + others * proc.CORES, 9)
+        self.assertAlmostEqual(load.most, 0.4)
+
+    def test_who_has_ended_is_not_alive(self):
+        self.assertTrue(proc.is_alive(os.getpid()))
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        while proc.is_alive(child):
+            pass
+        os.waitpid(child, 0)
+        self.assertFalse(proc.is_alive(child))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,9 @@ def scenarios(found):
         for system, samples in result["samples"].items():
             if isinstance(samples, str):
                 yield f"{result['systems'][system]['title']}: {samples}."
+        less = [text for text in result.get("less") or () if not text.startswith("without ")]
+        if less:
+            yield f"Less than usual: {'; '.join(less)}."
         for warning in result["warnings"]:
             yield f"**{warning[:1].upper() + warning[1:]}.**"
         yield ""
@@ -103,7 +106,7 @@ def shares(found):
             few, many = (statistics.median(values) for values in both)
             met = few / many >= least
             yield met, (f"| {name} | beside `{whole}` | {table.number(few)} MB/s | {table.number(many)} MB/s | {table.number(few / many)}x | "
-                        f"at least {table.factor(least)}x | {'yes' if met else '**no**'} |")
+                        f"at least {table.factor(least)}x | {'yes' if met else '**no**'} | {found[name]['commit']} |")
 
 
 def asked(found):
@@ -118,16 +121,18 @@ def asked(found):
                 verdicts.append(verdict)
                 behind += verdict.by_limit and goals.is_behind(row, verdict)
                 lines.append(f"| {result['scenario']} | {row.title.strip()} | {ours} | {theirs} | {table.ratio(verdict.ratio)} | "
-                             f"{table.wanted(row, verdict)} | {met} |")
+                             f"{table.wanted(row, verdict)} | {met} | {result['commit']} |")
     between = list(shares(found))
     lines += [line for _, line in between]
     if not lines:
         return ["Not measured yet."]
     met = [verdict.met for verdict in verdicts] + [met for met, _ in between]
     limited = sum(verdict.by_limit for verdict in verdicts)
+    unmeasured = sum(map(len, goals.GOALS.values())) + len(goals.SHARES) - len(met)
+    missing = f" {unmeasured} more are not measured yet, or whom they name was not." if unmeasured else ""
     return [f"Of {len(met)} goals {sum(met) - limited} are met as they were set, {limited} by what the limit program allows (in {behind} of these Kafka "
-            f"is as good or better), and {len(met) - sum(met)} are not met.{doubts(found)}", "",
-            "| scenario | figure | Tailwater | Kafka, or whom the goal names | ratio | goal | met |", "|---|---|---|---|---|---|---|", *lines]
+            f"is as good or better), and {len(met) - sum(met)} are not met.{missing}{doubts(found)}", "",
+            "| scenario | figure | Tailwater | Kafka, or whom the goal names | ratio | goal | met | commit |", "|---|---|---|---|---|---|---|---|", *lines]
 
 
 def doubts(found):

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 
+import proc
 from client import free_port
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -91,7 +92,7 @@ class Tailwater:
         self.port = free_port()
         with open(self.folder / "server.log", "wb") as log:
             before = time.monotonic()
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         self.pid = self.process.pid
         return before
 
@@ -164,7 +165,7 @@ class Kafka:
         with open(self.folder / "script.log", "wb") as log:
             self.script = subprocess.Popen(
                 [str(KAFKA), "start", str(self.folder), str(self.port)] + [f"{k}={v}" for k, v in self.settings.items()],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={"KAFKA_HEAP": HEAP} | os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env={"KAFKA_HEAP": HEAP} | os.environ | {"KAFKA_CONTROLLER_PORT": str(free_port())})
         written, limit = self.folder / "pid", time.monotonic() + 120
         while not (written.exists() and written.read_text().strip()):
             if self.script.poll() is not None or time.monotonic() > limit:
@@ -183,7 +184,7 @@ class Kafka:
         return [load_program, "--evict", str(self.folder)]
 
     def alive(self):
-        return subprocess.run([str(KAFKA), "status", str(self.folder)], check=False).returncode == 0
+        return self.pid is not None and proc.is_alive(self.pid)
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
@@ -194,8 +195,10 @@ class Kafka:
 
     def stop(self, clean=False):
         """A clean stop takes many seconds, which nobody needs of a folder that is thrown away."""
-        with contextlib.suppress(Broke, subprocess.TimeoutExpired):
-            self.launched()
+        if self.script and self.script.poll() is None:  # nobody needs to wait for a start
+            os.killpg(self.script.pid, signal.SIGKILL)
+            self.script.wait()
+        self.script = None
         if not self.pid and not (self.folder / "pid").exists():
             return
         if not clean and self.pid and self.alive():

@@ -119,9 +119,9 @@ def overview(found):
         for row, samples in table.figures(result):
             for verdict in goals.judge(row, samples):
                 ratio = verdict.ratio
-                if verdict.goal.against != "kafka" or not ratio or not ratio.low:
+                if verdict.goal.against != "kafka" or not ratio or not ratio.middle:
                     continue
-                values = [ratio.middle, ratio.low, ratio.high, verdict.goal.factor]
+                values = [ratio.middle, ratio.low or ratio.middle, ratio.high, verdict.goal.factor]  # nothing has no place on this scale
                 if not row.more_is_better:
                     values = [1 / values[0], 1 / values[2], 1 / values[1], 1 / values[3]]
                 scenario, _, figure = row.key.rpartition(".")

@@ -11,6 +11,7 @@ import time
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count() or 1
 KERNEL = "2"  # the parent of the kernel's threads
+JUDGED_S = 5  # a shorter window says too little by itself
 
 
 def _stat(pid):
@@ -20,6 +21,12 @@ def _stat(pid):
             return file.read().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def is_alive(pid):
+    """Whether it runs. Costs a broker that is waited for next to nothing."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in ("Z", "X")
 
 
 def tree(root):
@@ -88,10 +95,10 @@ def _own_seconds():
 
 
 class Load:
-    """Adds up windows of measuring; foreign() is the share of all cores that others took in them."""
+    """Adds up windows of measuring; foreign() is the share of all cores that others took in them, `most` that of the worst."""
 
     def __init__(self):
-        self.busy = self.own = self.elapsed = 0.0
+        self.busy = self.own = self.elapsed = self.most = 0.0  # seconds, but the last
         self.waiting = []  # brokers that are up and have no turn: not others, and not of who is measured
 
     def window(self, broker):
@@ -99,6 +106,13 @@ class Load:
 
     def waiting_seconds(self):
         return sum(cpu_seconds(broker.pid) for broker in self.waiting)
+
+    def add(self, elapsed, busy, own):
+        self.elapsed += elapsed
+        self.busy += busy
+        self.own += own
+        if elapsed >= JUDGED_S:
+            self.most = max(self.most, (busy - own) / (elapsed * CORES))
 
     def foreign(self):
         return max(0.0, self.busy - self.own) / (self.elapsed * CORES) if self.elapsed else 0.0
@@ -120,7 +134,4 @@ class _Window:
         return self
 
     def __exit__(self, *_):
-        elapsed, busy, own = (b - a for a, b in zip(self.before, self._now()))
-        self.load.elapsed += elapsed
-        self.load.busy += busy
-        self.load.own += own
+        self.load.add(*(b - a for a, b in zip(self.before, self._now())))

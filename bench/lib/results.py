@@ -79,6 +79,13 @@ def stands(found, of_commit, smoke):
             and not found["broken"] and not found["warnings"] and not found.get("less"))
 
 
+def weight(found):
+    """Of two results of one scenario the heavier counts: a whole one before one of fewer or shorter rounds, that before a
+    trial; of equals the newer."""
+    shorter = any(not text.startswith("without ") for text in found.get("less") or ())
+    return not found["warnings"] and not found["broken"], not shorter, found["when"]
+
+
 def write(folder, result):
     """Whole or not at all."""
     folder = pathlib.Path(folder)

@@ -58,7 +58,8 @@ class Stream:
         with open(self.folder / "server.log", "wb") as log:
             before = time.monotonic()
             self.process = subprocess.Popen([SCRIPTS / self.script, "run", self.folder, str(self.port), *self.words],
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | {"RABBITMQ_PORTS": ports})
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                                            env=os.environ | {"RABBITMQ_PORTS": ports})
         self.pid = self.process.pid
         return before
 
@@ -84,7 +85,7 @@ class Stream:
         try:
             process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise peers.Broke(f"{self.system} did not stop within {STOP_LIMIT_S} s of SIGTERM") from None
 

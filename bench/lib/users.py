@@ -2,6 +2,7 @@
 all with their defaults. They cost far more than either broker, on the same two cores: it is their speed that shows.
 """
 
+import os
 import random
 import re
 import shutil
@@ -86,6 +87,7 @@ def lines(folder, count):
         with open(file, "w", encoding="ascii") as out:
             for number in range(count):
                 out.write(distinct[number % DISTINCT_LINES])
+        os.sync()
     return file
 
 

@@ -77,7 +77,9 @@ start() {
     "${java[@]}" -Xmx128m kafka.tools.StorageTool format -t "$id" -c "$directory/server.properties" >"$directory/format.log" 2>&1
   fi
   : >"$directory/server.log"
-  nohup "${java[@]}" "-Xmx${KAFKA_HEAP:-512m}" "-Xms${KAFKA_HEAP:-512m}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+  # As its own start script has it.
+  nohup "${java[@]}" "-Xmx${KAFKA_HEAP:-512m}" "-Xms${KAFKA_HEAP:-512m}" -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+    -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent -Djava.awt.headless=true \
     kafka.Kafka "$directory/server.properties" >>"$directory/server.log" 2>&1 </dev/null &
   echo $! >"$directory/pid"
   for _ in $(seq 1800); do

@@ -19,6 +19,7 @@ namespace tailwater::load {
 namespace {
 
 constexpr double kPatience_s = 30;
+constexpr double kDrain_s = 5;  // for requests that were due, and for which no connection was free
 constexpr std::int64_t kAgainAfter_ns = 1'000'000;
 // One who reads a lot must not hold up the others of this thread, or it would be the client that is measured.
 constexpr std::size_t kReceivedAtOnce = std::size_t{256} << 10;
@@ -83,13 +84,16 @@ void Lanes::begin_measuring() {
 
 void Lanes::end_measuring() {
   measuring_ = false;
-  outcome_.seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
+  end_ns_ = now_ns();
+  outcome_.seconds = static_cast<double>(end_ns_ - begin_ns_) / 1e9;
 }
 
 void Lanes::finish() {
   stopping_ = true;
   heard_ns_ = now_ns();
+  const std::int64_t give_up_ns = heard_ns_ + ns_of(kDrain_s);
   while (!is_over()) {
+    if (now_ns() > give_up_ns) give_up_overdue(now_ns());
     if (now_ns() > heard_ns_ + ns_of(kPatience_s))
       throw std::runtime_error("the last requests are not answered, or did not come back");
     loop(0.01);
@@ -98,6 +102,7 @@ void Lanes::finish() {
 
 // Whoever reads may be waiting for what will not come.
 bool Lanes::is_over() const {
+  if (!overdue_.empty()) return false;
   for (std::size_t at = 0; at < writers_; ++at) {
     const Lane& lane = lanes_[at];
     if (!lane.intended.empty()) return false;
@@ -112,7 +117,7 @@ void Lanes::loop(double seconds) {
   for (;;) {
     std::int64_t now = now_ns();
     if (now >= end) return;
-    if (interval_ns_ > 0 && !stopping_ && writers_ > 0) give_due(now);
+    if (interval_ns_ > 0 && writers_ > 0) give_due(now);
     send_again(now);
     std::int64_t next = interval_ns_ > 0 && !stopping_ ? std::min(next_ns_, end) : end;
     if (!again_.empty()) next = std::min(next, again_.front().first);
@@ -131,7 +136,7 @@ void Lanes::loop(double seconds) {
 
 // Requests whose time has come go to the lanes in turn; those for which no lane is free wait, and are late.
 void Lanes::give_due(std::int64_t now) {
-  for (; next_ns_ <= now; next_ns_ += interval_ns_) overdue_.push_back(next_ns_);
+  for (; !stopping_ && next_ns_ <= now; next_ns_ += interval_ns_) overdue_.push_back(next_ns_);
   for (std::size_t looks = 0; !overdue_.empty() && looks < writers_; ++looks) {
     Lane& lane = lanes_[next_lane_];
     next_lane_ = (next_lane_ + 1) % writers_;
@@ -140,6 +145,19 @@ void Lanes::give_due(std::int64_t now) {
     overdue_.pop_front();
     looks = 0;
   }
+}
+
+// They took so long at least.
+void Lanes::give_up_overdue(std::int64_t now) {
+  Totals& totals = journey_ == nullptr ? outcome_.written : outcome_.read;
+  for (const std::int64_t intended : overdue_) {
+    if (counts(intended)) totals.latencies.add(now - intended);
+  }
+  overdue_.clear();
+}
+
+bool Lanes::counts(std::int64_t intended) const {
+  return interval_ns_ > 0 ? begin_ns_ > 0 && intended >= begin_ns_ && intended <= end_ns_ : measuring_;
 }
 
 bool Lanes::is_free(const Lane& lane) const {
@@ -224,11 +242,17 @@ void Lanes::answered(Lane& lane, Bytes answer, std::int64_t now) {
   lane.intended.pop_front();
   Totals& totals = lane.reads ? outcome_.read : outcome_.written;
   totals.records_of_run += lane.script->records();
-  if (!measuring_) return;
-  ++totals.units;
-  totals.records += lane.script->records();
-  if (!lane.reads || journey_ == nullptr) return totals.latencies.add(now - intended);
-  for (const std::int64_t journey_ns : lane.script->journeys_ns()) totals.latencies.add(journey_ns);
+  if (measuring_) {
+    ++totals.units;
+    totals.records += lane.script->records();
+  }
+  if (lane.reads && journey_ != nullptr) {
+    for (const std::int64_t journey_ns : lane.script->journeys_ns()) {
+      if (counts(now - journey_ns)) totals.latencies.add(journey_ns);
+    }
+  } else if (lane.reads ? measuring_ : counts(intended)) {
+    totals.latencies.add(now - intended);
+  }
 }
 
 }  // namespace tailwater::load

@@ -1,6 +1,7 @@
 // The connections that make the load, in one thread: requests of those that write go out as answers come, or
-// at fixed times; a request that has to wait for an answer before it is late, and its latency says so. Those
-// that read have one request under way, always.
+// at fixed times; a request that has to wait for an answer before it is late, and its latency says so. At fixed times
+// the latencies are those of the requests that were due in the measured time, whenever they are answered; without them,
+// of those that were answered in it. Those that read have one request under way, always.
 #pragma once
 
 #include <sys/uio.h>
@@ -92,6 +93,8 @@ class Lanes {
   void submit(Lane& lane, std::int64_t intended);
   void send(Lane& lane);
   void send_again(std::int64_t now);
+  bool counts(std::int64_t intended) const;
+  void give_up_overdue(std::int64_t now);
   void push(Lane& lane);
   void read(Lane& lane);
   void answered(Lane& lane, Bytes answer, std::int64_t now);
@@ -110,6 +113,7 @@ class Lanes {
   bool stopping_ = false;
   bool measuring_ = false;
   std::int64_t begin_ns_ = 0;
+  std::int64_t end_ns_ = INT64_MAX;
   std::int64_t heard_ns_ = 0;  // from the broker
   Outcome outcome_;
 };
