@@ -128,7 +128,8 @@ std::string complaint(const CLI::ParseError& error, const CommandState& command,
   const bool is_unexpected = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   const std::string said = is_unexpected ? unexpected(command, path) : error.what();
   if (said.empty()) return error.what();  // an option before the command
-  if (said.starts_with(kUnread)) return "cannot make sense of " + said.substr(kUnread.size());
+  if (said.starts_with(kUnread))
+    return "cannot make sense of " + said.substr(kUnread.size()) + ": a number is wanted";
   if (said.ends_with(" missing")) return said.substr(0, said.find(':')) + " needs a value";
   return said;
 }

@@ -134,7 +134,7 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneForm) {
   EXPECT_EQ(error({"topic", "create"}), "tailwater: NAME is required\nSee: tailwater topic create --help\n");
   EXPECT_THAT(error({"topic", "create", "x", "-p"}), HasSubstr("tailwater: --partitions needs a value\n"));
   EXPECT_THAT(error({"topic", "create", "x", "-p", "many"}),
-              HasSubstr("tailwater: cannot make sense of --partitions = many\n"));
+              HasSubstr("tailwater: cannot make sense of --partitions = many: a number is wanted\n"));
   EXPECT_THAT(error({"serve", "x"}), HasSubstr("tailwater: 'tailwater serve' takes no 'x'\n"));
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,20 +25,12 @@ constexpr std::string_view kUsualBroker = "localhost:9092";
 struct DevOptions {
   std::string data;
   std::int64_t port = 9092;
+  bool container = false;
   std::vector<std::string> overrides;
   std::string log_level;
 };
 
-bool exists(const char* path) {
-  struct stat entry{};
-  return ::stat(path, &entry) == 0;
-}
-
-std::string container_host() {
-  if (!exists("/.dockerenv") && !exists("/run/.containerenv") &&
-      ::getenv("KUBERNETES_SERVICE_HOST") == nullptr) {
-    return {};
-  }
+std::string machine_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : std::string();
 }
@@ -47,7 +38,7 @@ std::string container_host() {
 // A second listener that other containers reach by this one's name, at 19092 for 9092. Left out if its port
 // is taken.
 void choose_container_listener(DevPlace& place) {
-  place.container_host = container_host();
+  place.container_host = machine_name();
   const int port = place.port + kContainerPortDistance;
   place.container_port = place.port == 0 || port > 65535 ? 0 : static_cast<std::uint16_t>(port);
   if (!shell::bind_to("0.0.0.0", place.container_port)) place.container_host.clear();
@@ -83,7 +74,7 @@ int run_dev(const DevOptions& options) {
     return kExitUsage;
   }
   place.port = static_cast<std::uint16_t>(options.port);
-  choose_container_listener(place);
+  if (options.container) choose_container_listener(place);
   place.admin = free_admin_port(!place.container_host.empty());
 
   RunOptions run;
@@ -163,6 +154,9 @@ void add_dev_command(Command& tailwater) {
   auto options = std::make_shared<DevOptions>();
   dev.option("--data", options->data, "DIR", "Folder for data; default: ~/.local/share/tailwater/dev.");
   dev.option("--port", options->port, "N", "Port for clients; 0 takes a free one.");
+  dev.flag(
+      "--container", options->container,
+      "Listen on all addresses, also at port + 10000 for other containers; nobody is asked who they are.");
   dev.repeated("--override", options->overrides, "KEY=VALUE", "Set a key of server.properties.");
   dev.option("--log-level", options->log_level, "LEVEL", "debug, info, warning (the default here) or error.");
   dev.examples(
@@ -170,7 +164,8 @@ void add_dev_command(Command& tailwater) {
       "first\n"
       "used, and groups start without a delay.\n\n"
       "  tailwater dev                    data in your home folder, clients at localhost:9092\n"
-      "  tailwater dev --data /tmp/play --port 9192");
+      "  tailwater dev --data /tmp/play --port 9192\n"
+      "  tailwater dev --container        in a container whose port 9092 is published");
   dev.action([options] { return run_dev(*options); });
 }
 

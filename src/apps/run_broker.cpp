@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -50,6 +51,12 @@ int next_signal(const shell::Descriptor& signals) {
   return ::read(signals.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
+std::optional<std::string_view> value_of(const shell::ConfigSettings& settings, std::string_view key) {
+  const auto found = settings.find(key);
+  if (found == settings.end()) return std::nullopt;
+  return found->second.value;
+}
+
 struct Prepared {
   shell::LoadedConfig config;
   LogSeverity severity = LogSeverity::info;
@@ -62,9 +69,8 @@ std::expected<Prepared, shell::ConfigErrors> prepare(const RunOptions& options) 
   auto loaded = shell::load_config(input);
   if (!loaded) return std::unexpected(loaded.error());
   Prepared prepared{std::move(*loaded)};
-  const auto text = [&](std::string_view key, std::string fallback) {
-    const auto found = prepared.config.settings.find(key);
-    return found == prepared.config.settings.end() ? fallback : found->second.value;
+  const auto text = [&](std::string_view key, std::string_view fallback) {
+    return std::string(value_of(prepared.config.settings, key).value_or(fallback));
   };
   const std::string level =
       options.log_level.empty() ? text("tailwater.log.level", "info") : options.log_level;
@@ -83,11 +89,35 @@ void log_notes(Log& log, const shell::LoadedConfig& config) {
   for (const std::string& note : config.notes) log.info("config", note);
 }
 
+// What is looked at when the broker starts and never again.
+constexpr std::array<std::string_view, 15> kOfTheStart = {
+    "advertised.listeners",
+    "broker.id",
+    "listener.security.protocol.map",
+    "listeners",
+    "log.dir",
+    "log.dirs",
+    "node.id",
+    "socket.listen.backlog.size",
+    "tailwater.admin.listener",
+    "tailwater.direct.bytes",
+    "tailwater.journal.bytes",
+    "tailwater.log.format",
+    "tailwater.memory.bytes",
+    "tailwater.recycle.bytes",
+    "tailwater.shards",
+};
+
 // The life of an open broker.
 class Running {
  public:
-  Running(Broker& broker, Log& log, const RunOptions& options, const shell::Descriptor& signals)
-      : broker_(broker), log_(log), options_(options), signals_(signals) {
+  Running(Broker& broker, Log& log, const RunOptions& options, shell::ConfigSettings started_with,
+          const shell::Descriptor& signals)
+      : broker_(broker),
+        log_(log),
+        options_(options),
+        started_with_(std::move(started_with)),
+        signals_(signals) {
     broker_.on_state_change([this](BrokerState) { wake_.signal(); });
   }
   ~Running() {
@@ -169,6 +199,11 @@ class Running {
         log_.error("config", "not reloaded", {{"reason", error}});
       return;
     }
+    log_notes(log_, prepared->config);
+    for (const std::string_view key : kOfTheStart) {
+      if (value_of(prepared->config.settings, key) == value_of(started_with_, key)) continue;
+      log_.warning("config", fmt::format("{} has changed; it counts from the next start on", key));
+    }
     log_.set_severity(prepared->severity);
     broker_.reload(prepared->config.broker);
     log_.info("config", "reloaded");
@@ -177,6 +212,7 @@ class Running {
   Broker& broker_;
   Log& log_;
   const RunOptions& options_;
+  const shell::ConfigSettings started_with_;
   const shell::Descriptor& signals_;
   ServiceManager manager_;
   shell::Wake wake_;
@@ -210,7 +246,7 @@ int run_broker(const RunOptions& options) {
     return kExitFailed;
   }
   for (const std::string& line : (*broker)->directory_descriptions()) log.info("disk", line);
-  Running running(**broker, log, options, signals);
+  Running running(**broker, log, options, std::move(prepared->config.settings), signals);
   return running.run();
 }
 

@@ -89,9 +89,11 @@ class Reading {
   Reading(Consumer& consumer, RecordFilter filter, RecordWriter writer, const ConsumeOptions& options)
       : consumer_(consumer), filter_(std::move(filter)), writer_(std::move(writer)), options_(options) {}
 
-  void follow(const std::vector<PartitionPlan>& plans) {
+  // Where there is an end to come to, a partition of which nothing is heard for `patience` must answer, or it is a failure.
+  void follow(const std::vector<PartitionPlan>& plans, std::chrono::milliseconds patience) {
     for (const PartitionPlan& plan : plans) open_[plan.partition] = {plan.first_shown, plan.until};
     member_ = false;
+    patience_ = patience;
   }
 
   int run() {
@@ -101,7 +103,12 @@ class Reading {
         if (!flush()) break;
         message = consumer_.next(kPatience);
       }
-      if (message) take(*message);
+      if (message) {
+        heard_ = Clock::now();
+        take(*message);
+      } else if (!member_ && Clock::now() - heard_ > patience_) {
+        look_at_the_silent();
+      }
       if (writer_.is_full() && !flush()) break;
     }
     flush();
@@ -109,6 +116,29 @@ class Reading {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  // librdkafka goes on asking, without a word, where a broker has the partition's log directory offline.
+  void look_at_the_silent() {
+    for (const auto& [partition, open] : open_) {
+      if (!options_.to_end && !open.until) continue;
+      std::int64_t low = 0;
+      std::int64_t high = 0;
+      const auto error =
+          rd_kafka_query_watermark_offsets(consumer_.client(), partition.topic.c_str(), partition.partition,
+                                           &low, &high, static_cast<int>(patience_.count()));
+      if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      complain(
+          fmt::format("{}: nothing came for {} ms, and its offsets cannot be asked for: {}; the broker's log "
+                      "says why, if its log directory is offline",
+                      to_string(partition), patience_.count(), rd_kafka_err2str(error)));
+      failed_ = true;
+      done_ = true;
+      return;
+    }
+    heard_ = Clock::now();
+  }
+
   void take(const rd_kafka_message_t& message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       take_end({rd_kafka_topic_name(message.rkt), message.partition}, message.offset);
@@ -214,6 +244,8 @@ class Reading {
   std::map<TopicPartition, Open> open_;
   std::set<TopicPartition> ended_;                    // member: nothing more there for now
   std::map<TopicPartition, std::int64_t> processed_;  // member: since the last flush
+  std::chrono::milliseconds patience_{};
+  Clock::time_point heard_ = Clock::now();
   std::int64_t shown_ = 0;
   bool done_ = false;
   bool failed_ = false;
@@ -276,7 +308,7 @@ Result<int> consume(const ConsumeOptions& options) {
   const auto plans = plan_partitions((*consumer)->client(), *partitions, *range, at_end, *timeout);
   if (!plans) return std::unexpected(plans.error());
   (*consumer)->start(*plans);
-  reading.follow(*plans);
+  reading.follow(*plans, *timeout);
   return reading.run();
 }
 

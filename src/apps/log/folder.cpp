@@ -1,9 +1,13 @@
 #include "apps/log/folder.hpp"
 
+#include <grp.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -21,6 +25,15 @@ std::optional<std::uint64_t> number(std::string_view text, std::uint64_t max = I
 }
 
 }  // namespace
+
+Result<void> work_as_owner(const std::string& path) {
+  struct stat status{};
+  if (::geteuid() != 0 || ::stat(path.c_str(), &status) != 0 || status.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) == 0 && ::setgid(status.st_gid) == 0 && ::setuid(status.st_uid) == 0) return {};
+  return fail(Errc::storage, path + " belongs to user " + std::to_string(status.st_uid) +
+                                 ", who this cannot become: " + std::strerror(errno) +
+                                 "; run it as that user");
+}
 
 Result<Folder> Folder::open(const std::string& path) {
   struct stat status{};

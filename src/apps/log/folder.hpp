@@ -15,6 +15,10 @@
 
 namespace tailwater::apps::logtools {
 
+// For tools that write: root becomes the user to whom the folder belongs, so that the broker of that user can go on with what
+// they make. Errors: storage.
+Result<void> work_as_owner(const std::string& path);
+
 class Folder {
  public:
   // Errors: not_found (no log directory there), busy (a broker uses it), storage.

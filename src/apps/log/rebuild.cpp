@@ -191,6 +191,7 @@ Result<void> Rebuilder::shard(const std::string& journal) {
 }
 
 Result<int> rebuild(const Options& options) {
+  if (auto own = work_as_owner(options.folder); !own) return std::unexpected(own.error());
   auto folder = Folder::open(options.folder);
   if (!folder) return std::unexpected(folder.error());
   if (folder->is_half_dealt())

@@ -51,6 +51,7 @@ Result<void> export_producers(const RealFiles& files, const log::ManifestLog& lo
 }
 
 Result<int> seal(const Options& options) {
+  if (auto own = work_as_owner(options.folder); !own) return std::unexpected(own.error());
   auto folder = Folder::open(options.folder);
   if (!folder) return std::unexpected(folder.error());
   if (folder->is_half_dealt())

@@ -36,7 +36,6 @@ constexpr std::uint64_t kRecycleMost = std::uint64_t{16} << 30;
 constexpr std::int32_t kBacklogMin = 1024;
 // A loop turns twice a second when nothing happens; one that did not for this long is stuck.
 constexpr Duration kStuck = Duration::from_ms(10'000);
-constexpr std::uint64_t kMemoryMin = std::uint64_t{64} << 20;
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -59,10 +58,14 @@ ConnectionLimitValues limit_values(const cluster::BrokerConfig& config, std::siz
           config.max_connections_per_ip, config.max_connections_per_ip_overrides};
 }
 
-std::uint32_t shard_count(const BrokerSettings& settings) {
-  const std::int32_t wished = settings.shards > 0 ? settings.shards : settings.config.shards;
-  return wished > 0 ? static_cast<std::uint32_t>(wished)
-                    : std::max(2U, std::thread::hardware_concurrency()) - 1;
+Result<MemoryShare> memory_of(const BrokerSettings& settings) {
+  const std::int32_t shards = settings.shards > 0 ? settings.shards : settings.config.shards;
+  return share_memory(
+      {.shards = static_cast<std::uint32_t>(std::max(shards, 0)),
+       .bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(settings.config.memory_bytes, 0)),
+       .cores = std::thread::hardware_concurrency(),
+       .limit = memory_limit(),
+       .available = available_memory()});
 }
 
 // Who says so names the directory before it.
@@ -94,11 +97,12 @@ std::string_view to_string(BrokerState state) {
   return "unknown";
 }
 
-Broker::Broker(BrokerSettings settings, Log& log)
+Broker::Broker(BrokerSettings settings, MemoryShare memory, Log& log)
     : settings_(std::move(settings)),
       log_(log),
       started_ns_(read_clocks().monotonic.nanoseconds),
-      shard_count_(shard_count(settings_)),
+      shard_count_(memory.shards),
+      memory_budget_(memory.bytes),
       descriptor_limit_(raise_descriptor_limit()),
       descriptors_(share_descriptors(descriptor_limit_, shard_count_)),
       seed_(random_seed()),
@@ -116,7 +120,9 @@ Broker::~Broker() {
 }
 
 Result<std::unique_ptr<Broker>> Broker::open(BrokerSettings settings, Log& log) {
-  std::unique_ptr<Broker> broker(new Broker(std::move(settings), log));
+  const auto memory = memory_of(settings);
+  if (!memory) return std::unexpected(memory.error());
+  std::unique_ptr<Broker> broker(new Broker(std::move(settings), *memory, log));
   for (const auto step : {&Broker::prepare_directories, &Broker::bind_listeners, &Broker::prepare_metadata,
                           &Broker::make_shards, &Broker::start_admin_port}) {
     if (auto done = (broker.get()->*step)(); !done) return std::unexpected(done.error());
@@ -267,9 +273,6 @@ void Broker::choose_recycle_bytes() {
 
 Result<void> Broker::make_shards() {
   choose_recycle_bytes();
-  memory_budget_ = settings_.config.memory_bytes > 0
-                       ? static_cast<std::uint64_t>(settings_.config.memory_bytes)
-                       : std::max(available_memory() / 2, kMemoryMin);
   const EngineChoice engine = choose_engine(settings_.engine);
   if (!engine.reason.empty()) log_.info("disk", "io_uring is not used", {{"reason", engine.reason}});
   if (auto ready = redistribute(shard_options(0), disk_options(engine.kind), log_); !ready) return ready;

@@ -24,6 +24,7 @@
 #include "core/cluster/config.hpp"
 #include "core/cluster/metadata_store.hpp"
 #include "node/options.hpp"
+#include "shell/broker/memory_share.hpp"
 #include "shell/disk/log_directory.hpp"
 #include "shell/log/log.hpp"
 #include "shell/system/descriptor_limit.hpp"
@@ -88,7 +89,7 @@ class Broker {
  private:
   friend class AdminPort;
 
-  Broker(BrokerSettings settings, Log& log);
+  Broker(BrokerSettings settings, MemoryShare memory, Log& log);
   Result<void> prepare_directories();
   Result<void> bind_listeners();
   Result<void> prepare_metadata();
@@ -106,10 +107,10 @@ class Broker {
   std::string cluster_id_;
   std::int64_t started_ns_ = 0;
   std::uint32_t shard_count_ = 1;
+  std::uint64_t memory_budget_ = 0;
   std::uint64_t descriptor_limit_;
   DescriptorShares descriptors_;
   std::uint64_t seed_ = 0;
-  std::uint64_t memory_budget_ = 0;
   std::vector<Uuid> directory_ids_;
   std::vector<LogDirectory> directories_;  // those that can be used
   std::map<DirId, std::string> unusable_;  // the others, and why

@@ -139,6 +139,25 @@ class Merge {
   ConfigErrors errors_;
 };
 
+// What the configuration asks for and this version cannot do yet.
+std::vector<cluster::ConfigNotice> not_built_yet(const cluster::BrokerConfig& broker) {
+  std::vector<cluster::ConfigNotice> notices;
+  const auto add = [&](const char* key, std::string message) {
+    notices.push_back({cluster::ConfigNotice::Kind::invalid, key, std::move(message)});
+  };
+  if (!broker.zookeeper_connect.empty()) {
+    add("zookeeper.connect",
+        "zookeeper.connect asks for a cluster, which is not built yet: without the key this is one broker by "
+        "itself");
+  }
+  for (const cluster::ListenerConfig& listener : broker.listeners) {
+    if (listener.protocol == cluster::SecurityProtocol::plaintext) continue;
+    add("listeners", "listener " + listener.name + " speaks " + std::string(to_string(listener.protocol)) +
+                         ", which is not built yet: only PLAINTEXT is");
+  }
+  return notices;
+}
+
 }  // namespace
 
 std::expected<ConfigSettings, ConfigErrors> merge_settings(const ConfigInput& input,
@@ -148,21 +167,6 @@ std::expected<ConfigSettings, ConfigErrors> merge_settings(const ConfigInput& in
 
 bool are_wrong_words(const ConfigErrors& errors) {
   return std::ranges::all_of(errors, [](const std::string& error) { return error.starts_with("--"); });
-}
-
-std::vector<std::string> not_built_yet(const cluster::BrokerConfig& broker) {
-  std::vector<std::string> sentences;
-  if (!broker.zookeeper_connect.empty()) {
-    sentences.push_back(
-        "zookeeper.connect asks for a cluster, which is not built yet: without the key this is one broker by "
-        "itself");
-  }
-  for (const cluster::ListenerConfig& listener : broker.listeners) {
-    if (listener.protocol == cluster::SecurityProtocol::plaintext) continue;
-    sentences.push_back("listener " + listener.name + " speaks " + std::string(to_string(listener.protocol)) +
-                        ", which is not built yet: only PLAINTEXT is");
-  }
-  return sentences;
 }
 
 std::expected<LoadedConfig, ConfigErrors> load_config(const ConfigInput& input) {
@@ -199,7 +203,7 @@ std::expected<LoadedConfig, ConfigErrors> load_config(const ConfigInput& input) 
         break;
     }
   }
-  for (std::string& sentence : not_built_yet(parsed.config)) errors.push_back(std::move(sentence));
+  for (const cluster::ConfigNotice& notice : not_built_yet(parsed.config)) errors.push_back(placed(notice));
   if (!errors.empty()) return std::unexpected(std::move(errors));
 
   loaded.broker = std::move(parsed.config);

@@ -52,7 +52,4 @@ std::expected<LoadedConfig, ConfigErrors> load_config(const ConfigInput& input);
 std::expected<ConfigSettings, ConfigErrors> merge_settings(const ConfigInput& input,
                                                            std::vector<std::string>& warnings);
 
-// Sentences for what the configuration asks for and this version cannot do yet.
-std::vector<std::string> not_built_yet(const cluster::BrokerConfig& broker);
-
 }  // namespace tailwater::shell

@@ -194,6 +194,10 @@ TEST_F(ConfigLoader, WhatIsNotBuiltYetIsRefusedClearly) {
   file("zookeeper.connect=localhost:2181\n");
   EXPECT_THAT(errors(),
               ElementsAre(HasSubstr("zookeeper.connect asks for a cluster, which is not built yet")));
+  input_.overrides = {"zookeeper.connect=localhost:2181"};
+  file("");
+  EXPECT_TRUE(are_wrong_words(errors()));
+  input_.overrides.clear();
   file("listeners=SSL://:9093,PLAINTEXT://:9092\n");
   EXPECT_THAT(errors(), Contains(HasSubstr("listener SSL speaks SSL, which is not built yet")));
   file("listeners=IN://:9092\nlistener.security.protocol.map=IN:SASL_PLAINTEXT\n");

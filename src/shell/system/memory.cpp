@@ -57,11 +57,18 @@ std::optional<std::uint64_t> room_in(const std::string& folder, const GroupFiles
   return *limit - std::min(*limit, held);
 }
 
-// The least room of the group and of all groups above it.
-std::optional<std::uint64_t> room_up(const std::string& root, std::string group, const GroupFiles& files) {
+std::optional<std::uint64_t> limit_in(const std::string& folder, const GroupFiles& files) {
+  return number_in(read_kernel_file(folder + "/" + files.limit));
+}
+
+using Look = std::optional<std::uint64_t> (*)(const std::string& folder, const GroupFiles& files);
+
+// The least of the group and of all groups above it.
+std::optional<std::uint64_t> least_up(Look look, const std::string& root, std::string group,
+                                      const GroupFiles& files) {
   std::optional<std::uint64_t> least;
   for (;;) {
-    if (const auto room = room_in(root + group, files)) least = std::min(*room, least.value_or(*room));
+    if (const auto found = look(root + group, files)) least = std::min(*found, least.value_or(*found));
     if (group.empty() || group == "/") return least;
     group.resize(group.rfind('/'));
   }
@@ -92,22 +99,35 @@ Groups groups_of(std::string_view text) {
   return groups;
 }
 
+// Not more than the process's groups allow.
+std::uint64_t within_groups(std::uint64_t bytes, Look look, const MemorySources& sources) {
+  const Groups groups = groups_of(read_kernel_file(sources.proc + "/self/cgroup"));
+  if (const auto least = least_up(look, sources.cgroups, groups.unified, kUnified))
+    bytes = std::min(bytes, *least);
+  if (groups.legacy) {
+    // In a container the process's path may not be there: the limit is then at the top.
+    const std::string root = sources.cgroups + "/memory";
+    if (const auto least = least_up(look, root, *groups.legacy, kLegacy)) bytes = std::min(bytes, *least);
+  }
+  return std::max(bytes, kLeast);
+}
+
 }  // namespace
 
 std::uint64_t available_memory(const MemorySources& sources) {
   const std::string machine = read_kernel_file(sources.proc + "/meminfo");
   auto kilobytes = value_of(machine, "MemAvailable");
   if (!kilobytes) kilobytes = value_of(machine, "MemFree");
-  std::uint64_t bytes = kilobytes ? *kilobytes * 1024 : kUnknown;
+  return within_groups(kilobytes ? *kilobytes * 1024 : kUnknown, room_in, sources);
+}
 
-  const Groups groups = groups_of(read_kernel_file(sources.proc + "/self/cgroup"));
-  if (const auto room = room_up(sources.cgroups, groups.unified, kUnified)) bytes = std::min(bytes, *room);
-  if (groups.legacy) {
-    // In a container the process's path may not be there: the limit is then at the top.
-    const std::string root = sources.cgroups + "/memory";
-    if (const auto room = room_up(root, *groups.legacy, kLegacy)) bytes = std::min(bytes, *room);
-  }
-  return std::max(bytes, kLeast);
+std::uint64_t memory_limit(const MemorySources& sources) {
+  const auto kilobytes = value_of(read_kernel_file(sources.proc + "/meminfo"), "MemTotal");
+  return within_groups(kilobytes ? *kilobytes * 1024 : kUnknown, limit_in, sources);
+}
+
+std::uint64_t memory_limit() {
+  return memory_limit(MemorySources{});
 }
 
 std::uint64_t available_memory() {

@@ -1,5 +1,5 @@
 // How much memory this process may count on: what the machine has free, or less where a control group (a
-// container) allows less.
+// container) allows less; and how much there is at all, whoever uses it.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,9 @@ struct MemorySources {
   std::string cgroups = "/sys/fs/cgroup";
 };
 std::uint64_t available_memory(const MemorySources& sources);
+
+// Bytes; never 0.
+std::uint64_t memory_limit();
+std::uint64_t memory_limit(const MemorySources& sources);
 
 }  // namespace tailwater::shell

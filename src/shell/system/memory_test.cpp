@@ -69,6 +69,18 @@ TEST_F(Memory, TheTightestGroupAboveCounts) {
   EXPECT_EQ(megabytes(), 200U);
 }
 
+TEST_F(Memory, TheLimitIsTheSameWhateverIsInUse) {
+  write("proc/meminfo", "MemTotal: 8192000 kB\nMemAvailable: 1024 kB\n");
+  const auto limit = [&] {
+    return memory_limit({folder_.path() + "/proc", folder_.path() + "/cgroup"}) / kMegabyte;
+  };
+  EXPECT_EQ(limit(), 8'000U);
+  write("proc/self/cgroup", "0::/\n");
+  write("cgroup/memory.max", bytes(600));
+  write("cgroup/memory.current", bytes(550));
+  EXPECT_EQ(limit(), 600U);
+}
+
 TEST_F(Memory, ALimitAboveTheMachineIsNone) {
   machine(100);
   write("proc/self/cgroup", "0::/\n");

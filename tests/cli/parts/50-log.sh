@@ -87,9 +87,26 @@ run 1 log rebuild "$work/hurt"; err_has "the journal journal/0.jnl is damaged at
 run 1 log rebuild "$work/hurt" --drop-damaged; err_has "cannot be mended"
 [ "$(content_of "$work/hurt")" = "$hurt" ] || failed "a damaged journal stays as it is"
 
+# What root mends still belongs to the broker's user.
+if [ "$(id -u)" = 0 ]; then
+  damaged
+  chmod a+x "$work" && chown -R 65534:65534 "$work/hurt"
+  run 0 log seal "$work/hurt"
+  [ -z "$(find "$work/hurt" ! -user 65534)" ] || failed "all of it belongs to the owner of the folder"
+fi
+
 run 0 log seal "$logs"; out_has "sealed "; out_has "came out of the journal"
 run 0 log verify "$logs"; out_has "1,200 records"; out_has "; a start replays 0 bytes from the journal"
 run 0 log seal "$logs"; out_has "0 bytes came out of the journal"
+
+# A log directory that the broker cannot use: who reads to the end is told.
+damaged
+mkdir "$work/whole" && mv "$work/hurt"/metadata.sqlite* "$work/whole" && rm "$work/hurt/journal/0.jnl"
+consume_offline() {
+  run 1 consume orders -e --timeout 1s; err_has "orders[0]: nothing came for 1000 ms"
+}
+on_folder "$work/whole,$work/hurt" consume_offline
+
 run 0 log dump "$logs" -t orders --records; out_has "orders-0: offsets 0 to 1200"; out_has "checksum ok"; out_has "record 7 of round 3"
 out_lacks "CHECKSUM WRONG"
 err_is_empty
