@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 BROKER, NAME, BATCH = sys.argv[1], sys.argv[2], int(sys.argv[3])
 # The broker is killed all the time: what the library says of it is of no interest. With its own recovery strategy, which is to
@@ -114,10 +114,10 @@ def main():
     while not ending:
         try:
             transform(consumer, producer)
-        except KafkaException as problem:
+        except (KafkaException, KafkaError) as problem:  # what `assigned` raises comes out of consume() as a bare error
             if ending:
                 break
-            producer = recover(producer, problem.args[0])
+            producer = recover(producer, problem.args[0] if isinstance(problem, KafkaException) else problem)
             consumer.close()  # the next one begins at the committed offsets
             consumer = new_consumer()
     consumer.close()
