@@ -124,7 +124,9 @@ void Redistribution::completed(DiskDone done, Now now) {
   }
   --outstanding_;
   const bool absent = !done.outcome && done.outcome.error().code == Errc::not_found;
-  if (!done.outcome && !(absent && step_ == Step::survey)) return fail(done.outcome.error().message);
+  // A directory that cannot even do that fails its shards soon, and not the others' start.
+  const bool may_fail = (absent && step_ == Step::survey) || step_ == Step::forget;
+  if (!done.outcome && !may_fail) return fail(done.outcome.error().message);
   if (step_ == Step::survey) listed(std::move(done));
   if (step_ == Step::load) loaded(std::move(done));
   if (outstanding_ == 0 && step_ != Step::over) next_step();
@@ -165,12 +167,17 @@ void Redistribution::next_step() {
     case Step::settle:
       return deal();
     case Step::clear:
+      return bare();
+    case Step::bare:
       return seed();
     case Step::seed:
       return finish();
     case Step::deal:
     case Step::finish:
       return survey();
+    case Step::forget:
+      step_ = Step::over;
+      return;
     case Step::drain:
     case Step::over:
       return;
@@ -214,7 +221,7 @@ void Redistribution::judge() {
     draining_ = 0;
     drain_next();
   } else {
-    step_ = Step::over;
+    forget();
   }
 }
 
@@ -353,6 +360,13 @@ void Redistribution::clear() {
   if (outstanding_ == 0) next_step();
 }
 
+void Redistribution::bare() {
+  step_ = Step::bare;
+  for (const Place& place : places_) {
+    if (place.dealt) send(place, DiskOpKind::sync_all, {});
+  }
+}
+
 void Redistribution::seed() {
   step_ = Step::seed;
   for (Place& place : places_) {
@@ -371,6 +385,14 @@ void Redistribution::finish() {
   for (const Place& place : places_) {
     if (place.dealt) send(place, DiskOpKind::remove, "manifest/dealt").durable = true;
   }
+}
+
+void Redistribution::forget() {
+  step_ = Step::forget;
+  for (const Place& place : places_) {
+    if (place.shards > 0) send(place, DiskOpKind::remove, "manifest/dealt").durable = true;
+  }
+  if (outstanding_ == 0) next_step();
 }
 
 }  // namespace tailwater::log

@@ -8,9 +8,11 @@
 //            the survey is made anew, and finds it
 //   load     it is read
 //   clear    the old rings and manifests are removed
+//   bare     that is synced: of what is gone already, nobody knows whether an earlier life that removed it came to that
 //   seed     each new shard gets its manifests, of generation 1 at address 0: a new ring takes it over. A
 //            log of a soft ring goes to a soft ring
 //   (Starter) finish   manifest/dealt is removed, and the survey finds nothing to do
+//   forget   that it is gone is made to last, for the same reason: if it came back, it would take what is written from here on
 //
 // GUARANTEES: a crash anywhere loses nothing. Before `deal` is durable the old shards are all there, as after
 // any crash; behind it the next start goes on at `load`, whatever its number of shards.
@@ -60,7 +62,20 @@ class Redistribution {
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
-  enum class Step : std::uint8_t { survey, load, drain, close, settle, deal, clear, seed, finish, over };
+  enum class Step : std::uint8_t {
+    survey,
+    load,
+    drain,
+    close,
+    settle,
+    deal,
+    clear,
+    bare,
+    seed,
+    finish,
+    forget,
+    over
+  };
 
   // One directory.
   struct Place {
@@ -89,8 +104,10 @@ class Redistribution {
   std::vector<Manifest> deal(Place& place, bool soft, Prng& random) const;
   std::uint32_t home_of_folder(std::string_view folder) const;
   void clear();
+  void bare();
   void seed();
   void finish();
+  void forget();
   void next_step();
   void pass_on(DiskEffects& wishes);
 

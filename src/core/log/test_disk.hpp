@@ -81,9 +81,11 @@ class TestDisk {
     folders_ = stable_folders_;
   }
   // The process dies, the machine stays: everything that was carried out is kept, queued writes land or do
-  // not.
+  // not, and what was being removed may be gone without that being stable.
   void kill() {
     for (Queued& queued : queue_) {
+      if (queued.op.kind == DiskOpKind::remove && random_.one_in(2))
+        remove_all(names_, folders_, queued.op.path);
       if (queued.op.kind == DiskOpKind::write && random_.one_in(2)) {
         if (Inode* inode = open_inode(queued.op.file)) note_write(*inode, queued.op, ++sequence_);
       }
@@ -311,6 +313,16 @@ class TestDisk {
     folders.erase(path);
   }
 
+  // The folder is synced: whoever removed something of it, and when.
+  void harden_removals(const std::string& path) {
+    remove_all(stable_names_, stable_folders_, path);
+    const std::string folder = path.substr(0, path.rfind('/') + 1);
+    std::erase_if(stable_names_, [&](const auto& each) {
+      return each.first.starts_with(folder) && each.first.find('/', folder.size()) == std::string::npos &&
+             !names_.contains(each.first);
+    });
+  }
+
   void perform(Queued& queued, DiskDone& done);
   void perform_open(const DiskOp& op, DiskDone& done);
   void perform_write(const Queued& queued, Open& file, DiskDone& done);
@@ -482,7 +494,7 @@ inline void TestDisk::perform(Queued& queued, DiskDone& done) {
     }
     case DiskOpKind::remove:
       remove_all(names_, folders_, op.path);
-      if (op.durable) remove_all(stable_names_, stable_folders_, op.path);
+      if (op.durable) harden_removals(op.path);
       return;
     case DiskOpKind::replace: {
       if (no_room) {
