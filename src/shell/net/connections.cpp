@@ -233,11 +233,18 @@ std::size_t Connections::send_slice(std::size_t most, Now now) {
   return most - left;
 }
 
+// Whoever writes a lot does not hold up who reads: each in line may have as much as came. Nor does who reads hold up
+// who writes: what came tells how much waits for the end of this turn, and the slice gives way to it, to a half.
+std::size_t Connections::first_slice(std::size_t came) const {
+  const std::size_t whole = options_.send_slice;
+  const std::size_t least = whole - std::min(whole / 2, came * 4);
+  return std::clamp(came * to_send_.size(), least, std::max(whole, came));
+}
+
 bool Connections::send_waiting(Now now) {
-  // Whoever writes a lot does not hold up who reads, either.
   const std::uint64_t came =
       counters_.bytes_received - std::exchange(received_before_, counters_.bytes_received);
-  std::size_t slice = std::max<std::size_t>(options_.send_slice, came);
+  std::size_t slice = first_slice(came);
   std::size_t left = std::max(options_.send_per_turn, slice);
   bool any = false;
   while (left > 0 && !to_send_.empty()) {

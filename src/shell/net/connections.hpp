@@ -75,8 +75,8 @@ class Connections {
   // Sends what the machine has for this connection, or puts it in line if that is a lot. True: something was
   // sent.
   bool flush(ConnectionId id, Now now);
-  // Sends what waits in line, as far as this turn allows: a slice, or as much as came since the last, and more while nothing
-  // becomes ready meanwhile. True: something was sent.
+  // Sends what waits in line, as far as this turn allows: a slice, less or more of it by what came since the last, and
+  // more while nothing becomes ready meanwhile. True: something was sent.
   bool send_waiting(Now now);
   // At the end: all that waits in line, as far as the peers take it at once.
   void send_rest(Now now);
@@ -122,6 +122,7 @@ class Connections {
   void read(Connection& connection, Now now);
   std::size_t transmit(Connection& connection, std::size_t count, Now now);
   std::size_t send_in_line(Connection& connection, std::size_t most, Now now);
+  std::size_t first_slice(std::size_t came) const;
   std::size_t send_slice(std::size_t most, Now now);
   void end(Connection& connection);
   void forget(Connection& connection);

@@ -241,6 +241,36 @@ TEST_F(ConnectionsTest, WhoeverAsksMeanwhileWaitsForOneSliceOfALargeAnswer) {
   EXPECT_EQ(sent(), 5'000U);
 }
 
+TEST_F(ConnectionsTest, ALargeAnswerGivesWayToWhatComes) {
+  make({.small_send = 1'000, .send_slice = 8'000, .send_per_turn = 50'000});
+  std::vector<Descriptor> readers;
+  const Descriptor writer = connect();
+  const auto add_reader = [&] {
+    readers.push_back(connect());
+    side(readers.size()).to_send = pattern(150'000);
+    connections->flush(machine.order[readers.size()], at_ms(0));
+  };
+  std::size_t unread = 0;
+  const auto sent_beside = [&](std::size_t bytes) {
+    say(writer, pattern(bytes - unread));
+    for (const epoll_event& event : poller.wait(0)) connections->on_event(event.data.u64, event.events);
+    connections->gather(at_ms(0));
+    say(writer, "one more");  // so that the turn ends behind the first slice
+    unread = 8;
+    const std::uint64_t before = connections->counters().bytes_sent;
+    connections->send_waiting(at_ms(0));
+    return connections->counters().bytes_sent - before;
+  };
+  add_reader();
+  EXPECT_EQ(sent_beside(100), 7'600U);
+  EXPECT_EQ(sent_beside(500), 6'000U);
+  EXPECT_EQ(sent_beside(3'000), 4'000U) << "half of it at least";
+  EXPECT_EQ(sent_beside(6'000), 6'000U) << "as much as came";
+  add_reader();
+  EXPECT_EQ(sent_beside(3'000), 6'000U) << "for each";
+  EXPECT_EQ(sent_beside(7'000), 8'000U) << "in a slice";
+}
+
 TEST_F(ConnectionsTest, AtTheEndAllThatWaitsIsSent) {
   make({.small_send = 1'000, .send_slice = 10'000, .send_per_turn = 10'000});
   const Descriptor one = connect();
