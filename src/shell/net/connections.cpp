@@ -237,7 +237,7 @@ std::size_t Connections::send_slice(std::size_t most, Now now) {
 // who writes: what came tells how much waits for the end of this turn, and the slice gives way to it, to a half.
 std::size_t Connections::first_slice(std::size_t came) const {
   const std::size_t whole = options_.send_slice;
-  const std::size_t least = whole - std::min(whole / 2, came * 4);
+  const std::size_t least = whole - std::min(whole / 2, came * 8);
   return std::clamp(came * to_send_.size(), least, std::max(whole, came));
 }
 

@@ -262,8 +262,8 @@ TEST_F(ConnectionsTest, ALargeAnswerGivesWayToWhatComes) {
     return connections->counters().bytes_sent - before;
   };
   add_reader();
-  EXPECT_EQ(sent_beside(100), 7'600U);
-  EXPECT_EQ(sent_beside(500), 6'000U);
+  EXPECT_EQ(sent_beside(100), 7'200U);
+  EXPECT_EQ(sent_beside(400), 4'800U);
   EXPECT_EQ(sent_beside(3'000), 4'000U) << "half of it at least";
   EXPECT_EQ(sent_beside(6'000), 6'000U) << "as much as came";
   add_reader();
