@@ -361,6 +361,11 @@ class Processes(unittest.TestCase):
             load.add(10, 9 + others * proc.CORES, 9)
         self.assertAlmostEqual(load.most, 0.4)
 
+    def test_a_thread_of_the_kernel_that_ends_takes_no_account_along(self):
+        before = {("7", "1"): 50.0, ("8", "1"): 1.0, ("9", "1"): 3.0}
+        after = {("8", "1"): 1.5, ("9", "4"): 0.25}  # 7 has ended; 9 is another one by now
+        self.assertAlmostEqual(proc.between(before, after), 0.75)
+
     def test_who_has_ended_is_not_alive(self):
         self.assertTrue(proc.is_alive(os.getpid()))
         child = os.fork()

@@ -2,7 +2,8 @@
 and how much of the machine other work took meanwhile. Reads /proc only; ends and starts nothing.
 
 Processor time has steps of 10 ms (the kernel's tick). What the kernel does in its own threads (writing back dirty pages,
-flushing the disk) is done for whoever wrote, and so is no work of others; threads that end take their account along.
+flushing the disk) is done for whoever wrote, and so is no work of others. A thread of the kernel's that ends within a window
+counts as others' for what it did in that window, and only that.
 """
 
 import os
@@ -80,13 +81,18 @@ def busy_seconds():
 
 
 def kernel_seconds():
-    """Of the kernel's threads that live."""
-    total = 0
+    """Of each of the kernel's threads that live, by its id and start."""
+    threads = {}
     for name in os.listdir("/proc"):
         fields = _stat(name) if name.isdigit() else None
         if fields and fields[1] == KERNEL:
-            total += int(fields[11]) + int(fields[12])
-    return total / TICK
+            threads[name, fields[19]] = (int(fields[11]) + int(fields[12])) / TICK
+    return threads
+
+
+def between(before, after):
+    """Seconds of those who live at the end: what the others took along, they had mostly done before."""
+    return sum(seconds - before.get(thread, 0) for thread, seconds in after.items())
 
 
 def _own_seconds():
@@ -127,11 +133,13 @@ class _Window:
     def _now(self):
         # A child that this process will wait for is not in its times before that.
         broker = cpu_seconds(self.broker.pid) if self.broker.pid else 0.0
-        return time.monotonic(), busy_seconds(), _own_seconds() + broker + kernel_seconds() + self.load.waiting_seconds()
+        return (time.monotonic(), busy_seconds(), _own_seconds() + broker + self.load.waiting_seconds()), kernel_seconds()
 
     def __enter__(self):
         self.before = self._now()
         return self
 
     def __exit__(self, *_):
-        self.load.add(*(b - a for a, b in zip(self.before, self._now())))
+        (before, kernel_before), (after, kernel_after) = self.before, self._now()
+        elapsed, busy, own = (b - a for a, b in zip(before, after))
+        self.load.add(elapsed, busy, own + between(kernel_before, kernel_after))
