@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Transactional producers that write to `source` what a transformer then takes from there, and remember how each transaction ended.
 
-usage: ledger.py BROKER SEED PARTITIONS, in the Python of tests/interop (confluent-kafka). It works until its standard input
-ends; by then the broker must run for good. It prints one line of JSON: by transaction "PRODUCER-NUMBER" its fate, how many
-records it has, and for each that was acknowledged partition and offset; and the faults that it saw itself. A record's
+usage: ledger.py BROKER SEED PARTITIONS FILE, in the Python of tests/interop (confluent-kafka). It works until its standard
+input ends; by then the broker must run for good. It appends a line of JSON to FILE for what a transaction's fate is from
+now on: [name, fate, how many records it has, for each that was acknowledged partition and offset], the name being
+"PRODUCER-NUMBER"; and ["fault", what was wrong] for what it saw itself. What it wrote there in an earlier life, which
+something may have ended at any moment, it goes on from. A record's
 value is "PRODUCER-NUMBER:INDEX". Fates:
 
     committed   commit_transaction was acknowledged, and every record before: each is there once, where it was acknowledged
     aborted     abort_transaction was acknowledged, or another producer with the same transactional.id was let in before the
                 commit was asked for (fenced): no record is visible
-    unknown     an error took the answer, or the transaction outlived its time-out: all of it or nothing
+    unknown     an error took the answer, the transaction outlived its time-out, or we did not live to see it: all of it or nothing
 """
 
 import json
@@ -21,7 +23,7 @@ import time
 
 from confluent_kafka import KafkaException, Producer
 
-BROKER, SEED, PARTITIONS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+BROKER, SEED, PARTITIONS, FILE = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 PRODUCERS, TIMEOUT_MS = 3, 3000
 # See transformer.py.
 PATIENT = {"bootstrap.servers": BROKER, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "error_cb": lambda _: None,
@@ -29,6 +31,24 @@ PATIENT = {"bootstrap.servers": BROKER, "reconnect.backoff.ms": 10, "reconnect.b
 QUIET = logging.Logger("ledger", logging.CRITICAL + 1)  # without it librdkafka tells of each producer that is fenced
 WAIT_S = 30  # for one try; a retriable failure is tried again without end
 ending = threading.Event()
+book = open(FILE, "a+", buffering=1)
+writing = threading.Lock()
+
+
+def write_down(*line):
+    with writing:
+        book.write(json.dumps(line) + "\n")
+
+
+def numbers_used():
+    """By producer the number that its next transaction has."""
+    used = dict.fromkeys(range(PRODUCERS), 0)
+    book.seek(0)
+    for name, *_ in map(json.loads, book):
+        if name != "fault":
+            producer, number = map(int, name.split("-"))
+            used[producer] = max(used[producer], number + 1)
+    return used
 
 
 def insist(call):
@@ -41,11 +61,10 @@ def insist(call):
 
 
 class Writer(threading.Thread):
-    def __init__(self, number):
+    def __init__(self, number, count):
         super().__init__(daemon=True)
-        self.name, self.random = f"ledger-{number}", random.Random(SEED * 100 + number)
-        self.number, self.count = number, 0
-        self.fates, self.faults = {}, []
+        self.name, self.random = f"ledger-{number}", random.Random((SEED * 100 + number) << 32 | count)
+        self.number, self.count = number, count
         self.producer = None
         self.start()
 
@@ -55,7 +74,7 @@ class Writer(threading.Thread):
             while not ending.is_set():
                 self.transact()
         except Exception as problem:  # told at the end: a writer that stopped early proves nothing
-            self.faults.append(f"{self.name} ended: {problem!r}")
+            write_down("fault", f"{self.name} ended: {problem!r}")
 
     # Also after an abort that left records unanswered: librdkafka 2.16 numbers the records of the next transaction from where
     # those began, in the same epoch. If the broker had one after all, and its answer was lost, it takes the next for the
@@ -75,7 +94,7 @@ class Writer(threading.Thread):
         self.count += 1
         way = self.random.choices(["commit", "abort", "fence", "dawdle"], [60, 25, 12, 1])[0]
         places = {}  # index -> where it was acknowledged
-        self.fates[name] = ("unknown", records, places)
+        write_down(name, "unknown", records, {})
         try:
             self.producer.begin_transaction()
             for index in range(records):
@@ -88,7 +107,7 @@ class Writer(threading.Thread):
                 return self.fence(name, records)
             insist(self.producer.abort_transaction if way == "abort" else self.producer.commit_transaction)
             self.producer.poll(0)
-            self.fates[name] = ("aborted" if way == "abort" else "committed", records, places)
+            write_down(name, "aborted" if way == "abort" else "committed", records, places)
             if len(places) < records:
                 self.producer = self.let_in()  # see there
         except KafkaException as problem:
@@ -97,11 +116,11 @@ class Writer(threading.Thread):
     def fence(self, name, records):
         """Another one with our transactional.id is let in; what the old one says then must not be heard."""
         zombie, self.producer = self.producer, self.let_in()
-        self.fates[name] = ("aborted", records, {})
+        write_down(name, "aborted", records, {})
         try:
             zombie.produce("source", f"{name}:{records}", partition=0)
             zombie.commit_transaction(WAIT_S)
-            self.faults.append(f"{name}: committed by a producer that was fenced")
+            write_down("fault", f"{name}: committed by a producer that was fenced")
         except KafkaException:
             pass
 
@@ -109,13 +128,13 @@ class Writer(threading.Thread):
         if error.txn_requires_abort():
             try:
                 insist(self.producer.abort_transaction)
-                self.fates[name] = ("aborted", records, {})
+                write_down(name, "aborted", records, {})
             except KafkaException:
                 pass
         self.producer = self.let_in()
 
 
-writers = [Writer(number) for number in range(PRODUCERS)]
+writers = [Writer(number, count) for number, count in numbers_used().items()]
 print("ready", flush=True)
 sys.stdin.read()
 ending.set()
@@ -123,6 +142,4 @@ deadline = time.monotonic() + 240
 for writer in writers:
     writer.join(max(0, deadline - time.monotonic()))
     if writer.is_alive():
-        writer.faults.append(f"{writer.name} did not end")
-print(json.dumps({"fates": {name: fate for writer in writers for name, fate in list(writer.fates.items())},
-                  "faults": [fault for writer in writers for fault in writer.faults]}), flush=True)
+        write_down("fault", f"{writer.name} did not end")

@@ -3,7 +3,10 @@ Method: records that are right are built in memory, then spoiled in one way per 
 """
 
 import os
+import pathlib
+import signal
 import sys
+import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -102,6 +105,57 @@ class Ledger(unittest.TestCase):
     def test_never_begun(self):
         self.entries[0].append(self.entry(4, "2-0:0"))
         self.assertEqual(self.faults(), ["records of 2-0, which was never begun"])
+
+    def test_the_last_that_was_written_down_counts(self):
+        text = '["0-0", "unknown", 2, {}]\n["0-1", "unknown", 1, {}]\n["0-0", "committed", 2, {"0": [0, 4]}]\n["fault", "a"]\n'
+        self.assertEqual(load.written_down(text), ({"0-0": ["committed", 2, {"0": [0, 4]}], "0-1": ["unknown", 1, {}]}, ["a"]))
+
+
+class LedgersClient(unittest.TestCase):
+    """What runs instead of Python writes down a life of the program, and ends it with the next of the signals, if there is one."""
+
+    def ledger(self, *ends):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        signals, program = pathlib.Path(folder.name) / "signals", pathlib.Path(folder.name) / "program"
+        signals.write_text("".join(f"{end}\n" for end in ends))
+        program.write_text(f"""#!/bin/sh
+            end=$(head -n 1 {signals}); sed -i 1d {signals}
+            for file; do :; done
+            echo '["fault", "a life"]' >> "$file"
+            echo ready
+            [ -z "$end" ] || kill -s "$end" $$
+            cat > /dev/null""")
+        program.chmod(0o755)
+        ledger = load.Ledger(program, "broker", 1)
+        self.addCleanup(ledger.end)
+        return ledger
+
+    def test_one_crash_is_told(self):
+        ledger = self.ledger("ABRT")
+        ledger.process.wait()
+        ledger.check()
+        self.assertEqual(ledger.told(), ({}, ["a life", "a life"]))
+        self.assertEqual(ledger.crashes, 1)
+
+    def test_a_crash_at_the_end_is_told(self):
+        ledger = self.ledger("SEGV")
+        self.assertEqual(ledger.told(), ({}, ["a life"]))
+        self.assertEqual(ledger.crashes, 1)
+
+    def test_a_second_crash_is_a_fault(self):
+        ledger = self.ledger("ABRT", "ABRT")
+        ledger.process.wait()
+        ledger.check()
+        ledger.process.wait()
+        self.assertRaisesRegex(RuntimeError, "ended by itself with -6", ledger.check)
+        self.assertRaisesRegex(RuntimeError, "ended with -6", ledger.told)
+
+    def test_another_end_is_a_fault(self):
+        ledger = self.ledger("KILL")
+        ledger.process.wait()
+        self.assertEqual(ledger.process.returncode, -signal.SIGKILL)
+        self.assertRaisesRegex(RuntimeError, "ended by itself with -9", ledger.check)
 
 
 if __name__ == "__main__":
