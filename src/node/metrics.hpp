@@ -73,6 +73,8 @@ struct MetricsSnapshot {
   std::uint64_t journal_frames = 0;
   std::uint64_t journal_bytes = 0;
   std::uint64_t journal_padding_bytes = 0;
+  std::uint64_t journal_size = 0;  // of their rings
+  std::uint64_t journal_used = 0;
   std::uint64_t direct_runs = 0;
   std::uint64_t direct_bytes = 0;
   std::uint64_t recycled_segments = 0;

@@ -81,7 +81,7 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
       const auto part = static_cast<std::uint32_t>(pending.parts.size());
       const PartitionId number{asked.partition().index};
       const Bytes records = asked.partition().records.value_or(Bytes{});
-      pending.parts.push_back({.partition = number.value, .open = true, .result = {}});
+      pending.parts.emplace_back(number.value);
       forbidden = forbidden || (!names_transaction && is_transactional(records));
       if (!acks_valid) {
         refused.emplace_back(part, ErrorCode::invalid_required_acks);
@@ -92,13 +92,9 @@ void Produces::route(Pending& pending, wire::ProduceReader& asked, Instant deadl
             part, by_id && !found ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition);
         continue;
       }
-      const ProduceAsk ask{.part = part, .key = {found->id, number}, .records = records};
       const ShardId home = context_.home_of(*found, number);
-      if (context_.is_self(home)) {
-        here_.push_back(ask);
-      } else {
-        elsewhere[home].asks.push_back(ask);
-      }
+      auto& asks = context_.is_self(home) ? here_ : elsewhere[home].asks;
+      asks.emplace_back(part, PartitionKey{found->id, number}, records);
     }
   }
   pending.outstanding = pending.parts.size();

@@ -414,6 +414,8 @@ MetricsSnapshot ShardState::metrics() const {
     snapshot.journal_bytes += report.frame_bytes;
     snapshot.journal_padding_bytes +=
         report.frame_bytes - std::min(report.frame_bytes, report.frame_payload_bytes);
+    snapshot.journal_size += report.ring_bytes;
+    snapshot.journal_used += report.ring_used_bytes;
     snapshot.journal_write.add(report.frame_times);
     snapshot.direct_runs += report.direct_runs;
     snapshot.direct_bytes += report.direct_bytes;

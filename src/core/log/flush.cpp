@@ -82,6 +82,15 @@ bool Flusher::under_pressure() const {
   return dir_.shared.tail.dirty_bytes() > dir_.shared.dirty_bytes_max() / 2;
 }
 
+// A quarter of the ring full: none; half of it: all. There a checkpoint makes room of what was flushed, and not much
+// further nobody may append any more. Logs that fill alike are ripe all at once, so that it would be too late then.
+std::uint64_t Flusher::writes_for_room() const {
+  const std::uint64_t part = dir_.ring.capacity() / 4;
+  const std::uint64_t demand = dir_.ring_demand();
+  if (demand <= part) return 0;
+  return std::min<std::uint64_t>(kWritesInFlightMax * (demand - part) / part, kWritesInFlightMax);
+}
+
 // What the journal takes from one round to the next: a round costs at least one flush of the device, which
 // the journal's own writes wait for, so that it should be worth it.
 std::uint64_t Flusher::round_distance() const {
@@ -133,7 +142,7 @@ void Flusher::select() {
   bytes_ = 0;
   files_ = 0;
   if (dir_.stopping) return select_everything();
-  const bool pressure = under_pressure();
+  const bool pressure = under_pressure() || writes_for_room() > 0;
   if (pressure) select_oldest();
   // Under pressure these come along as far as the round has room.
   if (pressure || hurries_ || journaled() - round_began_ >= round_distance()) select_ripe();
@@ -551,13 +560,13 @@ void Flusher::write(std::size_t index, Part& part) {
 }
 
 // What is on its way stands before the journal's next frame at the disk. So it is little at the beginning of a
-// round, and more the nearer the next one is.
+// round, and more the nearer the next one is, or the end of the room.
 std::uint64_t Flusher::writes_at_once() const {
   const bool holds_back = dir_.ring_demand() > dir_.taking_end() || dir_.growth.needs_empty_ring() ||
                           dir_.shared.tail.dirty_bytes() >= dir_.shared.dirty_bytes_max();
   if (dir_.stopping || holds_back) return kWritesInFlightMax;
   const std::uint64_t passed = std::min(journaled() - round_began_, round_distance());
-  return std::max<std::uint64_t>(kWritesInFlightMax * passed / round_distance(), 1);
+  return std::max<std::uint64_t>({kWritesInFlightMax * passed / round_distance(), writes_for_room(), 1});
 }
 
 void Flusher::pump() {

@@ -2,13 +2,13 @@
 // logs at once, one sync at the end. What a round wrote counts only when that sync is done.
 //   when     the journal took an eighth of its ring since the last round, and a log has a run of
 //            flush_run_bytes or somebody wants it in its files; somebody waits for that and has nothing else
-//            to do; the ring or the budget of unflushed bytes is half full (oldest first); the clean stop
-//            (everything, and every file ends exactly)
+//            to do; a quarter of the ring or half of the budget of unflushed bytes is full (oldest first); the
+//            clean stop (everything, and every file ends exactly)
 //   what     only bytes that the journal has made durable. While more bytes of the log are in flight only
 //            whole blocks; else up to the end, the cut block filled with zeros. The block that a flush leaves
 //            cut is written again later: the next journal entry brings its first bytes along
 //            (LogState::head_due)
-//   how      a few writes at once, more the nearer the next round is
+//   how      a few writes at once, more the nearer the next round is, and the fuller the ring
 //   full     a step that finds no room, or no descriptor for its file, is tried again until there is
 // A segment that takes no more batches is ended exactly: last block, truncate, then sync. With it go the index of
 // its aborted transactions and the snapshot of the place where it ends. That of a clean stop lies within a
@@ -98,6 +98,7 @@ class Flusher {
   void select_oldest();
   void select_ripe();
   void select_everything();
+  std::uint64_t writes_for_room() const;
   std::uint64_t round_distance() const;
   // Bytes that went into the journal, or beside it.
   std::uint64_t journaled() const;

@@ -1,5 +1,6 @@
-// Goal: a flush leaves the disk to the journal, but for a few writes, as long as nobody waits for it. Method: one
-// log with many MiB that are due; the writes of its segment that are on their way are counted at every step.
+// Goal: a flush leaves the disk to the journal, but for a few writes, as long as nobody waits for it, and it keeps up
+// with what comes. Method: one log with many MiB that are due; the writes of its segment that are on their way are
+// counted at every step. And many logs that fill alike, with a disk that does a few things for each batch.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -52,6 +53,34 @@ TEST_F(FlushTest, HasMoreWhenThereIsNobodyToWaitFor) {
   world.storage->stop();
   EXPECT_GT(most_at_once(), 1u);
   EXPECT_TRUE(world.storage->stopped());
+}
+
+// All of them are ripe in the same moment, when the ring is half full.
+TEST(FlushRoundTest, LogsThatFillAlikeHoldNobodyBack) {
+  constexpr int kLogs = 64;
+  World world(3);
+  world.disk.in_order = true;
+  world.options.ring_bytes_start = world.options.ring_bytes_max = 16 << 20;
+  world.options.flush_run_bytes = 128 << 10;
+  world.options.flush_round_bytes = 1 << 20;
+  world.options.direct_run_bytes = 0;
+  world.start_and_recover();
+  std::vector<Log*> logs;
+  for (int each = 0; each < kLogs; ++each) logs.push_back(&world.create("l" + std::to_string(each)));
+  world.pump();
+  int held_back = 0;
+  for (int round = 0; round < 200; ++round) {
+    for (Log* log : logs) {
+      ASSERT_TRUE(world.append(*log, {.value_size = 4'000}).has_value());
+      for (int each = 0; each < 3; ++each) world.step();
+      while (world.storage->held_back(DirId{0})) {
+        ++held_back;
+        world.step();
+      }
+    }
+  }
+  EXPECT_EQ(held_back, 0);
+  EXPECT_GT(world.storage->report(DirId{0}).flushed_bytes, std::uint64_t{16} << 20);
 }
 
 TEST(FlushRoundTest, OpensNoMoreFilesThanItMay) {

@@ -387,13 +387,17 @@ void JournalQueue::note_taken(Pending& entry, Frame& frame, std::uint32_t head, 
   }
   const bool whole = entry.from == entry.to;
   if (whole) waiting_bytes_ -= weight(entry);
-  if (entry.generation == log.generation) {
-    advance(log.framed, entry, whole);
-  } else if (!log.framed.partial) {
-    log.framed.partial = entry.begun;
-  }
+  // A copy is taken first and then advanced like the original: the processor is slow to read, many bytes at once,
+  // what was just written in parts.
   auto& item = frame.items.emplace_back(&log, entry.generation, log.framed);
   item.wants_stable = whole && entry.wants_stable;
+  for (JournalPoint* const point : {&log.framed, &item.point}) {
+    if (entry.generation == log.generation) {
+      advance(*point, entry, whole);
+    } else if (!point->partial) {
+      point->partial = entry.begun;
+    }
+  }
   ++log.references;
 }
 

@@ -61,9 +61,9 @@ TEST(StorageMemory, WhatAFailedDirectoryHoldsIsNotWaitedFor) {
   World world(25);
   world.start_and_recover();
   Log& log = world.create("a");
-  for (int each = 0; each < 50; ++each) ASSERT_TRUE(world.append(log, {.value_size = 1'000}).has_value());
+  for (int each = 0; each < 40; ++each) ASSERT_TRUE(world.append(log, {.value_size = 1'000}).has_value());
   world.pump();
-  ASSERT_GT(world.storage->cache().unflushed, 50'000U);
+  ASSERT_GT(world.storage->cache().unflushed, 40'000U);
   world.disk.failing = "journal/";
   world.disk.failing_kind = DiskOpKind::write;
   ASSERT_TRUE(world.append(log, {}).has_value());

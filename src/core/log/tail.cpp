@@ -133,11 +133,11 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
 
 void account_batch(LogState& log, Chunk& chunk, const StoredBatch& batch) {
   Segment& segment = log.active();
-  const BatchPlace place{.last_offset = batch.last,
-                         .position = segment.size,
-                         .size = batch.size,
-                         .max_timestamp = batch.max_timestamp};
-  if (place.position >= segment.index.until) {
+  if (segment.size >= segment.index.until) {
+    const BatchPlace place{.last_offset = batch.last,
+                           .position = segment.size,
+                           .size = batch.size,
+                           .max_timestamp = batch.max_timestamp};
     if (const auto mark = index_batch(segment.index, place, log.config.index_interval_bytes))
       chunk.marks.push_back(*mark);
   }
