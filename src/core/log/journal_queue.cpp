@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/plant.hpp"
+#include "base/prefetch.hpp"
 #include "core/log/directory.hpp"
 #include "core/log/extent.hpp"
 #include "core/log/tail.hpp"
@@ -275,11 +276,27 @@ void JournalQueue::turn() {
   const std::uint64_t wished = journal::round_up(journal::kFrameHeaderSize + waiting_bytes_ + kBlock, kBlock);
   const std::size_t size = std::min(wished, dir_.ring.room());
   Frame frame = frames_.make(size);
-  while (begin_ < pending_.size() && first_number_ != fence_number_ && take_first(frame)) {
-  }
+  while (begin_ < pending_.size() && first_number_ != fence_number_ && take_first(frame)) approach_next();
   compact();
   frame.last_number = first_number_ - 1;
   frames_.submit(std::move(frame));
+}
+
+// What waited while other frames were written is not in the processor's caches any more. Hints, as in approach.hpp;
+// further ahead for what says where the bytes are.
+void JournalQueue::approach_next() const {
+  constexpr std::size_t kFar = 8;
+  constexpr std::size_t kNear = 4;
+  const std::size_t waiting = pending_.size() - begin_;
+  if (waiting > kFar) {
+    const Pending& far = pending_[begin_ + kFar];
+    prefetch(far.log, sizeof(LogState));
+    if (far.chunk != nullptr) prefetch(far.chunk, sizeof(cache::Chunk));
+  }
+  if (waiting <= kNear) return;
+  const Pending& near = pending_[begin_ + kNear];
+  if (near.chunk != nullptr)
+    prefetch(near.chunk->at(near.from), std::min<std::size_t>(near.to - near.from, kBlock));
 }
 
 bool JournalQueue::take_first(Frame& frame) {

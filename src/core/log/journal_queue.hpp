@@ -109,6 +109,7 @@ class JournalQueue {
   bool take_run(Pending& entry, Frame& frame, std::uint32_t head);
   void note_taken(Pending& entry, Frame& frame, std::uint32_t head, std::uint64_t end);
   static void advance(JournalPoint& framed, const Pending& entry, bool whole);
+  void approach_next() const;
   void pop_first();
   void compact();
 
