@@ -442,6 +442,14 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
   dir.heads.load_if_missing(log);
   const std::uint64_t from = log.active().size;
   const MutableBytes batch(chunk.at(from), bytes.size());
+  // Asked of the bytes that came, and before they are copied: what is written behind the copy is on its way to memory
+  // for as long as that.
+  const records::BatchView came(bytes);
+  const StoredBatch stored{
+      .base = base,
+      .last = last,
+      .size = bytes.size(),
+      .max_timestamp = stamp || info.wrong_max_timestamp ? newest : came.max_timestamp()};
   copy_batch(bytes, batch, stamp || info.wrong_max_timestamp || !dir.direct.may_take(log));
   if (!replica) {
     records::set_base_offset(batch, base);
@@ -452,13 +460,7 @@ std::expected<Appended, AppendRefusal> Storage::append(Log& outside, Bytes bytes
       records::set_max_timestamp(batch, info.max_timestamp);
     }
   }
-  // Asked of the bytes that came: those of the copy are still on their way to memory.
-  const records::BatchView came(bytes);
-  account_batch(log, chunk,
-                {.base = base,
-                 .last = last,
-                 .size = bytes.size(),
-                 .max_timestamp = stamp || info.wrong_max_timestamp ? newest : came.max_timestamp()});
+  account_batch(log, chunk, stored);
   note_untimed(log.active(), now.wall);
   log.newest = state_->shared.room.came(bytes.size());
   log.epochs.begin(replica ? came.leader_epoch() : terms.epoch, base);

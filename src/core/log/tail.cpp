@@ -131,20 +131,16 @@ Chunk* chunk_for(LogState& log, cache::TailCache& cache, const TailPlace& place,
   return chunk;
 }
 
-// Apart, since it is seldom done: what it needs of the batch was written a moment ago, and is slow to read at once.
-[[gnu::noinline]] static void mark_batch(const LogState& log, Segment& segment, Chunk& chunk,
-                                         const StoredBatch& batch) {
-  const BatchPlace place{.last_offset = batch.last,
-                         .position = segment.size,
-                         .size = batch.size,
-                         .max_timestamp = batch.max_timestamp};
-  if (const auto mark = index_batch(segment.index, place, log.config.index_interval_bytes))
-    chunk.marks.push_back(*mark);
-}
-
 void account_batch(LogState& log, Chunk& chunk, const StoredBatch& batch) {
   Segment& segment = log.active();
-  if (segment.size >= segment.index.until) mark_batch(log, segment, chunk, batch);
+  if (segment.size >= segment.index.until) {
+    const BatchPlace place{.last_offset = batch.last,
+                           .position = segment.size,
+                           .size = batch.size,
+                           .max_timestamp = batch.max_timestamp};
+    if (const auto mark = index_batch(segment.index, place, log.config.index_interval_bytes))
+      chunk.marks.push_back(*mark);
+  }
   if (segment.first_timestamp < 0) segment.first_timestamp = batch.max_timestamp;
   segment.gapless = segment.gapless && batch.base == segment.next;
   segment.size += batch.size;
