@@ -238,7 +238,7 @@ bool Flusher::take(LogState& log) {
   log.flushing_to = round_up(job.parts.back().to, kBlock);
   ++log.references;
   for (const Part& part : job.parts) {
-    bytes_ += part.to - part.from;
+    for (const Bytes piece : part.pieces) bytes_ += piece.size();
     files_ += static_cast<std::size_t>(
         std::count_if(part.files, part.files + kPartFiles, [](FileHandle file) { return file != 0; }));
   }

@@ -142,7 +142,7 @@ class Flusher {
   bool hurries_ = false;
   std::vector<Job> jobs_;
   std::size_t unwritten_ = 0;  // jobs that are not in step done
-  std::uint64_t bytes_ = 0;    // of the round
+  std::uint64_t bytes_ = 0;    // that the round writes: what direct runs have written costs it nothing
   std::size_t files_ = 0;
   bool names_ = false;  // files or folders were made
   std::uint32_t syncs_ = 0;

@@ -47,7 +47,7 @@ struct DiskOptions {
   DiskEngineKind engine = DiskEngineKind::mixed;
   unsigned in_flight_max = 128;  // of the ring: reads, writes and syncs given to the kernel
   unsigned data_threads = 5;     // without a ring; one of them serves urgent operations alone
-  unsigned folder_threads = 2;
+  unsigned folder_threads = 4;
   std::size_t descriptors_max = 4096;               // files that are not exclusive give theirs up above this
   Duration lock_patience = Duration::from_ms(500);  // how long a dead process's writes are waited for
 };

@@ -10,7 +10,6 @@
 namespace tailwater::shell {
 namespace {
 
-constexpr std::size_t kBatch = 64;
 constexpr std::int64_t kTryAgainNs = 10'000'000;
 
 std::int64_t now_ns() {
@@ -22,9 +21,8 @@ std::int64_t now_ns() {
 }  // namespace
 
 Workers::Workers(unsigned threads, Duration patience, const Wake& wake)
-    : wake_(wake), patience_(patience), thread_count_(std::max(threads, 1U)) {
-  threads_.reserve(thread_count_);
-  for (unsigned i = 0; i < thread_count_; ++i) {
+    : wake_(wake), patience_(patience), queue_(std::max(threads, 1U)) {
+  for (unsigned i = 0; i < std::max(threads, 1U); ++i) {
     threads_.push_back(start_thread("disk-files-" + std::to_string(i), [this] { work(); }));
   }
 }
@@ -48,13 +46,7 @@ void Workers::flush() {
   if (posted_.empty()) return;
   {
     const std::lock_guard lock(mutex_);
-    for (FolderJob& job : posted_) {
-      if (job.urgent) {
-        queue_.push_front(std::move(job));
-      } else {
-        queue_.push_back(std::move(job));
-      }
-    }
+    for (FolderJob& job : posted_) queue_.push(std::move(job));
   }
   posted_.clear();
   wanted_.notify_all();
@@ -77,21 +69,11 @@ std::uint64_t Workers::waits() const {
 
 // REQUIRES: mutex_ is held. False if there is nothing to do now.
 bool Workers::take(std::vector<FolderJob>& jobs) {
-  jobs.clear();
-  if (!delayed_.empty() && (stopping_ || delayed_.front().at_ns <= now_ns())) {
-    jobs.push_back(std::move(delayed_.front().job));
+  while (!delayed_.empty() && (stopping_ || delayed_.front().at_ns <= now_ns())) {
+    queue_.push_first(std::move(delayed_.front().job));
     delayed_.pop_front();
-    return true;
   }
-  // One job alone, or a run of quick ones; the other threads get their share of a long queue.
-  const std::size_t share = std::clamp(queue_.size() / thread_count_, std::size_t{1}, kBatch);
-  while (!queue_.empty() && jobs.size() < share) {
-    const bool joins = joins_batch(queue_.front());
-    if (!joins && !jobs.empty()) break;
-    jobs.push_back(std::move(queue_.front()));
-    queue_.pop_front();
-    if (!joins) break;
-  }
+  queue_.take(jobs);
   return !jobs.empty();
 }
 
@@ -123,6 +105,7 @@ void Workers::work() {
       results.clear();
       run_folder_jobs(jobs, results);
       lock.lock();
+      queue_.ended(jobs);
       give_back(jobs, results);
       continue;
     }

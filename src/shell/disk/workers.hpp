@@ -14,6 +14,7 @@
 
 #include "base/time.hpp"
 #include "shell/disk/folder_work.hpp"
+#include "shell/disk/job_queue.hpp"
 #include "shell/disk/wake.hpp"
 
 namespace tailwater::shell {
@@ -47,7 +48,6 @@ class Workers {
 
   const Wake& wake_;
   const Duration patience_;
-  const std::size_t thread_count_;
   // Of the owner's thread.
   std::vector<FolderJob> posted_;
   std::size_t owed_ = 0;
@@ -55,7 +55,7 @@ class Workers {
   mutable std::mutex mutex_;
   std::condition_variable wanted_;
   // Guarded by mutex_.
-  std::deque<FolderJob> queue_;
+  JobQueue queue_;
   std::deque<Delayed> delayed_;  // in the order of their times
   std::vector<FolderResult> ended_;
   std::uint64_t waits_ = 0;
