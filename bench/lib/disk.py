@@ -18,9 +18,9 @@ class Full(Exception):
     """The disk has too little room to go on."""
 
 
-def bounds(partitions):
+def bounds(partitions, least=LEAST_PARTITION):
     """Broker settings that hold a topic of so many partitions at HELD or little more; for every broker the same."""
-    share = str(min(max(HELD // partitions, LEAST_PARTITION), LARGEST_SEGMENT))
+    share = str(min(max(HELD // partitions, least), LARGEST_SEGMENT))
     return {"log.retention.bytes": share, "log.segment.bytes": share,
             "log.retention.check.interval.ms": "2000", "log.segment.delete.delay.ms": "1000"}
 
