@@ -217,10 +217,10 @@ void write_storage(const View& view) {
   view.total("tailwater_journal_padding_bytes_total", "counter", "Of these, padding.",
              &Snapshot::journal_padding_bytes);
   view.total("tailwater_journal_size_bytes", "gauge", "Size of the journals.", &Snapshot::journal_size);
-  view.total(
-      "tailwater_journal_used_bytes", "gauge",
-      "Of it, what is not in the segments' files yet, or not known to be: at five eighths no more is taken.",
-      &Snapshot::journal_used);
+  view.total("tailwater_journal_used_bytes", "gauge",
+             "Of it, what is not in the segments' files yet, or not known to be: at nine sixteenths no more "
+             "is taken.",
+             &Snapshot::journal_used);
   view.total("tailwater_direct_runs_total", "counter",
              "Writes of records that went straight to their segment (tailwater.direct.bytes).",
              &Snapshot::direct_runs);
