@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A broker with its data in FOLDER and a trickle of records into it, for commit_probe.sh to watch: every record waits
-# for the disk, and there are too few of them for a segment to be written meanwhile, so that what the disk sees is the
-# journal. Usage: broker_under_load.sh PROGRAM FOLDER. Ends when it is told to, or when the broker does.
+# for the disk, and so few of them, a block of 4 KiB each, that a quarter of the first journal is not full before the
+# watching ends: then a segment would be written. Usage: broker_under_load.sh PROGRAM FOLDER. Ends when it is told to, or
+# when the broker does.
 set -eu
 program=$1
 folder=$2
@@ -17,7 +18,7 @@ done
 address=$(awk '$1 == "Broker" { print $2 }' "$folder/banner")
 # The first record makes the topic, which is metadata; what is watched begins after it.
 "$program" produce load -B "$address" --template first --count 1 -q
-"$program" produce load -B "$address" --template 'event %i' --rate 200 -X linger.ms=0 -q &
+"$program" produce load -B "$address" --template 'event %i' --rate 100 -X linger.ms=0 -q &
 touch "$folder/under_load"
 wait -n
 echo "broker_under_load: the broker or the producer ended" >&2
