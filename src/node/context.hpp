@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,9 @@ struct Context {
   ShardId home_of(const cluster::Topic& topic, PartitionId partition) const {
     return shard_of(topic.name, partition, options.shards);
   }
+  // Where partitions are refused: a shard, and a log directory that has failed for it. Of all shards; nothing
+  // comes back before a start.
+  std::set<std::pair<ShardId, DirId>> offline_dirs;
 
   // Mail to any shard, this one included; it is delivered in a later round of this turn, or by the shell.
   template <class Content>

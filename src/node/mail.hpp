@@ -9,6 +9,7 @@
 //            AnswerMail)
 //   image    shard 0 tells all shards of a new metadata image, and learns when all have it (ImageMail,
 //            ImageSeenMail)
+//   offline  a shard tells all shards that a log directory failed for it (OfflineMail)
 //
 // Bytes and pins in mail belong to the sender: record spans of ProduceMail stay valid until the request is
 // answered, pieces of FetchedMail until UnpinMail.
@@ -176,10 +177,14 @@ struct ImageSeenMail {
   cluster::MetadataVersion version;
 };
 
+struct OfflineMail {
+  DirId dir;
+};
+
 struct ShardMail {
   ShardId from;
   std::variant<ProduceMail, ProducedMail, FetchMail, FetchedMail, UnpinMail, ChangedMail, UnwatchMail,
-               CallMail, AnswerMail, ImageMail, ImageSeenMail>
+               CallMail, AnswerMail, ImageMail, ImageSeenMail, OfflineMail>
       content;
 };
 

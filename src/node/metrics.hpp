@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/duration_histogram.hpp"
+#include "base/ids.hpp"
 
 namespace tailwater::node {
 
@@ -79,7 +81,7 @@ struct MetricsSnapshot {
   std::uint64_t direct_bytes = 0;
   std::uint64_t recycled_segments = 0;
   std::uint64_t recycle_bytes = 0;
-  std::uint64_t offline_directories = 0;
+  std::set<DirId> offline_dirs;
   std::uint64_t corrupt_reads = 0;
   std::uint64_t pinned_reads = 0;     // whose bytes are kept for answers that are not sent yet
   std::uint64_t waiting_fetches = 0;  // requests that are being served, parked ones among them

@@ -534,6 +534,8 @@ void Partitions::take_news() {
     const std::string& path = context_.options.log_dirs[dir.value];
     context_.note(LogLevel::error,
                   "log directory " + path + " is offline: " + storage_.report(dir).failure.message);
+    for (std::uint32_t shard = 0; shard < context_.options.shards; ++shard)
+      context_.send(ShardId{shard}, OfflineMail{dir});
     for (log::Log* log : storage_.logs()) {
       auto* partition = static_cast<PartitionState*>(log->attachment);
       if (partition != nullptr && log->identity().dir == dir)

@@ -108,6 +108,7 @@ struct Delivery {
   }
   void operator()(ImageMail& content) { shard.apply_image(std::move(content.image)); }
   void operator()(ImageSeenMail& content) { shard.admin.image_seen(from, content.version); }
+  void operator()(OfflineMail& content) { shard.context.offline_dirs.emplace(from, content.dir); }
 
   // A question goes to the part that can answer its type.
   template <class Body>
@@ -421,7 +422,8 @@ MetricsSnapshot ShardState::metrics() const {
     snapshot.direct_bytes += report.direct_bytes;
     snapshot.recycled_segments += report.recycled_segments;
     snapshot.recycle_bytes += report.recycle_bytes;
-    if (report.state == log::DirState::offline) ++snapshot.offline_directories;
+    if (report.state == log::DirState::offline)
+      snapshot.offline_dirs.insert(DirId{static_cast<std::uint32_t>(dir)});
   }
   snapshot.corrupt_reads = storage.corrupt_reads();
   snapshot.pinned_reads = storage.pinned_reads();

@@ -209,7 +209,7 @@ std::string Broker::failure() const {
   if (redistribution_ && redistribution_->over()) return redistribution_->failure();
   for (const Lane& lane : lanes_) {
     if (!lane.shard->failure().empty()) return lane.shard->failure();
-    if (lane.shard->metrics().offline_directories > 0)
+    if (!lane.shard->metrics().offline_dirs.empty())
       return complaints_.empty() ? "a log directory is offline" : complaints_.back();
   }
   return {};

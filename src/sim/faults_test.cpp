@@ -9,6 +9,7 @@
 #include "sim/txn_client.hpp"
 #include "wire/api/delete_topics.hpp"
 #include "wire/api/describe_producers.hpp"
+#include "wire/api/describe_topic_partitions.hpp"
 #include "wire/api/describe_transactions.hpp"
 
 namespace tailwater::sim {
@@ -158,6 +159,36 @@ TEST(Faults, partitions_of_a_log_directory_that_is_not_there_are_told) {
             wire::ErrorCode::kafka_storage_error);
   EXPECT_EQ(produce(line, "t", 1 - offline[0], batch_of(1, 1'700'000'000'000)).error_code,
             wire::ErrorCode::none);
+}
+
+// One that fails while it is served: for the partitions that the same shard has there, and for no others.
+TEST(Faults, partitions_of_a_log_directory_that_failed_are_told) {
+  constexpr std::int32_t kPartitions = 8;
+  for (const std::uint32_t shards : {1U, 2U}) {
+    TestWorld world(shards, 1, {}, {"d", "e"});
+    Line line(world);
+    create_topic(line, "t", kPartitions);
+    world.disk.arm(Fault::write_error);
+    EXPECT_EQ(produce(line, "t", 0, batch_of(1, 1'700'000'000'000)).error_code,
+              wire::ErrorCode::kafka_storage_error);
+    wire::MetadataRequest request;
+    request.topics = {{.name = "t"}};
+    wire::DescribeTopicPartitionsRequest again;
+    again.topics = {{.name = "t"}};
+    const auto told = line.ask(12, request).topics.at(0).partitions;
+    const auto told_again = line.ask(0, again).topics.at(0).partitions;
+    ASSERT_EQ(told_again.size(), told.size());
+    int offline = 0;
+    for (const auto& partition : told) {
+      const std::int32_t number = partition.partition_index;
+      const bool refused = produce(line, "t", number, batch_of(1, 1'700'000'000'000)).error_code ==
+                           wire::ErrorCode::kafka_storage_error;
+      EXPECT_EQ(!partition.offline_replicas.empty(), refused) << "partition " << number;
+      EXPECT_EQ(told_again.at(static_cast<std::size_t>(number)).offline_replicas, partition.offline_replicas);
+      offline += refused ? 1 : 0;
+    }
+    EXPECT_EQ(offline, kPartitions / 2 / static_cast<int>(shards));
+  }
 }
 
 // The new topic's folders have the names of the old ones, which are renamed away, and removed a minute later.

@@ -142,7 +142,7 @@ Result<int> get(const ConfigOptions& options) {
 }
 
 Result<int> alter(const ConfigOptions& options, const std::vector<ConfigChange>& changes) {
-  warn_of_unknown_keys(resource_kind(options.kind), changes);
+  warn_of_keys(resource_kind(options.kind), changes);
   auto client = AdminClient::make(options.settings);
   if (!client) return std::unexpected(client.error());
   const auto connection = target(*client, options);

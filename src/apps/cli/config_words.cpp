@@ -44,17 +44,34 @@ std::span<const cluster::ConfigKey> keys_of(ConfigResource resource) {
   return {};
 }
 
-void warn_of_unknown_keys(ConfigResource resource, const std::vector<ConfigChange>& changes) {
+namespace {
+
+const cluster::ConfigKey* find_key(ConfigResource resource, std::string_view name) {
+  switch (resource) {
+    case ConfigResource::topic:
+      return cluster::find_topic_key(name);
+    case ConfigResource::broker:
+      return cluster::find_broker_key(name);
+    case ConfigResource::group:
+      return cluster::find_group_key(name);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void warn_of_keys(ConfigResource resource, const std::vector<ConfigChange>& changes) {
   for (const ConfigChange& change : changes) {
-    const bool known = resource == ConfigResource::topic   ? cluster::find_topic_key(change.key) != nullptr
-                       : resource == ConfigResource::group ? cluster::find_group_key(change.key) != nullptr
-                                                           : cluster::find_broker_key(change.key) != nullptr;
-    if (known) continue;
-    std::string warning =
-        fmt::format("warning: '{}' is no key that this version knows", printable(change.key));
-    const std::string_view nearest = cluster::nearest_key(keys_of(resource), change.key);
-    if (!nearest.empty()) warning += fmt::format("; did you mean '{}'?", nearest);
-    complain(warning);
+    const cluster::ConfigKey* key = find_key(resource, change.key);
+    if (key == nullptr) {
+      std::string warning =
+          fmt::format("warning: '{}' is no key that this version knows", printable(change.key));
+      const std::string_view nearest = cluster::nearest_key(keys_of(resource), change.key);
+      if (!nearest.empty()) warning += fmt::format("; did you mean '{}'?", nearest);
+      complain(warning);
+    } else if (key->effect == cluster::KeyEffect::none) {
+      complain(fmt::format("warning: {} has no effect: {}", change.key, key->reason));
+    }
   }
 }
 

@@ -30,8 +30,9 @@ Result<std::vector<ConfigChange>> parse_config_changes(const std::vector<std::st
 
 std::span<const cluster::ConfigKey> keys_of(ConfigResource resource);
 
-// Warns on standard error of each key that is not known, with the nearest one; the broker decides.
-void warn_of_unknown_keys(ConfigResource resource, const std::vector<ConfigChange>& changes);
+// Warns on standard error of each key that is not known, with the nearest one, and of each that changes nothing, with
+// the reason; the broker decides.
+void warn_of_keys(ConfigResource resource, const std::vector<ConfigChange>& changes);
 
 wire::IncrementalAlterConfigsRequest::AlterConfigsResource resource_of(
     ConfigResource resource, const std::string& name, const std::vector<ConfigChange>& changes);

@@ -111,7 +111,7 @@ Result<wire::CreateTopicsRequest> create_request(const CreateOptions& options) {
       topic.configs.push_back({.name = change.key, .value = change.value});
     }
   }
-  warn_of_unknown_keys(ConfigResource::topic, *changes);
+  warn_of_keys(ConfigResource::topic, *changes);
   return request;
 }
 

@@ -34,7 +34,7 @@ Result<int> alter_topics(const AlterOptions& options) {
   for (const std::string& key : options.unset) changes->push_back({key, "", ConfigOperation::remove});
   if (changes->empty())
     return fail(Errc::invalid_argument, "nothing to change; give -c KEY=VALUE or --unset KEY");
-  warn_of_unknown_keys(ConfigResource::topic, *changes);
+  warn_of_keys(ConfigResource::topic, *changes);
   auto client = AdminClient::make(options.settings);
   if (!client) return std::unexpected(client.error());
   const auto chosen = find_topics(*client, options.names);

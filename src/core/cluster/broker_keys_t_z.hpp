@@ -9,7 +9,7 @@ namespace tailwater::cluster {
 inline constexpr ConfigKey kBrokerKeysTToZ[] = {
     {.name = "tailwater.admin.listener",
      .type = ConfigType::string,
-     .documentation = "The address of metrics, health checks and web console, as host:port; empty for none."},
+     .documentation = "The address of metrics and health checks, as host:port; empty for none."},
     {.name = "tailwater.direct.bytes",
      .type = ConfigType::int64,
      .fallback = "196608",
@@ -31,9 +31,10 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .fallback = "0",
      .check = at_least_or_zero(524'288),
      .documentation =
-         "The greatest size of each journal in bytes; 0 takes an eighth of the memory for records, at least "
-         "64 MiB, at most 1 GiB. A batch of records may be as large as a quarter of it, below 2 MiB as an "
-         "eighth."},
+         "The greatest size of each journal in bytes; 0 takes an eighth of the memory for records, as a "
+         "power "
+         "of two, at least 64 MiB, at most 1 GiB. A batch takes a quarter of it at most, below 2 MiB an "
+         "eighth; where max.message.bytes of a topic permits more, the journal grows beyond this size."},
     {.name = "tailwater.log.format",
      .type = ConfigType::string,
      .fallback = "text",
@@ -51,7 +52,8 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .fallback = "0",
      .importance = Importance::high,
      .check = at_least(0),
-     .documentation = "The memory for records and requests in bytes; 0 takes half of what is available."},
+     .documentation = "The memory for records and requests in bytes, at least 32 MiB for each shard; 0 takes "
+                      "half of what is available."},
     {.name = "tailwater.recycle.bytes",
      .type = ConfigType::int64,
      .fallback = "-1",
@@ -171,11 +173,14 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
     {.name = "zookeeper.connect",
      .type = ConfigType::string,
      .importance = Importance::high,
-     .documentation = "The ZooKeeper servers through which brokers agree, as host:port,host:port/path. "
-                      "Without it there is one broker, which keeps its metadata in a file."},
+     .documentation = "The ZooKeeper servers through which brokers agree, as host:port,host:port/path. Not "
+                      "served yet: a broker that is given it does not start. Without it there is one broker, "
+                      "which keeps its metadata in a file."},
     {.name = "zookeeper.connection.timeout.ms",
      .type = ConfigType::int32,
      .importance = Importance::high,
+     .effect = KeyEffect::none,
+     .reason = kNoCluster,
      .documentation = "How long a starting broker waits for ZooKeeper, in milliseconds; "
                       "zookeeper.session.timeout.ms if not set."},
     {.name = "zookeeper.max.in.flight.requests",
@@ -197,12 +202,16 @@ inline constexpr ConfigKey kBrokerKeysTToZ[] = {
      .type = ConfigType::int32,
      .fallback = "18000",
      .importance = Importance::high,
+     .effect = KeyEffect::none,
+     .reason = kNoCluster,
      .documentation =
          "A broker from which ZooKeeper hears nothing for this many milliseconds counts as gone."},
     {.name = "zookeeper.set.acl",
      .type = ConfigType::boolean,
      .fallback = "false",
      .importance = Importance::high,
+     .effect = KeyEffect::none,
+     .reason = kNoCluster,
      .documentation = "Whether nodes in ZooKeeper are protected against others."},
     {.name = "zookeeper.ssl.cipher.suites",
      .type = ConfigType::list,

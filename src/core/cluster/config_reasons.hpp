@@ -39,6 +39,16 @@ inline constexpr std::string_view kNoKerberos = "Kerberos is not served";
 inline constexpr std::string_view kNoTokenClient = "brokers do not use tokens among themselves";
 inline constexpr std::string_view kNoRules = "access rules are not enforced yet, everybody may do everything";
 inline constexpr std::string_view kNoOauth = "the mechanism OAUTHBEARER is not served yet";
+inline constexpr std::string_view kNoSasl = "SASL is not served yet; a listener that asks for it is refused";
+inline constexpr std::string_view kNoTls = "TLS is not served yet; a listener that asks for it is refused";
+inline constexpr std::string_view kNoQuotas = "clients are not held to quotas yet";
+inline constexpr std::string_view kNoCluster = "brokers do not work together yet; each is by itself";
+inline constexpr std::string_view kNoConsumerProtocol =
+    "the consumer protocol is not served yet; groups work with the classic one";
+inline constexpr std::string_view kSystemBuffers =
+    "the system makes the buffers of a connection as large as what it carries asks for";
+inline constexpr std::string_view kCommits =
+    "a commit is answered when it is on the disk, however long that takes";
 inline constexpr std::string_view kNoTelemetry = "clients are not asked for their metrics";
 inline constexpr std::string_view kNoTwoPhase = "transactions of outside coordinators are not served";
 inline constexpr std::string_view kFormerKafka = "Kafka 4 has no such setting any more";

@@ -22,16 +22,25 @@ std::vector<std::int32_t> numbers(const cluster::BrokerIds& ids) {
   return all;
 }
 
-// Of brokers that are gone, or whose log directory is not there.
-std::vector<std::int32_t> offline(const cluster::MetadataImage& image, const cluster::Partition& partition) {
+bool is_offline(const Context& context, const cluster::Topic& topic, PartitionId partition,
+                const cluster::Replica& replica) {
+  const std::optional<DirId> dir = context.image->dir_of(replica);
+  if (!dir || !context.image->is_alive(replica.broker)) return true;
+  if (context.offline_dirs.empty() || replica.broker != context.options.broker) return false;
+  return context.offline_dirs.contains({context.home_of(topic, partition), *dir});
+}
+
+// Of brokers that are gone, or whose log directory is not there or has failed.
+std::vector<std::int32_t> offline(const Context& context, const cluster::Topic& topic, std::size_t index) {
   std::vector<std::int32_t> all;
-  for (const cluster::Replica& replica : partition.replicas) {
-    if (!image.is_alive(replica.broker) || !image.dir_of(replica)) all.push_back(replica.broker.value);
+  const PartitionId partition{static_cast<std::int32_t>(index)};
+  for (const cluster::Replica& replica : topic.partitions[index].replicas) {
+    if (is_offline(context, topic, partition, replica)) all.push_back(replica.broker.value);
   }
   return all;
 }
 
-wire::MetadataResponseTopic describe(const cluster::MetadataImage& image, const cluster::Topic& topic,
+wire::MetadataResponseTopic describe(const Context& context, const cluster::Topic& topic,
                                      const wire::MetadataRequest& asked) {
   wire::MetadataResponseTopic described;
   described.name = topic.name;
@@ -47,7 +56,7 @@ wire::MetadataResponseTopic describe(const cluster::MetadataImage& image, const 
     item.leader_epoch = partition.leader_epoch.value;
     item.replica_nodes = numbers(partition.replica_ids());
     item.isr_nodes = numbers(partition.isr);
-    item.offline_replicas = offline(image, partition);
+    item.offline_replicas = offline(context, topic, index);
   }
   if (asked.include_topic_authorized_operations) {
     described.topic_authorized_operations = authorized_operations(wire::Resource::topic);
@@ -98,8 +107,9 @@ wire::MetadataResponseTopic missing(const wire::MetadataRequestTopic& wanted) {
 }
 
 // Each topic once, however often it is asked for, in the order of the request.
-void describe_wanted(const cluster::MetadataImage& image, const wire::MetadataRequest& asked,
+void describe_wanted(const Context& context, const wire::MetadataRequest& asked,
                      std::vector<wire::MetadataResponseTopic>& topics) {
+  const cluster::MetadataImage& image = *context.image;
   std::set<Uuid> known;
   std::set<Uuid> unknown_ids;
   std::set<std::string_view> unknown_names;
@@ -107,7 +117,7 @@ void describe_wanted(const cluster::MetadataImage& image, const wire::MetadataRe
     const bool by_name = wanted.name && !is_by_id(wanted);
     const cluster::TopicHandle topic = by_name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
     if (topic) {
-      if (known.insert(topic->id).second) topics.push_back(describe(image, *topic, asked));
+      if (known.insert(topic->id).second) topics.push_back(describe(context, *topic, asked));
     } else if (by_name ? unknown_names.insert(*wanted.name).second
                        : unknown_ids.insert(wanted.topic_id).second) {
       topics.push_back(missing(wanted));
@@ -150,9 +160,9 @@ void answer_metadata(ShardState& shard, const Request& request, const wire::Meta
     if (!context.options.rack.empty()) broker.rack = context.options.rack;
   }
   if (asks_for_all(request, asked)) {
-    for (const auto& topic : image.topics) response.topics.push_back(describe(image, *topic, asked));
+    for (const auto& topic : image.topics) response.topics.push_back(describe(context, *topic, asked));
   } else {
-    describe_wanted(image, asked, response.topics);
+    describe_wanted(context, asked, response.topics);
   }
   if (asked.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = authorized_operations(wire::Resource::cluster);
@@ -180,19 +190,20 @@ void serve(ShardState& shard, const Request& request, wire::MetadataRequest&& as
 
 namespace {
 
-wire::DescribeTopicPartitionsResponsePartition describe_partition(const cluster::MetadataImage& image,
-                                                                  const cluster::Partition& partition,
-                                                                  std::int32_t index) {
+wire::DescribeTopicPartitionsResponsePartition describe_partition(const Context& context,
+                                                                  const cluster::Topic& topic,
+                                                                  std::size_t index) {
+  const cluster::Partition& partition = topic.partitions[index];
   wire::DescribeTopicPartitionsResponsePartition described;
   described.error_code = partition_error(partition);
-  described.partition_index = index;
+  described.partition_index = static_cast<std::int32_t>(index);
   described.leader_id = partition.leader.value;
   described.leader_epoch = partition.leader_epoch.value;
   described.replica_nodes = numbers(partition.replica_ids());
   described.isr_nodes = numbers(partition.isr);
   described.eligible_leader_replicas.emplace();
   described.last_known_elr.emplace();
-  described.offline_replicas = offline(image, partition);
+  described.offline_replicas = offline(context, topic, index);
   return described;
 }
 
@@ -264,7 +275,7 @@ void serve(ShardState& shard, const Request& request, wire::DescribeTopicPartiti
         response.next_cursor = {.topic_name = name, .partition_index = number};
         return shard.connections.answer(request, response);
       }
-      item.partitions.push_back(describe_partition(image, topic->partitions[index], number));
+      item.partitions.push_back(describe_partition(shard.context, *topic, index));
       ++described;
     }
   }

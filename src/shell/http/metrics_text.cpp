@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace tailwater::shell {
 
@@ -199,8 +200,11 @@ constexpr std::pair<std::string_view, std::uint64_t MetricsSnapshot::*> kCaches[
 
 void write_storage(const View& view) {
   using Snapshot = MetricsSnapshot;
-  view.total("kafka_log_logmanager_offlinelogdirectorycount", "gauge", "Log directories that failed.",
-             &Snapshot::offline_directories);
+  std::set<DirId> offline;  // one fails for a shard, or for several
+  for (const MetricsSnapshot& shard : view.input.shards)
+    offline.insert(shard.offline_dirs.begin(), shard.offline_dirs.end());
+  view.out.family("kafka_log_logmanager_offlinelogdirectorycount", "gauge", "Log directories that failed.");
+  view.out.sample({}, static_cast<std::uint64_t>(offline.size()));
   view.total("tailwater_log_corrupt_reads_total", "counter",
              "Reads that were refused because the disk did not give what was written.",
              &Snapshot::corrupt_reads);
