@@ -98,7 +98,7 @@ TEST(BrokerConfigFile, KafkasStockFileForKraftIsAcceptedUnchanged) {
   }
   EXPECT_EQ(without_effect,
             (std::vector<std::string>{"controller.listener.names", "controller.quorum.bootstrap.servers",
-                                      "num.network.threads", "process.roles"}));
+                                      "inter.broker.listener.name", "num.network.threads", "process.roles"}));
 }
 
 TEST(BrokerConfigFile, UnknownKeysAreWarnedAboutWithTheNearestName) {
