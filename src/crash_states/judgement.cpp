@@ -58,8 +58,9 @@ Buffer Life::read_all(log::Log& log) {
     // Of a compacted log it is known only now that nothing is left behind a gap.
     if (plan.kind == log::ReadPlan::Kind::at_end && log.config().compact) break;
     if (plan.kind != log::ReadPlan::Kind::hot) {
-      fail(ledger_.at(log.id()).name() + " cannot be read at " + text(from) + " of " + text(upper) +
-           ": plan " + std::to_string(static_cast<int>(plan.kind)));
+      std::string why = ": plan " + std::to_string(static_cast<int>(plan.kind));
+      for (const std::string& fault : storage_->take_faults()) why += "; " + fault;
+      fail(ledger_.at(log.id()).name() + " cannot be read at " + text(from) + " of " + text(upper) + why);
       break;
     }
     for (const Bytes piece : pieces) all.insert(all.end(), piece.begin(), piece.end());

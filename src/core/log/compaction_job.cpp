@@ -66,8 +66,8 @@ Instant CompactionJob::next_deadline() const {
   if (!dir_.online() || log_.removed) return Instant{};
   if (dir_.stopping && waits_for_room()) return Instant{};
   if (place_at_ > dir_.now.monotonic) return place_at_;
-  const bool waits_for_journal = phase_ == Phase::begin || phase_ == Phase::swap;
-  if (waits_for_journal && !compaction_settled(log_)) return Instant::max();
+  if (phase_ == Phase::begin && !compaction_settled(log_)) return Instant::max();
+  if (phase_ == Phase::swap && !swap_settled()) return Instant::max();
   const bool computes = phase_ != Phase::swap && phase_ != Phase::discard;
   if (!computes) return Instant{};
   if (has_room()) return pace_.ready_at();
@@ -87,7 +87,7 @@ bool CompactionJob::is_stuck() const {
 bool CompactionJob::waits_for_room() const {
   if (phase_ == Phase::over || outstanding_ > 0 || !dir_.online() || log_.removed) return false;
   if (place_at_ > dir_.now.monotonic) return true;
-  return phase_ == Phase::swap && !compaction_settled(log_) && is_stuck();
+  return phase_ == Phase::swap && !swap_settled() && is_stuck();
 }
 
 bool CompactionJob::may_compute() const {
@@ -155,7 +155,8 @@ void CompactionJob::turn() {
   }
   if (place_at_ > dir_.now.monotonic) return;
   if (phase_ == Phase::swap) {
-    if (compaction_settled(log_)) place();
+    note_taken();
+    if (swap_settled()) place();
     return;
   }
   if (phase_ == Phase::discard) {
@@ -305,7 +306,24 @@ void CompactionJob::swap() {
   swap_segments(dir_, log_, swap);
   output_.reset();
   group_begin_ = group_end_;
+  taken_.reset();
   phase_ = Phase::swap;
+}
+
+// Retention or a truncation took the segment at once.
+void CompactionJob::note_taken() {
+  if (taken_ || log_.segment_at(log_.compaction.base) != nullptr) return;
+  // The entry comes into the queue only when the log's head is there.
+  if (log_.loading_head || !log_.held.empty()) return;
+  taken_ = dir_.journal.last_number();
+}
+
+// Whether the swap is durable, and so is that its segment went, if it did: else a power loss would bring back a
+// segment whose files were removed.
+bool CompactionJob::swap_settled() const {
+  if (!compaction_settled(log_)) return false;
+  if (log_.segment_at(log_.compaction.base) != nullptr) return true;
+  return taken_ && dir_.journal.durable_number() >= *taken_;
 }
 
 // The swap is durable: the new files take the names of the old ones, one that has no successor goes.
@@ -317,7 +335,6 @@ void CompactionJob::place() {
   for (const FileKind kind : kAllKinds) {
     const std::string path = log_.path(base, kind);
     if (segment == nullptr) {
-      // Retention or a truncation took it at once.
       name(DiskOpKind::remove, passing_path(log_, base, kind));
       name(DiskOpKind::remove, path);
     } else if (segment->exists && has_file(*segment, kind)) {

@@ -108,6 +108,8 @@ class CompactionJob {
   void emit(const records::BatchView& batch, CompactionFilter::Cleaned cleaned);
   void next_group();
   void swap();
+  void note_taken();
+  bool swap_settled() const;
   void place();
   void discard();
   void export_aborted(Offset base);
@@ -132,6 +134,8 @@ class CompactionJob {
   bool cancelled_ = false;
   bool place_again_ = false;  // a name found no room
   Instant place_at_{};        // a full disk is asked for names again
+  // Of the swap's segment, should it have gone from the log: the journal's entry that says so, or a later one.
+  std::optional<std::uint64_t> taken_;
   CompactionResult result_;
 
   std::unique_ptr<CompactionFilter> filter_;

@@ -483,6 +483,33 @@ TEST(Compaction, a_reader_that_waits_for_a_segment_that_goes_meanwhile_is_answer
   world.check(Offset{200});
 }
 
+// The entry of the swap is durable, the one by which the segment went is not: a power loss brings the segment back.
+TEST(Compaction, a_segment_that_goes_before_it_has_its_names_has_its_files_until_that_is_durable) {
+  for (int turns = 0; turns < 400; ++turns) {
+    SCOPED_TRACE(turns);
+    KeyedWorld world(13 + static_cast<std::uint64_t>(turns));
+    world.start();
+    fill(world, 300, 250);
+    world.end(true);
+    world.start();
+    world.advance(Duration::from_ms(2'000));
+    for (int steps = 0; world.paths_with(".log.cleaned").empty() && steps < 10'000; ++steps) world.step();
+    const std::uint64_t before = world.log().size_bytes();
+    for (int steps = 0; world.log().size_bytes() == before && steps < 10'000; ++steps) world.step();
+    for (int steps = 0; world.disk.writes_queued("journal/0.jnl") == 0 && steps < 100; ++steps) world.step();
+    world.storage->set_log_start(world.log(), world.acked);
+    for (int steps = 0; steps < turns % 12; ++steps) world.step();
+    world.end(true);
+    world.start();
+    world.check(Offset{0});
+    EXPECT_EQ(world.faults, std::vector<std::string>{});
+    world.compact();
+    EXPECT_EQ(world.paths_with(".cleaned"), std::vector<std::string>{});
+    world.check(Offset{0});
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 TEST(Compaction, a_log_that_is_compacted_and_deleted_loses_old_segments_as_well) {
   KeyedWorld world(10);
   world.config.remove = true;
