@@ -510,6 +510,36 @@ TEST(Compaction, a_segment_that_goes_before_it_has_its_names_has_its_files_until
   }
 }
 
+// Of segments that are not in the manifest: the journal alone tells of them.
+TEST(Compaction, files_that_a_killed_broker_had_still_to_remove_go_after_the_next_start) {
+  enum class Between : std::uint8_t { nothing, kill, power_loss };
+  const auto files_left = [](bool compacted, Between between) {
+    KeyedWorld world(20);
+    world.config.compact = compacted;
+    world.config.remove = !compacted;
+    world.start();
+    fill(world, 500, 7);
+    if (!compacted) world.storage->set_log_start(world.log(), Offset{400});
+    world.compact();
+    if (between != Between::nothing) {
+      world.end(between == Between::power_loss);
+      world.start();
+    }
+    world.compact();
+    world.advance(Duration::from_ms(61'000));
+    world.pump();
+    world.stop();  // which writes what was not in its files yet
+    world.start();
+    world.check(Offset{0});
+    return world.paths_with(".log");
+  };
+  for (const bool compacted : {true, false}) {
+    const std::vector<std::string> left = files_left(compacted, Between::nothing);
+    EXPECT_EQ(files_left(compacted, Between::kill), left);
+    EXPECT_EQ(files_left(compacted, Between::power_loss), left);
+  }
+}
+
 TEST(Compaction, a_log_that_is_compacted_and_deleted_loses_old_segments_as_well) {
   KeyedWorld world(10);
   world.config.remove = true;

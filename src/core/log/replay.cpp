@@ -376,13 +376,14 @@ void Replay::cut_stash(const LogState& log, Offset segment, std::uint64_t positi
 // Before the checkpoint: only the bytes, and only those that are not in the files.
 bool Replay::redo(LogState& log, const Stash& stash, std::uint64_t position, Bytes bytes) {
   const records::BatchView batch(bytes);
-  const Segment* segment = log.segment_at(stash.segment);
+  Segment* const segment = log.segment_at(stash.segment);
   if (segment == nullptr) return true;
   // A batch at a place that was taken before: the log was truncated there in between.
   cut_chunks(log, dir_.shared.tail, stash.segment, position, batch.base_offset());
   // All of such a segment is in its files; compaction may have made it shorter than it was then.
   if (segment->sealed && segment->exact && segment->flushed == segment->size) return true;
   if (position + bytes.size() <= segment->flushed) return true;
+  segment->exists = true;  // an earlier run may have flushed it
   const bool follows = !log.chunks.empty() && log.chunks.back()->segment_base == stash.segment;
   if (follows && log.chunks.back()->end != position) {
     // What is in between is in the files; then so has to be what is here already.
@@ -406,10 +407,11 @@ bool Replay::redo(LogState& log, const Stash& stash, std::uint64_t position, Byt
 
 bool Replay::append(LogState& log, const Stash& stash, std::uint64_t position, Bytes bytes) {
   const records::BatchView batch(bytes);
-  const Segment& segment = log.active();
+  Segment& segment = log.active();
   if (stash.segment != segment.base || position != segment.size)
     return wrong(log, "a batch that does not follow on the last");
   if (batch.base_offset() < log.end) return wrong(log, "an offset that was given before");
+  segment.exists = true;  // an earlier run may have flushed it
   cache::Chunk& chunk = *chunk_for(log, dir_.shared.tail, end_place(log), bytes.size());
   place_head(chunk, stash, position);
   std::copy(bytes.begin(), bytes.end(), chunk.at(position));
